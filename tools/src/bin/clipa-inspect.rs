@@ -1,0 +1,2 @@
+//! clipa-inspect
+fn main() {}

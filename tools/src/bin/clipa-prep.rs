@@ -1,0 +1,2 @@
+//! clipa-prep
+fn main() {}

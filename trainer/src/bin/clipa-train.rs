@@ -1,0 +1,2 @@
+//! clipa-train
+fn main() {}

@@ -1,0 +1,2 @@
+//! Compiles the shim.
+fn main() {}
