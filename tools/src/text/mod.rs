@@ -3,3 +3,4 @@
 pub(crate) mod characters;
 pub mod clip_bpe;
 pub mod clean;
+pub mod words;
