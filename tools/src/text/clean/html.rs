@@ -11,8 +11,9 @@ use rustc_hash::FxHashMap;
 const NAME_CHARS_MAX: usize = 32;
 
 /// Names with their `;`, or without it where HTML allows that; the leading `&` left out.
-static CHARACTERS_BY_NAME: LazyLock<FxHashMap<&str, &str>> =
-    LazyLock::new(|| ENTITIES.iter().map(|entity| (&entity.entity[1..], entity.characters)).collect());
+static CHARACTERS_BY_NAME: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| {
+    ENTITIES.iter().map(|entity| (&entity.entity[1..], entity.characters)).collect()
+});
 
 /// The characters of a named reference (`amp;`, `frac12`), without the `&`.
 pub(super) fn named(name: &str) -> Option<&'static str> {
@@ -114,7 +115,10 @@ mod tests {
             ("a &amp; b &lt;&gt; &quot;x&quot;", "a & b <> \"x\""),
             ("&notit; &notin; &ampx &am &;&& &", "¬it; ∉ &x &am &;&& &"),
             ("&#39;&#x27;&#X27 &#x; &#; &#8217s", "''' &#x; &#; ’s"),
-            ("&#0;&#128;&#x81;&#1;&#xD800;&#x110000;&#99999999999;", "\u{fffd}€\u{81}\u{fffd}\u{fffd}\u{fffd}"),
+            (
+                "&#0;&#128;&#x81;&#1;&#xD800;&#x110000;&#99999999999;",
+                "\u{fffd}€\u{81}\u{fffd}\u{fffd}\u{fffd}",
+            ),
             ("&#xFDD0;&#xFFFE;&#13;&#10;", "\r\n"),
             ("&Eacute;&eacute&EACUTE; &amp;amp;", "Éé&EACUTE; &amp;"),
             ("&NotEqualTilde;é &é; &ampé", "≂\u{338}é &é; &é"),

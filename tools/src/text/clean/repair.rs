@@ -169,7 +169,8 @@ fn drop_terminal_escapes(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// What follows the sequence at the start of `part`.
 fn after_sequence(part: &str) -> Option<&str> {
-    let arguments = part.strip_prefix('[')?.trim_start_matches(|c: char| c == ';' || is_decimal_digit(c));
+    let arguments =
+        part.strip_prefix('[')?.trim_start_matches(|c: char| c == ';' || is_decimal_digit(c));
     arguments.strip_prefix(|c: char| c.is_ascii_alphabetic())
 }
 

@@ -58,7 +58,8 @@ impl Merger {
         let rank = |pair: &[u16]| merges.merged(pair[0], pair[1]).unwrap_or(u16::MAX);
         self.ranks.clear();
         self.ranks.extend(symbols.windows(2).map(rank));
-        while let Some((at, &lowest)) = self.ranks.iter().enumerate().min_by_key(|&(_, rank)| rank) {
+        while let Some((at, &lowest)) = self.ranks.iter().enumerate().min_by_key(|&(_, rank)| rank)
+        {
             if lowest == u16::MAX {
                 break;
             }

@@ -23,7 +23,9 @@ pub struct Merges {
 
 /// The vocabulary inside `instant-clip-tokenizer` is not CLIP's.
 #[derive(Debug, thiserror::Error)]
-#[error("token {id} of the CLIP vocabulary cannot be read back from the crate instant-clip-tokenizer")]
+#[error(
+    "token {id} of the CLIP vocabulary cannot be read back from the crate instant-clip-tokenizer"
+)]
 pub struct VocabularyError {
     /// The first token that does not fit.
     pub id: u16,

@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn sixty_thousand_letters_in_one_word() {
-        let letters: String = (0u32..60_000).map(|i| char::from(b'a' + (i * i % 26) as u8)).collect();
+        let letters: String =
+            (0u32..60_000).map(|i| char::from(b'a' + (i * i % 26) as u8)).collect();
         let ids = encode(&letters);
         assert!(ids.len() > 10_000 && ids.len() < 60_000);
         // The pattern repeats every 26 letters, so its ids do too; compare with a short stretch.

@@ -49,7 +49,9 @@ impl<'a> Iterator for Pieces<'a> {
         }
         if first == '\'' {
             let clitics = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
-            if let Some(bytes) = clitics.iter().find_map(|clitic| prefix_any_case(self.rest, clitic)) {
+            if let Some(bytes) =
+                clitics.iter().find_map(|clitic| prefix_any_case(self.rest, clitic))
+            {
                 return Some(Piece::Word(self.take(bytes)));
             }
         }
@@ -99,12 +101,21 @@ mod tests {
 
     #[test]
     fn pieces_are_cut_as_the_regular_expression_cuts_them() {
-        assert_eq!(words("it's 10,000 'quoted'"), "it 's 1 0 , 0 0 0 ' quoted '".split(' ').collect::<Vec<_>>());
-        assert_eq!(words("don't we'll'd x-ray!!'s"), ["don", "'t", "we", "'ll", "'d", "x", "-", "ray", "!!'", "s"]);
+        assert_eq!(
+            words("it's 10,000 'quoted'"),
+            "it 's 1 0 , 0 0 0 ' quoted '".split(' ').collect::<Vec<_>>()
+        );
+        assert_eq!(
+            words("don't we'll'd x-ray!!'s"),
+            ["don", "'t", "we", "'ll", "'d", "x", "-", "ray", "!!'", "s"]
+        );
         assert_eq!(words("日本語½²३ é😀️"), ["日本語", "½", "²", "३", "é", "😀️"]);
         assert_eq!(words("a'ſ <ſtart_of_text>"), ["a", "'ſ", "<ſtart_of_text>"]);
         assert_eq!(words("<START_of_text>"), ["<START_of_text>"]);
-        assert_eq!(words("x<end_of_text>!<end_of_text>"), ["x", "END", "!<", "end", "_", "of", "_", "text", ">"]);
+        assert_eq!(
+            words("x<end_of_text>!<end_of_text>"),
+            ["x", "END", "!<", "end", "_", "of", "_", "text", ">"]
+        );
         assert!(words(" \u{3000}\u{a0}").is_empty());
     }
 }

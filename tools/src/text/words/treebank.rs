@@ -40,7 +40,8 @@ impl Occurring {
             if byte.is_ascii() {
                 occurring.ascii |= 1 << byte;
                 let letter = byte.to_ascii_lowercase();
-                occurring.doubled_letter |= letter == previous && matches!(letter, b'n' | b'm' | b't');
+                occurring.doubled_letter |=
+                    letter == previous && matches!(letter, b'n' | b'm' | b't');
                 previous = letter;
             } else {
                 occurring.wide |= byte == 0xC2 || byte == 0xE2;

@@ -57,7 +57,8 @@ fn split(text: &str, out: &mut String, mut found: impl FnMut(&str) -> Option<(us
 fn inside(text: &str) -> Option<(usize, usize)> {
     INSIDE.iter().find_map(|&(first, second, space)| {
         let (first, second, after) = parts(text, first, second)?;
-        let ends = if space { after.is_some_and(is_space) } else { !after.is_some_and(is_word_character) };
+        let ends =
+            if space { after.is_some_and(is_space) } else { !after.is_some_and(is_word_character) };
         ends.then_some((first, second))
     })
 }

@@ -59,13 +59,14 @@ pub(super) fn part_leading_apostrophe(text: &str, out: &mut String) {
 /// Whether `text` starts with re, ve, ll, m, t, s, d or n in any case, as a whole word.
 fn starts_with_clitic(text: &str) -> bool {
     let length = text.find(|c| !is_word_character(c)).unwrap_or(text.len());
-    let mut letters = text[..length].chars().map(|c| if c == 'ſ' { 's' } else { c.to_ascii_lowercase() });
-    match (letters.next(), letters.next(), letters.next()) {
-        (Some('m' | 't' | 's' | 'd' | 'n'), None, None) => true,
-        (Some('r' | 'v'), Some('e'), None) => true,
-        (Some('l'), Some('l'), None) => true,
-        _ => false,
-    }
+    let mut letters =
+        text[..length].chars().map(|c| if c == 'ſ' { 's' } else { c.to_ascii_lowercase() });
+    matches!(
+        (letters.next(), letters.next(), letters.next()),
+        (Some('m' | 't' | 's' | 'd' | 'n'), None, None)
+            | (Some('r' | 'v'), Some('e'), None)
+            | (Some('l'), Some('l'), None)
+    )
 }
 
 /// An apostrophe between any other character and a space becomes a word.
