@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn ids_read_back_as_their_text() {
-        let text = "北京市 emoji 😀 don 't naïve ï¿½ \u{fffd} 7 !?";
+        let text = "北京市 emoji 😀 don 't naïve \u{fffd} 7 !?";
         let ids = encode(text);
         assert_eq!(MERGES.decode(&ids), text);
         assert_eq!(
