@@ -1,7 +1,7 @@
 //! `cargo xtask bench NAME`: one benchmark of the workspace.
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, libtorch};
+use crate::{build_tools, child};
 use anyhow::{Result, bail};
 
 /// Benchmark and its package.
@@ -13,8 +13,7 @@ pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Re
         let names: Vec<&str> = BENCHES.iter().map(|(bench, _)| *bench).collect();
         bail!("there is no benchmark `{name}`; there are: {}", names.join(", "));
     };
-    libtorch::provide(workspace, false)?;
-    let mut cargo = workspace.cargo(&build_tools::build_path(workspace)?);
+    let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     cargo.args(["bench", "--locked", "--package", package, "--bench", name]).args(arguments);
     child::run_with_own_stdout("bench", &mut cargo)
 }

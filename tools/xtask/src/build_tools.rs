@@ -6,7 +6,7 @@
 
 use crate::wheel::{Wheel, preparation_folder};
 use crate::workspace::Workspace;
-use crate::{child, debian_package, printer};
+use crate::{child, debian_package, libtorch, printer};
 use anyhow::{Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -44,11 +44,19 @@ static BUILD_TOOLS: [BuildTool; 3] = [
     BuildTool { name: "nasm", source: Source::DebianPackage, folder: "usr/bin" },
 ];
 
-/// The PATH with which cargo can build everything; missing tools are fetched first.
+/// Makes all that a build needs available, fetched where it is missing, and returns its PATH.
 ///
 /// # Errors
-/// No C++ compiler, or a tool that is neither there nor could be fetched.
-pub(crate) fn build_path(workspace: &Workspace) -> Result<OsString> {
+/// No C++ compiler, or something that is neither there nor could be fetched.
+pub(crate) fn prepare(workspace: &Workspace) -> Result<OsString> {
+    // The small things first: what cannot be had is said before half a gigabyte is fetched.
+    let path = build_path(workspace)?;
+    libtorch::provide(workspace, false)?;
+    Ok(path)
+}
+
+/// The PATH with the build tools.
+fn build_path(workspace: &Workspace) -> Result<OsString> {
     require_compiler()?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = Vec::new();
@@ -110,8 +118,8 @@ impl BuildTool {
 
 /// The lines that a shell evaluates so that a plain `cargo build` works: `eval "$(cargo xtask env)"`.
 pub(crate) fn print_environment(workspace: &Workspace) -> Result<()> {
-    let libtorch = crate::libtorch::provide(workspace, false)?;
     let path = build_path(workspace)?;
+    let libtorch = libtorch::provide(workspace, false)?;
     printer::data(&format!(
         "export LIBTORCH={}\nexport PATH={}",
         shell_word(libtorch.as_os_str()),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: what CI runs, in CI's order.
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, libtorch, printer};
+use crate::{build_tools, child, printer};
 use anyhow::{Context, Result};
 use std::time::Instant;
 
@@ -49,8 +49,7 @@ const CHECKS: [Check; 5] = [
 /// Runs the checks in order and stops at the first that fails.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
-    libtorch::provide(workspace, false)?;
-    let path = build_tools::build_path(workspace)?;
+    let path = build_tools::prepare(workspace)?;
     for check in &CHECKS {
         let mut cargo = workspace.cargo(&path);
         cargo.args(check.arguments).envs(check.environment.iter().copied());

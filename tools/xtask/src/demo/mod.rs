@@ -4,7 +4,7 @@ mod report;
 mod steps;
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, libtorch, printer};
+use crate::{build_tools, child, printer};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -67,8 +67,7 @@ pub(crate) fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
 /// Builds the programs of the whole workspace, so that features never differ from `cargo xtask test`
 /// and nothing compiles twice. Returns their folder.
 pub(crate) fn build_programs(workspace: &Workspace) -> Result<PathBuf> {
-    libtorch::provide(workspace, false)?;
-    let mut cargo = workspace.cargo(&build_tools::build_path(workspace)?);
+    let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     cargo.args(["build", "--locked", "--release", "--workspace", "--bins"]);
     printer::command(&child::line(&cargo));
     child::run("build", &mut cargo)?;
