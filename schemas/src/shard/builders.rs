@@ -190,7 +190,14 @@ pub(crate) fn list_builder<B: arrow::array::ArrayBuilder>(
 
 enum ImageBuilder {
     Fixed { bytes: usize, values: FixedSizeBinaryBuilder },
-    Sized { values: BinaryBuilder, width: UInt16Builder, height: UInt16Builder },
+    Sized(Box<SizedBuilder>),
+}
+
+#[derive(Default)]
+struct SizedBuilder {
+    values: BinaryBuilder,
+    width: UInt16Builder,
+    height: UInt16Builder,
 }
 
 impl ImageBuilder {
@@ -199,11 +206,7 @@ impl ImageBuilder {
             Some(bytes) => {
                 ImageBuilder::Fixed { bytes, values: FixedSizeBinaryBuilder::new(bytes as i32) }
             }
-            None => ImageBuilder::Sized {
-                values: BinaryBuilder::new(),
-                width: UInt16Builder::new(),
-                height: UInt16Builder::new(),
-            },
+            None => ImageBuilder::Sized(Box::default()),
         }
     }
 
@@ -211,7 +214,7 @@ impl ImageBuilder {
         match self {
             ImageBuilder::Fixed { bytes, .. } => (image.bytes.len() != *bytes)
                 .then(|| format!("an image of {} bytes, not {bytes}", image.bytes.len())),
-            ImageBuilder::Sized { .. } => (image.width == 0 || image.height == 0)
+            ImageBuilder::Sized(_) => (image.width == 0 || image.height == 0)
                 .then(|| "an image without pixels".to_owned()),
         }
     }
@@ -219,10 +222,10 @@ impl ImageBuilder {
     fn append(&mut self, image: &StoredImage) -> Result<(), arrow::error::ArrowError> {
         match self {
             ImageBuilder::Fixed { values, .. } => values.append_value(&image.bytes),
-            ImageBuilder::Sized { values, width, height } => {
-                values.append_value(&image.bytes);
-                width.append_value(image.width);
-                height.append_value(image.height);
+            ImageBuilder::Sized(sized) => {
+                sized.values.append_value(&image.bytes);
+                sized.width.append_value(image.width);
+                sized.height.append_value(image.height);
                 Ok(())
             }
         }
@@ -231,10 +234,10 @@ impl ImageBuilder {
     fn finish(&mut self, columns: &mut Vec<ArrayRef>) {
         match self {
             ImageBuilder::Fixed { values, .. } => columns.push(Arc::new(values.finish())),
-            ImageBuilder::Sized { values, width, height } => {
-                columns.push(Arc::new(width.finish()));
-                columns.push(Arc::new(height.finish()));
-                columns.push(Arc::new(values.finish()));
+            ImageBuilder::Sized(sized) => {
+                columns.push(Arc::new(sized.width.finish()));
+                columns.push(Arc::new(sized.height.finish()));
+                columns.push(Arc::new(sized.values.finish()));
             }
         }
     }

@@ -50,11 +50,14 @@ enum Values {
         page: Bytes,
         rows: usize,
     },
-    Sized {
-        values: BinaryViewArray,
-        width: UInt16Array,
-        height: UInt16Array,
-    },
+    Sized(Box<SizedValues>),
+}
+
+#[derive(Clone)]
+struct SizedValues {
+    values: BinaryViewArray,
+    width: UInt16Array,
+    height: UInt16Array,
 }
 
 /// One stored image; `bytes` lie in the mapped file.
@@ -162,7 +165,7 @@ impl ShardReader {
                 };
                 let values = of(&name)?.as_binary_view_opt().ok_or_else(wrong)?.clone();
                 let (width, height) = (size(&width)?, size(&height)?);
-                Values::Sized { values, width, height }
+                Values::Sized(Box::new(SizedValues { values, width, height }))
             }
         };
         Ok(ImageBlock { column, values })
@@ -289,7 +292,7 @@ impl ImageBlock {
     pub fn rows(&self) -> usize {
         match &self.values {
             Values::Fixed { rows, .. } => *rows,
-            Values::Sized { values, .. } => values.len(),
+            Values::Sized(sized) => sized.values.len(),
         }
     }
 
@@ -305,10 +308,10 @@ impl ImageBlock {
                 let bytes = &page[row * value_bytes..(row + 1) * value_bytes];
                 ImageRef { width: side, height: side, bytes }
             }
-            Values::Sized { values, width, height } => ImageRef {
-                width: u32::from(width.value(row)),
-                height: u32::from(height.value(row)),
-                bytes: values.value(row),
+            Values::Sized(sized) => ImageRef {
+                width: u32::from(sized.width.value(row)),
+                height: u32::from(sized.height.value(row)),
+                bytes: sized.values.value(row),
             },
         }
     }
@@ -317,7 +320,7 @@ impl ImageBlock {
     pub fn as_buffer(&self) -> Option<Buffer> {
         match &self.values {
             Values::Fixed { page, .. } => Some(Buffer::from(page.clone())),
-            Values::Sized { .. } => None,
+            Values::Sized(_) => None,
         }
     }
 }

@@ -30,14 +30,14 @@ fn sample(seed: u64) -> Sample {
     ];
     Sample {
         key: format!("{seed:09}"),
-        url: (seed % 3 == 0).then(|| format!("https://example.org/{seed}")),
+        url: (seed.is_multiple_of(3)).then(|| format!("https://example.org/{seed}")),
         caption: format!("caption \u{1F600} {seed}"),
         source_offset: seed * 512,
-        original_width: (seed % 2 == 0).then_some(seed as u32),
+        original_width: (seed.is_multiple_of(2)).then_some(seed as u32),
         sha256: (seed % 2 == 1).then_some([seed as u8; 32]),
         image_hash: [seed as u8; 32],
-        similarity: (seed % 5 == 0).then_some(0.25),
-        label: (seed % 4 == 0).then_some(seed as u32),
+        similarity: (seed.is_multiple_of(5)).then_some(0.25),
+        label: (seed.is_multiple_of(4)).then_some(seed as u32),
         tokens: vec![TokenizedText {
             tokens: (0..pieces as u16).collect(),
             word_tokens: (0..pieces as u16).rev().collect(),
@@ -55,8 +55,11 @@ fn write(path: &Path, samples: &[Sample]) -> ShardDigest {
     writer.finish("shards/00000.parquet").unwrap()
 }
 
+/// Images, word tokens and tags of one row.
+type Row = (Vec<Vec<u8>>, Vec<u16>, Vec<u8>);
+
 /// Everything of the shard that a trainer or inspector reads; an error where any of it cannot be read.
-fn read_all(path: &Path) -> crate::Result<Vec<(Vec<Vec<u8>>, Vec<u16>, Vec<u8>)>> {
+fn read_all(path: &Path) -> crate::Result<Vec<Row>> {
     let reader = ShardReader::open(path)?;
     let mut rows = Vec::new();
     for group in 0..reader.row_groups() {
