@@ -5,10 +5,22 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-const RECIPE: &str = "tiny";
-/// Steps of a short pre-training; more than one epoch of the drawn set.
+const RECIPE: &str = "tiny-i17-t8";
+/// Steps of a short stage: two epochs of the drawn set.
 const STEPS: usize = 12;
-const GLOBAL_BATCH: usize = 16;
+/// A short stage, every step logged, a checkpoint in the middle of each epoch.
+const SHORT: [&str; 10] = [
+    "--set",
+    "stage.batch=16",
+    "--set",
+    "stage.samples=192",
+    "--set",
+    "stage.warmup_steps=2",
+    "--set",
+    "stage.log_steps=1",
+    "--set",
+    "stage.checkpoint_steps=4",
+];
 
 /// The drawn pairs and classes, ingested for the recipe.
 struct Data {
@@ -36,8 +48,7 @@ impl Data {
 
     fn pretrain(&self, run: &str) -> Program {
         train(["pretrain", "--recipe", RECIPE])
-            .args(["--set", &format!("pretrain.global_batch={GLOBAL_BATCH}")])
-            .args(["--set", &format!("pretrain.samples={}", STEPS * GLOBAL_BATCH)])
+            .args(SHORT)
             .arg("--data")
             .arg(self.place("pairs"))
             .arg("--output")
@@ -105,11 +116,11 @@ fn a_checkpoint_of_another_model_is_refused() {
 fn an_unknown_recipe_key_and_an_unknown_recipe_are_named() {
     let data = Data::new();
     data.pretrain("run")
-        .args(["--set", "pretrain.learning_rat=1"])
+        .args(["--set", "stage.learning_rat=1"])
         .exits_with(1)
         .says(["learning_rat"]);
     let recipe = data.place("mine.toml");
-    std::fs::write(&recipe, "[pretrain]\nwarmpu = 3\n").unwrap();
+    std::fs::write(&recipe, "[[stage]]\nwarmpu = 3\n").unwrap();
     for (name, named) in
         [("no-such-recipe", "no-such-recipe"), (&*recipe.to_string_lossy(), "warmpu")]
     {
@@ -129,8 +140,7 @@ fn a_stage_on_another_and_evaluation_of_both() {
     let data = Data::new();
     data.pretrain("first").succeeds();
     train(["finetune", "--recipe", RECIPE])
-        .args(["--set", &format!("finetune.global_batch={GLOBAL_BATCH}")])
-        .args(["--set", &format!("finetune.samples={}", 2 * GLOBAL_BATCH)])
+        .args(SHORT)
         .arg("--from")
         .arg(data.place("first"))
         .arg("--data")

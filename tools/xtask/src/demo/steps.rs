@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The recipe that learns on two cores in minutes.
-const RECIPE: &str = "tiny";
+const RECIPE: &str = "tiny-i17-t8";
 
 /// One command of the demo.
 pub(super) struct Step {
