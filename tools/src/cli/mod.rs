@@ -1,0 +1,3 @@
+//! The command lines: flags become checked configuration once, and the parts of the library are called.
+
+pub mod synth;
