@@ -85,6 +85,16 @@ impl TextConfig {
         Ok(TextParts { merges: Arc::new(Merges::of_clip()?), tagger: self.open_tagger()? })
     }
 
+    /// Names of the token columns, as in the shards.
+    pub fn token_columns(&self) -> Vec<String> {
+        vec!["clip_bpe".to_owned()]
+    }
+
+    /// Will rows carry part-of-speech tags?
+    pub fn is_tagged(&self) -> bool {
+        self.tagger != TaggerChoice::None
+    }
+
     /// Loads the tagger alone; `None` for [`TaggerChoice::None`].
     pub fn open_tagger(&self) -> Result<Option<Arc<dyn Tagger>>, TextError> {
         match &self.tagger {
