@@ -190,13 +190,11 @@ impl Punkt {
             return;
         }
         let starts = self.starts_sentence(next);
-        if (token.abbreviation || token.ellipsis) && !initial {
-            if starts == Some(true)
-                || (next.starts_upper() && self.sentence_starters.contains(next_kind))
-            {
-                token.ends_sentence = true;
-                return;
-            }
+        let may_end = (token.abbreviation || token.ellipsis) && !initial;
+        let frequent_start = next.starts_upper() && self.sentence_starters.contains(next_kind);
+        if may_end && (starts == Some(true) || frequent_start) {
+            token.ends_sentence = true;
+            return;
         }
         if initial || kind == NUMBER {
             let never_lower =
