@@ -118,10 +118,10 @@ pub(super) fn best(scores: &[i32; TAGS]) -> u8 {
 /// use clipa_tools::text::words::Words;
 /// let tagger = PerceptronTagger::embedded().unwrap();
 /// let (mut buffers, mut words, mut tags) = (TagBuffers::default(), Words::default(), Vec::new());
-/// tagger.words("A small brown dog sleeps.", &mut buffers, &mut words);
+/// tagger.words("A dog sleeps in the old park.", &mut buffers, &mut words);
 /// tagger.tag(&words, &mut buffers, &mut tags);
 /// let tags: Vec<_> = tags.iter().map(|tag| tag.name()).collect();
-/// assert_eq!(tags, ["DT", "JJ", "JJ", "NN", "VBZ", "."]);
+/// assert_eq!(tags, ["DT", "NN", "VBZ", "IN", "DT", "JJ", "NN", "."]);
 /// ```
 pub struct PerceptronTagger {
     lexicon: Lexicon,
