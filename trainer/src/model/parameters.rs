@@ -1,0 +1,71 @@
+//! The tensors of a model, by name.
+
+use std::collections::HashMap;
+
+use tch::{Device, Tensor};
+
+use super::specification::ParameterSpec;
+
+/// A parameter: f32, a leaf of the graph.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Name, shape, first value, trained or not.
+    pub spec: ParameterSpec,
+    /// Its values; every handle to it shares them.
+    pub tensor: Tensor,
+}
+
+/// All parameters of a model, in the order of [`super::specify`].
+#[derive(Debug)]
+pub struct Parameters {
+    list: Vec<Parameter>,
+    places: HashMap<String, usize>,
+}
+
+impl Parameters {
+    /// Allocates and fills every parameter.
+    pub fn new(specification: Vec<ParameterSpec>, seed: u64, device: Device) -> Parameters {
+        let places =
+            specification.iter().enumerate().map(|(place, spec)| (spec.name.clone(), place)).collect();
+        let list = specification
+            .into_iter()
+            .map(|spec| {
+                let tensor = spec.initial.tensor(seed, &spec.name, &spec.shape).to_device(device);
+                let tensor = tensor.set_requires_grad(spec.trained);
+                Parameter { spec, tensor }
+            })
+            .collect();
+        Parameters { list, places }
+    }
+
+    /// Another handle to the tensor of this name.
+    ///
+    /// # Panics
+    /// A name that the specification does not have: a mistake in the model's code.
+    pub fn tensor(&self, name: &str) -> Tensor {
+        let place = self.places.get(name);
+        let place = place.unwrap_or_else(|| panic!("the model has no parameter named {name}"));
+        self.list[*place].tensor.shallow_clone()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Parameter> {
+        self.list.iter()
+    }
+
+    /// Numbers in all of them together.
+    pub fn count(&self) -> i64 {
+        self.list.iter().map(|parameter| parameter.tensor.numel() as i64).sum()
+    }
+
+    /// Copies `values` into the parameter of this name; shapes must be equal.
+    ///
+    /// # Panics
+    /// An unknown name or another shape: callers compare both first, with messages for people.
+    pub fn assign(&self, name: &str, values: &Tensor) {
+        let mut tensor = self.tensor(name);
+        assert_eq!(tensor.size(), values.size(), "shape of {name}");
+        let _no_grad = tch::no_grad_guard();
+        tensor.copy_(values);
+    }
+}
