@@ -2,4 +2,6 @@
 
 pub mod image_column;
 pub mod penn;
+pub mod random;
+pub mod reduction;
 pub mod text;
