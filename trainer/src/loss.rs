@@ -8,7 +8,7 @@ const NORM_EPS: f64 = 1e-12;
 /// Rows scaled to length one, in f32.
 pub fn normalise(features: &Tensor) -> Tensor {
     let features = features.to_kind(Kind::Float);
-    let norm = features.linalg_vector_norm(2, [-1i64], true, Kind::Float);
+    let norm = features.norm_scalaropt_dim(2, [-1i64], true);
     features / norm.clamp_min(NORM_EPS)
 }
 
