@@ -41,47 +41,62 @@ impl Element for f32 {
     const KIND: Kind = Kind::Float;
 }
 
-/// Makes a CPU tensor of `values`, in row-major order of `size`; the memory is not copied, and freed when
-/// libtorch drops its last reference to it.
-///
-/// Benefit: a batch of images is built once, by the loader, in the memory that the model reads.
-/// Soundness: the vector is moved in, so nobody else can read, write or free its memory; it is never resized
-/// afterwards, so the address stays; the elements are plain numbers for which every bit pattern is valid.
+/// Makes a CPU tensor of `values`, in row-major order of `size`, without a copy; [`from_owner`] with a plain vector.
 ///
 /// # Errors
 /// The values do not fill the shape exactly.
 pub fn from_owned<T: Element>(values: Vec<T>, size: &[i64]) -> Result<Tensor, Error> {
-    let wanted = size
-        .iter()
-        .try_fold(1usize, |product, &side| product.checked_mul(usize::try_from(side).ok()?));
+    from_owner(values, |values| values.as_mut_slice(), size)
+}
+
+/// Makes a CPU tensor over the numbers that `view` shows inside `owner`, in row-major order of `size`; nothing is
+/// copied, and the owner is dropped when libtorch drops its last reference to them.
+///
+/// Benefit: a batch of images is built once, by the loader, in the memory that the model reads, and goes back to the
+/// loader's pool afterwards.
+/// Soundness: the owner is moved in and boxed, so nobody else can read, write, move or free what it holds; it is not
+/// touched again until it is dropped, so the address stays; `view` borrows it mutably, so no other reference to the
+/// numbers exists; and every bit pattern of the element types is valid.
+///
+/// # Errors
+/// The values do not fill the shape exactly.
+pub fn from_owner<T: Element, O: Send + 'static>(
+    owner: O,
+    view: impl for<'a> FnOnce(&'a mut O) -> &'a mut [T],
+    size: &[i64],
+) -> Result<Tensor, Error> {
+    let mut owner = Box::new(owner);
+    let values = view(&mut owner);
+    let wanted = size.iter().try_fold(1usize, |product, &side| {
+        product.checked_mul(usize::try_from(side).ok()?)
+    });
     if wanted != Some(values.len()) {
         return Err(Error::Shape { values: values.len(), size: size.to_vec() });
     }
-    let mut values = Box::new(values);
     let data = values.as_mut_ptr().cast::<c_void>();
-    let owner = Box::into_raw(values).cast::<c_void>();
-    // SAFETY: `data` points at `values.len()` elements of this kind, checked against `size` above, which stay
-    // allocated until libtorch calls `release::<T>(owner)`, exactly once, when the storage dies.
+    let owner = Box::into_raw(owner).cast::<c_void>();
+    // SAFETY: `data` points at as many elements of this kind as `size` says, checked above, which stay allocated
+    // until libtorch calls `release::<O>(owner)`, exactly once, when the storage dies.
     let tensor = unsafe {
         ffi::tx_from_owned(
             data,
             size.as_ptr(),
             size.len() as i64,
             T::SCALAR_TYPE,
-            release::<T>,
+            release::<O>,
             owner,
         )
     };
-    // Should libtorch have failed, the vector leaks: whether its deleter ran is not known, and freeing twice
-    // would be worse.
+    // Should libtorch have failed, the owner leaks: whether its deleter ran is not known, and freeing twice would
+    // be worse.
     ffi::own(tensor)
 }
 
-/// Frees the vector behind a tensor.
-extern "C" fn release<T: Element>(owner: *mut c_void) {
-    // SAFETY: `owner` came from `Box::<Vec<T>>::into_raw` in `from_owned` with the same `T`, and libtorch
-    // calls the deleter once.
-    drop(unsafe { Box::from_raw(owner.cast::<Vec<T>>()) });
+/// Drops the owner of a tensor's memory.
+extern "C" fn release<O>(owner: *mut c_void) {
+    // SAFETY: `owner` came from `Box::<O>::into_raw` in `from_owner` with the same `O`, and libtorch calls the
+    // deleter once. `O` is Send: the storage may die on any thread.
+    drop(unsafe { Box::from_raw(owner.cast::<O>()) });
 }
 
 #[cfg(test)]
@@ -100,6 +115,24 @@ mod tests {
         let row = tensor.get(1);
         drop(tensor);
         assert_eq!(row.int64_value(&[0, 0]), 12);
+    }
+
+    /// The owner is dropped when the last view of the tensor is, and not before.
+    #[test]
+    fn an_owner_gets_its_memory_back() {
+        struct Owner(Vec<u8>, std::sync::mpsc::Sender<Vec<u8>>);
+        impl Drop for Owner {
+            fn drop(&mut self) {
+                self.1.send(std::mem::take(&mut self.0)).unwrap();
+            }
+        }
+        let (sender, returned) = std::sync::mpsc::channel();
+        let tensor = from_owner(Owner(vec![7; 6], sender), |owner| &mut owner.0, &[2, 3]).unwrap();
+        let row = tensor.get(0);
+        drop(tensor);
+        assert!(returned.try_recv().is_err());
+        drop(row);
+        assert_eq!(returned.try_recv().unwrap(), [7; 6]);
     }
 
     #[test]
