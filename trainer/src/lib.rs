@@ -3,4 +3,6 @@
 pub mod loss;
 pub mod model;
 pub mod optimizer;
+pub mod recipe;
 pub mod schedule;
+pub mod stream;

@@ -20,6 +20,6 @@ pub const BUILT_IN: [BuiltIn; 5] =
     built_in!["b16-i50-t16", "l16-i17-t16", "l16-i37-t8", "tiny-i17-t8", "tiny-photos"];
 
 /// The built-in recipe of this name.
-pub fn find(name: &str) -> Option<BuiltIn> {
+pub(super) fn find(name: &str) -> Option<BuiltIn> {
     BUILT_IN.into_iter().find(|recipe| recipe.name == name)
 }

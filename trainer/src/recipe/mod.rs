@@ -25,7 +25,7 @@ use toml::{Table, Value};
 pub use self::{
     built_in::{BUILT_IN, BuiltIn},
     error::RecipeError,
-    stage::{Augmentation, Crop, Precision, Stage},
+    stage::{Augmentation, BASE_BATCH, Crop, Precision, Stage},
 };
 use crate::model::ModelConfig;
 

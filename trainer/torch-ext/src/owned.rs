@@ -67,9 +67,9 @@ pub fn from_owner<T: Element, O: Send + 'static>(
 ) -> Result<Tensor, Error> {
     let mut owner = Box::new(owner);
     let values = view(&mut owner);
-    let wanted = size.iter().try_fold(1usize, |product, &side| {
-        product.checked_mul(usize::try_from(side).ok()?)
-    });
+    let wanted = size
+        .iter()
+        .try_fold(1usize, |product, &side| product.checked_mul(usize::try_from(side).ok()?));
     if wanted != Some(values.len()) {
         return Err(Error::Shape { values: values.len(), size: size.to_vec() });
     }
