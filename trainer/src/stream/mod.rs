@@ -1,0 +1,5 @@
+//! Batches of one training stage, straight from the shards.
+
+mod colour;
+mod crop;
+mod permutation;
