@@ -32,7 +32,7 @@ enum Change {
 
 impl ColourJitter {
     /// Draws whether, how much and in which order, and changes the RGB `pixels` accordingly.
-    pub fn apply(&self, pixels: &mut [u8], random: &mut Random) {
+    pub(super) fn apply(&self, pixels: &mut [u8], random: &mut Random) {
         if random.unit() >= self.probability {
             return;
         }
@@ -84,7 +84,7 @@ impl Change {
 }
 
 /// Replaces every pixel by its grey, in three equal channels.
-pub fn to_grey(pixels: &mut [u8]) {
+pub(super) fn to_grey(pixels: &mut [u8]) {
     for pixel in pixels.as_chunks_mut::<3>().0 {
         *pixel = [grey(*pixel); 3];
     }

@@ -7,15 +7,15 @@ const ATTEMPTS: u32 = 10;
 
 /// A rectangle inside an image, in whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CropBox {
+pub(super) struct CropBox {
     /// Columns to the left of it.
-    pub left: u32,
+    pub(super) left: u32,
     /// Rows above it.
-    pub top: u32,
+    pub(super) top: u32,
     /// Columns in it, at least 1.
-    pub width: u32,
+    pub(super) width: u32,
     /// Rows in it, at least 1.
-    pub height: u32,
+    pub(super) height: u32,
 }
 
 /// Area and aspect ratio of a random crop, as in torchvision's `RandomResizedCrop(scale=, ratio=)`.
@@ -35,7 +35,7 @@ impl RandomResizedCrop {
     ///
     /// torchvision's definition (`RandomResizedCrop.get_params`): ten tries of area × ratio, rounded half to
     /// even, then the centre with the nearest allowed ratio.
-    pub fn draw(&self, width: u32, height: u32, random: &mut Random) -> CropBox {
+    pub(super) fn draw(&self, width: u32, height: u32, random: &mut Random) -> CropBox {
         let area = f64::from(width) * f64::from(height);
         let (low, high) = (self.ratio.0.ln(), self.ratio.1.ln());
         for _ in 0..ATTEMPTS {
@@ -74,7 +74,7 @@ impl RandomResizedCrop {
 impl CropBox {
     /// The greatest square in the middle of a `width` × `height` image: what stays of it when its short side is
     /// resized to the target and the centre cropped.
-    pub fn centre_square(width: u32, height: u32) -> CropBox {
+    pub(super) fn centre_square(width: u32, height: u32) -> CropBox {
         let side = width.min(height);
         CropBox { left: (width - side) / 2, top: (height - side) / 2, width: side, height: side }
     }

@@ -10,7 +10,7 @@ const ROUNDS: usize = 8;
 /// An alternating Feistel network over pairs `(left, right)` with `left < a`, `right < b`, `a·b >= len`
 /// (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002); pairs beyond `len` walk on.
 #[derive(Clone, Debug)]
-pub struct Permutation {
+pub(super) struct Permutation {
     len: u32,
     left: u32,
     right: u32,
@@ -19,12 +19,12 @@ pub struct Permutation {
 
 impl Permutation {
     /// The order as stored.
-    pub fn identity(len: u32) -> Permutation {
+    pub(super) fn identity(len: u32) -> Permutation {
         Permutation { len, left: 0, right: 0, keys: None }
     }
 
     /// The order that `parts` (a seed and whatever names this permutation) picks.
-    pub fn random(len: u32, parts: &[u64]) -> Permutation {
+    pub(super) fn random(len: u32, parts: &[u64]) -> Permutation {
         let mut random = Random::from_parts(parts);
         let mut left = f64::from(len).sqrt() as u32;
         while u64::from(left) * u64::from(left) < u64::from(len) {
@@ -35,20 +35,16 @@ impl Permutation {
     }
 
     /// How many elements there are.
-    pub fn len(&self) -> u32 {
+    pub(super) fn len(&self) -> u32 {
         self.len
     }
 
-    /// Whether there is nothing to permute.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 
     /// The element at `index`.
     ///
     /// # Panics
     /// Where `index >= len`: the walk would never end.
-    pub fn at(&self, index: u32) -> u32 {
+    pub(super) fn at(&self, index: u32) -> u32 {
         assert!(index < self.len, "element {index} of a permutation of {}", self.len);
         let Some(keys) = &self.keys else { return index };
         let mut element = self.network(index, keys);
