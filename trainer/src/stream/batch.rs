@@ -84,9 +84,22 @@ impl Batch {
     ) -> Batch {
         let len = tokens.len() / context_length;
         assert_eq!(tokens.len(), len * context_length, "tokens are [B, C]");
-        assert_eq!(images.len(), len * (image_size * image_size * 3) as usize, "images are [B, H, W, 3]");
+        assert_eq!(
+            images.len(),
+            len * (image_size * image_size * 3) as usize,
+            "images are [B, H, W, 3]"
+        );
         assert!(labels.as_ref().is_none_or(|labels| labels.len() == len), "labels are [B]");
-        Batch { images, tokens, labels, len, first_sample: 0, image_size, context_length, pool: None }
+        Batch {
+            images,
+            tokens,
+            labels,
+            len,
+            first_sample: 0,
+            image_size,
+            context_length,
+            pool: None,
+        }
     }
 }
 

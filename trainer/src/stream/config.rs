@@ -7,10 +7,7 @@ use clipa_schemas::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    colour::ColourJitter,
-    crop::RandomResizedCrop,
-    error::StreamError,
-    order::WINDOW_ROWS,
+    colour::ColourJitter, crop::RandomResizedCrop, error::StreamError, order::WINDOW_ROWS,
 };
 
 /// Most samples of one batch of one process; CLIPA's largest is 8,192.
@@ -141,7 +138,11 @@ impl StreamConfig {
         within("workers", self.workers as u64, MAX_WORKERS as u64)?;
         within("queue", self.queue as u64, MAX_QUEUE as u64)?;
         let queued = self.image_bytes() as u64 * self.in_flight() as u64;
-        within("bytes of all batches in memory (batch, workers or queue are too many)", queued, MAX_QUEUED_BYTES)?;
+        within(
+            "bytes of all batches in memory (batch, workers or queue are too many)",
+            queued,
+            MAX_QUEUED_BYTES,
+        )?;
         if let Augment::Random { crop, jitter, grey_probability } = self.augment {
             ordered("crop scale", crop.scale, 1.0)?;
             ordered("crop ratio", crop.ratio, 100.0)?;
@@ -169,7 +170,9 @@ fn ordered(name: &str, (low, high): (f64, f64), most: f64) -> Result<(), StreamE
     if low > 0.0 && low <= high && high <= most {
         return Ok(());
     }
-    Err(StreamError::Config(format!("{name} is {low} to {high}, not a range above 0 and up to {most}")))
+    Err(StreamError::Config(format!(
+        "{name} is {low} to {high}, not a range above 0 and up to {most}"
+    )))
 }
 
 fn share(name: &str, value: f64) -> Result<(), StreamError> {
@@ -194,7 +197,9 @@ mod tests {
         assert!(refused(&|config| config.image_size = 0).contains("image size is 0"));
         assert!(refused(&|config| config.batch = MAX_BATCH + 1).contains("batch is 131073"));
         assert!(refused(&|config| config.workers = 0).contains("workers is 0"));
-        assert!(refused(&|config| (config.batch, config.queue) = (MAX_BATCH, 64)).contains("in memory"));
+        assert!(
+            refused(&|config| (config.batch, config.queue) = (MAX_BATCH, 64)).contains("in memory")
+        );
         for scale in [(0.0, 1.0), (0.9, 0.4), (0.5, 1.5), (f64::NAN, 1.0)] {
             let crop = RandomResizedCrop { scale, ratio: RandomResizedCrop::RATIO };
             let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };

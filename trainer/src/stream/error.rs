@@ -83,7 +83,9 @@ pub enum StreamError {
         source: std::io::Error,
     },
     /// A thread ended with a programmer's mistake.
-    #[error("the thread `{thread}` panicked: {message}. This is a mistake in clipa, please report it")]
+    #[error(
+        "the thread `{thread}` panicked: {message}. This is a mistake in clipa, please report it"
+    )]
     Panicked {
         /// Its name.
         thread: String,

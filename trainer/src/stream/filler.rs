@@ -72,7 +72,8 @@ impl Filler {
         let Settings { image_size, context_length, labels, .. } = self.settings;
         let len = job.len();
         let mut batch = Batch::blank(&self.pool, len, job.first_sample, image_size, context_length);
-        let mut images = batch.images.chunks_exact_mut(image_size as usize * image_size as usize * 3);
+        let mut images =
+            batch.images.chunks_exact_mut(image_size as usize * image_size as usize * 3);
         let mut tokens = batch.tokens.chunks_exact_mut(context_length.max(1));
         let mut classes = Vec::with_capacity(if labels { len } else { 0 });
         for (window, part) in &job.parts {
@@ -83,13 +84,19 @@ impl Filler {
                     self.image(row, sample, image)?;
                 }
                 if let (Some(text), Some(tokens)) = (row.text(), tokens.next()) {
-                    let seed = Random::from_parts(&[self.settings.seed, TEXT_TAG, sample]).next_u64();
+                    let seed =
+                        Random::from_parts(&[self.settings.seed, TEXT_TAG, sample]).next_u64();
                     let Settings { text: reduction, specials, .. } = self.settings;
-                    reduce(reduction, text, specials, seed, &mut self.tokens).map_err(|e| row.error(e))?;
-                    tokens.iter_mut().zip(&self.tokens).for_each(|(to, &from)| *to = i64::from(from));
+                    reduce(reduction, text, specials, seed, &mut self.tokens)
+                        .map_err(|e| row.error(e))?;
+                    tokens
+                        .iter_mut()
+                        .zip(&self.tokens)
+                        .for_each(|(to, &from)| *to = i64::from(from));
                 }
                 if let Some(class) = row.label() {
-                    classes.push(class.ok_or_else(|| row.error("no class in a classification set"))?);
+                    classes
+                        .push(class.ok_or_else(|| row.error("no class in a classification set"))?);
                 }
             }
         }

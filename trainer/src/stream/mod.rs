@@ -76,14 +76,19 @@ impl Stream {
     ///
     /// # Errors
     /// [`StreamError`] where the data set is not one, lacks what the stage reads, or differs from its manifest.
-    pub fn open(dataset: &Path, config: StreamConfig, start: Cursor) -> Result<Stream, StreamError> {
+    pub fn open(
+        dataset: &Path,
+        config: StreamConfig,
+        start: Cursor,
+    ) -> Result<Stream, StreamError> {
         config.check()?;
         let manifest = Manifest::read(dataset)?;
         let columns = Columns::of_pairs(dataset, &manifest, &config)?;
         let image_column = columns.image;
         let (source, groups) = Source::open(dataset, &manifest, columns)?;
         let samples_per_epoch = samples_in(&groups);
-        let order = Order::new(groups, Sequence::Shuffled { seed: config.seed }, config.window_rows);
+        let order =
+            Order::new(groups, Sequence::Shuffled { seed: config.seed }, config.window_rows);
         let pipeline = start_pipeline(source, order, &config, start.sample, config.context_length)?;
         Ok(Stream { pipeline, samples_per_epoch, image_column })
     }

@@ -78,7 +78,12 @@ impl Order {
     /// The windows from the one on that holds sample `start`: without end where shuffled, to the last row where
     /// stored.
     pub(super) fn windows(self, start: u64) -> Windows {
-        let mut windows = Windows { epoch: start / self.samples_per_epoch.max(1), order: self, at: 0, first_sample: 0 };
+        let mut windows = Windows {
+            epoch: start / self.samples_per_epoch.max(1),
+            order: self,
+            at: 0,
+            first_sample: 0,
+        };
         windows.first_sample = windows.epoch * windows.order.samples_per_epoch;
         windows.skip_to(start);
         windows
@@ -94,7 +99,9 @@ impl Order {
 
     fn row_order(&self, rows: u32, first_sample: u64) -> Permutation {
         match self.sequence {
-            Sequence::Shuffled { seed } => Permutation::random(rows, &[seed, ROWS_TAG, first_sample]),
+            Sequence::Shuffled { seed } => {
+                Permutation::random(rows, &[seed, ROWS_TAG, first_sample])
+            }
             Sequence::Stored => Permutation::identity(rows),
         }
     }
@@ -178,7 +185,13 @@ mod tests {
     }
 
     /// Samples as (shard, group, row), from `start` on.
-    fn samples(rows: &[u32], sequence: Sequence, window: u32, start: u64, count: usize) -> Vec<(u32, u32, u32)> {
+    fn samples(
+        rows: &[u32],
+        sequence: Sequence,
+        window: u32,
+        start: u64,
+        count: usize,
+    ) -> Vec<(u32, u32, u32)> {
         let order = Order::new(groups(rows), sequence, window);
         let mut out = Vec::new();
         for plan in order.windows(start) {

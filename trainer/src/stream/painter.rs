@@ -36,7 +36,8 @@ impl Painter {
             Filter::Bicubic => FilterType::CatmullRom,
             Filter::Bilinear => FilterType::Bilinear,
         };
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
+        let options =
+            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
         Painter { side, options, resizer: Resizer::new(), decoder: None, decoded: Vec::new() }
     }
 
@@ -52,12 +53,26 @@ impl Painter {
     ) -> Result<(), String> {
         let (width, height) = (stored.width, stored.height);
         match stored.encoding {
-            ImageEncoding::Rgb8Square | ImageEncoding::Rgb8 => {
-                scale(&mut self.resizer, &self.options, self.side, stored.bytes, (width, height), crop, out)
-            }
+            ImageEncoding::Rgb8Square | ImageEncoding::Rgb8 => scale(
+                &mut self.resizer,
+                &self.options,
+                self.side,
+                stored.bytes,
+                (width, height),
+                crop,
+                out,
+            ),
             ImageEncoding::Jpeg => {
                 self.decode(stored)?;
-                scale(&mut self.resizer, &self.options, self.side, &self.decoded, (width, height), crop, out)
+                scale(
+                    &mut self.resizer,
+                    &self.options,
+                    self.side,
+                    &self.decoded,
+                    (width, height),
+                    crop,
+                    out,
+                )
             }
         }
     }
@@ -104,7 +119,8 @@ fn scale(
         out.copy_from_slice(pixels);
         return Ok(());
     }
-    let source = TypedImageRef::<U8x3>::from_buffer(width, height, pixels).map_err(|e| e.to_string())?;
+    let source =
+        TypedImageRef::<U8x3>::from_buffer(width, height, pixels).map_err(|e| e.to_string())?;
     // The crop is a view of its own, so that the kernel never reaches across its border, as in
     // crop-then-resize.
     let source = TypedCroppedImage::from_ref(&source, crop.left, crop.top, crop.width, crop.height)

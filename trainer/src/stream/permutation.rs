@@ -39,7 +39,6 @@ impl Permutation {
         self.len
     }
 
-
     /// The element at `index`.
     ///
     /// # Panics
@@ -97,7 +96,10 @@ mod tests {
                 let mut seen = vec![false; len as usize];
                 for index in 0..len {
                     let element = permutation.at(index) as usize;
-                    assert!(!std::mem::replace(&mut seen[element], true), "{element} twice of {len}");
+                    assert!(
+                        !std::mem::replace(&mut seen[element], true),
+                        "{element} twice of {len}"
+                    );
                 }
             }
         }

@@ -55,7 +55,8 @@ pub(super) struct Loaded<W> {
 /// One batch to fill.
 #[derive(Debug)]
 pub(super) struct Job<W> {
-    number: u64,
+    /// Its place among the batches.
+    pub(super) number: u64,
     pub(super) first_sample: u64,
     /// Consecutive samples: indices into the rows of windows.
     pub(super) parts: Vec<(Arc<Loaded<W>>, Range<u32>)>,

@@ -49,7 +49,11 @@ pub(super) struct Columns {
 
 impl Columns {
     /// What training reads: images and captions.
-    pub(super) fn of_pairs(dataset: &Path, manifest: &Manifest, config: &StreamConfig) -> Result<Columns, StreamError> {
+    pub(super) fn of_pairs(
+        dataset: &Path,
+        manifest: &Manifest,
+        config: &StreamConfig,
+    ) -> Result<Columns, StreamError> {
         if !manifest.tokens.contains(&config.tokenizer) {
             return Err(StreamError::NoTokenColumn {
                 path: dataset.to_owned(),
@@ -90,9 +94,9 @@ fn image_column(
     let mut stored = manifest.images.clone();
     stored.sort_by_key(|column| column.side);
     let chosen = match &config.image_column {
-        Some(name) => stored
-            .iter()
-            .find(|column| *name == column.name() || *name == column.to_string()),
+        Some(name) => {
+            stored.iter().find(|column| *name == column.name() || *name == column.to_string())
+        }
         None => stored.iter().find(|column| column.side >= config.wanted_side()).or(stored.last()),
     };
     chosen.copied().ok_or_else(|| StreamError::NoImageColumn {
@@ -124,7 +128,8 @@ impl Source {
             check_size(&path, digest)?;
             for (group, &rows) in digest.row_groups.iter().enumerate() {
                 if rows > MAX_GROUP_ROWS {
-                    let detail = format!("a row group of {rows} rows, not at most {MAX_GROUP_ROWS}");
+                    let detail =
+                        format!("a row group of {rows} rows, not at most {MAX_GROUP_ROWS}");
                     return Err(StreamError::ShardChanged { path, detail });
                 }
                 groups.push(GroupRef { shard: shard as u32, group: group as u32, rows });
@@ -146,7 +151,11 @@ impl Source {
     }
 
     /// Loads a window: maps its shards, fetches its image bytes into memory, decodes its small columns.
-    pub(super) fn load(&mut self, plan: &WindowPlan, stop: &AtomicBool) -> Result<Window, StreamError> {
+    pub(super) fn load(
+        &mut self,
+        plan: &WindowPlan,
+        stop: &AtomicBool,
+    ) -> Result<Window, StreamError> {
         self.alive.retain(|_, group| group.strong_count() > 0);
         let mut groups = Vec::with_capacity(plan.groups.len());
         for place in &plan.groups {
@@ -172,7 +181,9 @@ impl Source {
         if group.rows() != place.rows as usize {
             let detail = format!(
                 "row group {} has {} rows, the manifest says {}",
-                place.group, group.rows(), place.rows
+                place.group,
+                group.rows(),
+                place.rows
             );
             return Err(StreamError::ShardChanged { path: reader.path().to_owned(), detail });
         }

@@ -73,7 +73,8 @@ impl Group {
 
 fn labels_of(reader: &ShardReader, row_group: usize) -> Result<UInt32Array, StreamError> {
     let batch = reader.columns(row_group, &["label"])?;
-    let labels = batch.column_by_name("label").and_then(|column| column.as_primitive_opt::<UInt32Type>());
+    let labels =
+        batch.column_by_name("label").and_then(|column| column.as_primitive_opt::<UInt32Type>());
     labels.cloned().ok_or_else(|| StreamError::ShardChanged {
         path: reader.path().to_owned(),
         detail: "column `label` has another type".to_owned(),

@@ -25,15 +25,22 @@ pub(crate) struct Draft<'a> {
 impl Draft<'_> {
     /// Writes it; row `r` of the data set holds [`image`]s, [`tokens`] and the class `r % 10`.
     pub(crate) fn write(&self, dataset: &Path) {
-        let images: Vec<ImageColumn> = self.images.iter().map(|text| text.parse().unwrap()).collect();
+        let images: Vec<ImageColumn> =
+            self.images.iter().map(|text| text.parse().unwrap()).collect();
         let tokens = match self.kind {
             Kind::Pairs => vec!["clip_bpe".to_owned()],
             Kind::Classes => vec![],
         };
         let layout = ShardLayout { images: images.clone(), tokens: tokens.clone() };
         std::fs::create_dir_all(dataset.join("shards")).unwrap();
-        let mut manifest =
-            Manifest::begin("test", self.kind, BTreeMap::new(), images.clone(), tokens, self.tagged);
+        let mut manifest = Manifest::begin(
+            "test",
+            self.kind,
+            BTreeMap::new(),
+            images.clone(),
+            tokens,
+            self.tagged,
+        );
         let (mut entries, mut row) = (Vec::new(), 0);
         for (unit, &rows) in self.shards.iter().enumerate() {
             let name = format!("shards/{unit:05}.parquet");
@@ -98,7 +105,8 @@ pub(crate) fn image(row: u32, column: ImageColumn) -> StoredImage {
         for x in 0..width {
             let wave = |channel: usize| {
                 let phase = x * slopes[channel] + y * slopes[channel + 3];
-                (if phase / 256 % 2 == 0 { phase % 256 } else { 255 - phase % 256 }) as u8
+                (if (phase / 256).is_multiple_of(2) { phase % 256 } else { 255 - phase % 256 })
+                    as u8
             };
             bytes.extend([wave(0), wave(1), wave(2)]);
         }

@@ -56,7 +56,8 @@ fn seeds_give_other_orders_and_epochs_other_crops() {
     assert_ne!(rows(1), rows(2));
     // One row only: whatever differs between its samples is augmentation.
     let single = tempfile::tempdir().unwrap();
-    Draft { images: &["26:rgb8"], shards: &[1], kind: Kind::Pairs, tagged: true }.write(single.path());
+    Draft { images: &["26:rgb8"], shards: &[1], kind: Kind::Pairs, tagged: true }
+        .write(single.path());
     let (images, tokens) = bytes(single.path(), random(6), 0, 1);
     let images: std::collections::HashSet<&[u8]> = images.chunks(768).collect();
     assert_eq!(images.len(), 6);

@@ -12,7 +12,10 @@ use super::{
     dataset::{image, tokens},
     *,
 };
-use crate::stream::{crop::CropBox, painter::{Painter, StoredPixels}};
+use crate::stream::{
+    crop::CropBox,
+    painter::{Painter, StoredPixels},
+};
 
 #[test]
 fn images_are_borrowed_from_the_mapping() {
@@ -30,7 +33,10 @@ fn images_are_borrowed_from_the_mapping() {
             assert_eq!(plan.rows.len(), rows);
             for row in 0..rows {
                 let bytes = window.row(row).image().bytes.as_ptr_range();
-                assert!(mapping.start <= bytes.start && bytes.end <= mapping.end, "{name}, row {row}");
+                assert!(
+                    mapping.start <= bytes.start && bytes.end <= mapping.end,
+                    "{name}, row {row}"
+                );
             }
         }
     }
@@ -107,7 +113,14 @@ fn a_jpeg_shows_what_its_pixels_show() {
 }
 
 /// Pillow's resize in floating point: a kernel of support `reach`, widened where the image shrinks.
-fn reference(pixels: &[u8], width: u32, crop: CropBox, side: u32, reach: f64, kernel: fn(f64) -> f64) -> Vec<f64> {
+fn reference(
+    pixels: &[u8],
+    width: u32,
+    crop: CropBox,
+    side: u32,
+    reach: f64,
+    kernel: fn(f64) -> f64,
+) -> Vec<f64> {
     let weights = |size: u32, target: u32| -> Vec<f64> {
         let scale = f64::from(size) / f64::from(side);
         let stretch = scale.max(1.0);
@@ -170,7 +183,11 @@ fn crop_and_resize_are_those_of_pillow() {
             Painter::new(16, filter).paint(pixels, crop, &mut out).unwrap();
             let expected = reference(&stored.bytes, width, crop, 16, reach, kernel);
             // Two passes that each round to 8 bits.
-            let worst = out.iter().zip(&expected).map(|(&a, b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
+            let worst = out
+                .iter()
+                .zip(&expected)
+                .map(|(&a, b)| (f64::from(a) - b).abs())
+                .fold(0.0, f64::max);
             assert!(worst < 1.6, "{crop:?} {filter:?}: {worst}");
         }
     }

@@ -1,9 +1,6 @@
 //! Data sets that are not what a stage needs, or not what they were.
 
-use std::{
-    fs,
-    sync::atomic::AtomicBool,
-};
+use std::{fs, sync::atomic::AtomicBool};
 
 use super::*;
 
@@ -54,7 +51,10 @@ fn a_shard_that_was_cut_or_is_gone_is_refused_on_opening() {
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 1]).unwrap();
     let message = refused(folder.path(), plain(4));
-    assert!(message.contains("00002.parquet") && message.contains("the manifest says"), "{message}");
+    assert!(
+        message.contains("00002.parquet") && message.contains("the manifest says"),
+        "{message}"
+    );
     fs::remove_file(&path).unwrap();
     assert!(refused(folder.path(), plain(4)).contains("00002.parquet"));
 }
@@ -78,9 +78,8 @@ fn a_damaged_jpeg_is_an_error_with_shard_and_row() {
     let folder = dataset(&["30:jpeg"]);
     let path = folder.path().join("shards/00002.parquet");
     let mut bytes = fs::read(&path).unwrap();
-    let starts: Vec<usize> = (0..bytes.len() - 3)
-        .filter(|&at| bytes[at..at + 3] == [0xff, 0xd8, 0xff])
-        .collect();
+    let starts: Vec<usize> =
+        (0..bytes.len() - 3).filter(|&at| bytes[at..at + 3] == [0xff, 0xd8, 0xff]).collect();
     assert_eq!(starts.len(), 33);
     bytes[starts[5]..][..3].copy_from_slice(b"not");
     fs::write(&path, bytes).unwrap();
@@ -93,39 +92,36 @@ fn a_damaged_jpeg_is_an_error_with_shard_and_row() {
     assert!(message.contains("00002.parquet, row 5: "), "{message}");
 }
 
-/// One byte after the other of a whole shard is flipped: an error or other pixels, but no panic and no hang.
+/// Every fifth byte of a shard is flipped, one at a time: an error or other pixels, but no panic.
 #[test]
 fn a_flipped_byte_is_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     let images = ["4:rgb8-square", "5:rgb8"];
     Draft { images: &images, shards: &[6], kind: Kind::Pairs, tagged: true }.write(folder.path());
     let path = folder.path().join("shards/00000.parquet");
-    let whole = fs::read(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
     let manifest = Manifest::read(folder.path()).unwrap();
     let mut errors = 0;
-    for (at, image) in (0..whole.len()).flat_map(|at| images.map(|image| (at, image))) {
-        let mut bytes = whole.clone();
+    for at in (0..bytes.len()).step_by(5) {
         bytes[at] ^= 0x5a;
-        fs::write(&path, bytes).unwrap();
-        let config = StreamConfig {
-            image_column: Some(image.to_owned()),
-            text: TextReduction::Syntax,
-            ..StreamConfig { image_size: 4, ..plain(6) }
-        };
-        let columns = Columns::of_pairs(folder.path(), &manifest, &config).unwrap();
-        let (mut source, groups) = Source::open(folder.path(), &manifest, columns).unwrap();
-        let plan = Order::new(groups, Sequence::Stored, 1).windows(0).next().unwrap();
-        let loaded = source.load(&plan, &AtomicBool::new(false));
-        errors += usize::from(loaded.is_err());
-        if let Ok(window) = loaded {
-            let mut painter = painter::Painter::new(4, Filter::Bicubic);
-            for row in 0..6 {
-                let stored = window.row(row).image();
-                let crop = crop::CropBox::centre_square(stored.width.max(1), stored.height.max(1));
-                let _ = painter.paint(stored, crop, &mut [0; 48]);
-                assert!(window.row(row).text().is_some());
-            }
-        }
+        fs::write(&path, &bytes).unwrap();
+        bytes[at] ^= 0x5a;
+        errors +=
+            usize::from(images.map(|image| fails(folder.path(), &manifest, image)).contains(&true));
     }
-    assert!(errors > whole.len() / 10, "{errors} of {}", 2 * whole.len());
+    // Pixels and tokens may change unnoticed here (`clipa-inspect verify` finds them); structure may not.
+    assert!((bytes.len() / 20..bytes.len() / 5).contains(&errors), "{errors} of {}", bytes.len());
+}
+
+/// Does a window of 6 rows of `image` refuse to load or to paint?
+fn fails(dataset: &Path, manifest: &Manifest, image: &str) -> bool {
+    let image_column = Some(image.to_owned());
+    let config = StreamConfig { image_column, text: TextReduction::Syntax, ..plain(6) };
+    let columns = Columns::of_pairs(dataset, manifest, &config).unwrap();
+    let (mut source, groups) = Source::open(dataset, manifest, columns).unwrap();
+    let plan = Order::new(groups, Sequence::Stored, 1).windows(0).next().unwrap();
+    let Ok(window) = source.load(&plan, &AtomicBool::new(false)) else { return true };
+    let loaded = std::sync::Arc::new(pipeline::Loaded { plan, content: window });
+    let job = Job { number: 0, first_sample: 0, parts: vec![(loaded, 0..6)] };
+    Filler::new(&config, 8, false, &BufferPool::new(1)).fill(&job).is_err()
 }
