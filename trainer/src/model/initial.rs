@@ -39,7 +39,7 @@ impl Initial {
         let mut random = Random::from_parts(&[seed, name_hash(name)]);
         let values: Vec<f32> = match self {
             Initial::Constant(value) => vec![value; count],
-            Initial::Normal { std } => (0..count).map(|_| (std * random.normal()) as f32).collect(),
+            Initial::Normal { std } => normals(&mut random, std, count),
             Initial::Uniform { bound } => {
                 (0..count).map(|_| random.range(-bound, bound) as f32).collect()
             }
@@ -50,6 +50,18 @@ impl Initial {
         };
         Tensor::from_slice(&values).reshape(shape)
     }
+}
+
+/// Normal numbers, both of each pair that Box and Muller's transform gives.
+fn normals(random: &mut Random, std: f64, count: usize) -> Vec<f32> {
+    let mut values = Vec::with_capacity(count + 1);
+    while values.len() < count {
+        let radius = std * (-2.0 * (1.0 - random.unit()).ln()).sqrt();
+        let (sine, cosine) = (std::f64::consts::TAU * random.unit()).sin_cos();
+        values.extend([(radius * cosine) as f32, (radius * sine) as f32]);
+    }
+    values.truncate(count);
+    values
 }
 
 /// FNV-1a, 64 bits: short, and fixed for ever.

@@ -1,6 +1,9 @@
 //! The tensors of a model, by name.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use tch::{Device, Tensor};
 
@@ -23,15 +26,19 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Allocates and fills every parameter.
+    /// Allocates and fills every parameter, on all cores: a large model draws half a billion numbers.
     pub fn new(specification: Vec<ParameterSpec>, seed: u64, device: Device) -> Parameters {
-        let places =
-            specification.iter().enumerate().map(|(place, spec)| (spec.name.clone(), place)).collect();
+        let places = specification
+            .iter()
+            .enumerate()
+            .map(|(place, spec)| (spec.name.clone(), place))
+            .collect();
+        let values = first_values(&specification, seed);
         let list = specification
             .into_iter()
-            .map(|spec| {
-                let tensor = spec.initial.tensor(seed, &spec.name, &spec.shape).to_device(device);
-                let tensor = tensor.set_requires_grad(spec.trained);
+            .zip(values)
+            .map(|(spec, values)| {
+                let tensor = values.to_device(device).set_requires_grad(spec.trained);
                 Parameter { spec, tensor }
             })
             .collect();
@@ -68,4 +75,29 @@ impl Parameters {
         let _no_grad = tch::no_grad_guard();
         tensor.copy_(values);
     }
+}
+
+/// First values of every parameter, in order. Which thread draws them changes nothing: each is a function of its name.
+fn first_values(specification: &[ParameterSpec], seed: u64) -> Vec<Tensor> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let draw = || {
+        let mut drawn = Vec::new();
+        while let Some((place, spec)) = {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            specification.get(place).map(|spec| (place, spec))
+        } {
+            drawn.push((place, spec.initial.tensor(seed, &spec.name, &spec.shape)));
+        }
+        drawn
+    };
+    let mut drawn: Vec<(usize, Tensor)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(draw)).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    });
+    drawn.sort_unstable_by_key(|&(place, _)| place);
+    drawn.into_iter().map(|(_, tensor)| tensor).collect()
 }
