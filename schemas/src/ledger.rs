@@ -1,0 +1,117 @@
+//! What happened to every sample of an input: found = accepted + rejected, by reason.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::file::FileDigest;
+
+/// Counts of one unit, or the sum over units.
+///
+/// ```
+/// use clipa_schemas::ledger::Ledger;
+/// let mut ledger = Ledger::default();
+/// ledger.accept(["orientation"]);
+/// ledger.reject("truncated");
+/// assert!(ledger.is_balanced());
+/// assert_eq!((ledger.found, ledger.accepted, ledger.rejected_total()), (2, 1, 1));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// Samples that the input holds.
+    pub found: u64,
+    /// Samples that became rows.
+    pub accepted: u64,
+    /// Samples that did not, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Repairs made to accepted samples, by kind; one sample may count under several.
+    pub repaired: BTreeMap<String, u64>,
+}
+
+impl Ledger {
+    /// Counts a sample that became a row, and what was repaired on the way.
+    pub fn accept<'a>(&mut self, repairs: impl IntoIterator<Item = &'a str>) {
+        self.found += 1;
+        self.accepted += 1;
+        for repair in repairs {
+            *self.repaired.entry(repair.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Counts a sample that did not become a row.
+    pub fn reject(&mut self, reason: &str) {
+        self.found += 1;
+        *self.rejected.entry(reason.to_owned()).or_default() += 1;
+    }
+
+    /// Rejected samples, all reasons together.
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Does found equal accepted plus rejected?
+    pub fn is_balanced(&self) -> bool {
+        self.found == self.accepted + self.rejected_total()
+    }
+
+    /// Adds another unit's counts.
+    pub fn add(&mut self, other: &Ledger) {
+        self.found += other.found;
+        self.accepted += other.accepted;
+        for (mine, theirs) in
+            [(&mut self.rejected, &other.rejected), (&mut self.repaired, &other.repaired)]
+        {
+            for (name, count) in theirs {
+                *mine.entry(name.clone()).or_default() += count;
+            }
+        }
+    }
+}
+
+/// One finished unit, `shards/00000.json`. Its presence is the commit mark of shard and rejects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitEntry {
+    /// Number of the unit, also in the file names.
+    pub unit: u32,
+    /// The input as it was named, and its length in bytes.
+    pub source: Source,
+    /// Hash of the configuration that it was made with.
+    pub configuration_sha256: String,
+    /// The shard; absent where no sample was accepted.
+    pub shard: Option<ShardDigest>,
+    /// The rejected samples; absent where there was none.
+    pub rejects: Option<FileDigest>,
+    /// The counts.
+    pub ledger: Ledger,
+    /// What is wrong with the input or contradicts its own statistics, one sentence each; empty where all is well.
+    pub problems: Vec<String>,
+}
+
+/// Where a unit's samples came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Path as it was given.
+    pub path: String,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// A finished shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardDigest {
+    /// File, length and checksum.
+    #[serde(flatten)]
+    pub file: FileDigest,
+    /// Rows in all.
+    pub rows: u64,
+    /// Rows of each row group, in order.
+    pub row_groups: Vec<u32>,
+}
+
+/// `shards/00017.json` for 17; the same stem names shard and rejects.
+pub fn unit_stem(unit: u32) -> String {
+    format!("{unit:05}")
+}
