@@ -11,7 +11,7 @@ use crate::{
     },
     synth::{
         SynthError,
-        drawing::{self, TRAINING_FOLDER, ZEROSHOT_FOLDER},
+        drawing::{self, CLASSES_FOLDER, TRAINING_FOLDER},
         plan::{Folder, Plan},
     },
 };
@@ -115,7 +115,7 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     printer.say(format!("drew {drawn} images in {} ({speed})", time(elapsed)));
     let training = output.join(TRAINING_FOLDER);
     printer.say(format!("training set: {}/*.tar", training.display()));
-    printer.say(format!("zero-shot set: {}", output.join(ZEROSHOT_FOLDER).display()));
+    printer.say(format!("zero-shot set: {}", output.join(CLASSES_FOLDER).display()));
     printer.hint(format!(
         "next: clipa-prep laion ingest '{}/*.tar' --output DATASET",
         training.display()
@@ -142,9 +142,10 @@ fn with_remedy(error: SynthError) -> anyhow::Error {
             "give another --output, or the same numbers to continue that set; nothing was changed"
         }
         SynthError::Plan { .. } => "give another --output, or remove the damaged set",
-        SynthError::File { .. } | SynthError::Tar { .. } | SynthError::Parquet { .. } => {
-            "the same command continues where this one stopped"
-        }
+        SynthError::File { .. }
+        | SynthError::Write(_)
+        | SynthError::Tar { .. }
+        | SynthError::Parquet { .. } => "the same command continues where this one stopped",
         SynthError::OutOfRange { .. } | SynthError::Jpeg(_) => return error.into(),
     };
     Hinted::new(error, remedy).into()

@@ -11,10 +11,10 @@ use webdataset::{Sample, Value};
 
 use super::{
     SynthError, caption,
+    dice::{Dice, Purpose},
     drawing::Easel,
     file::{self, PendingTar},
     plan::Plan,
-    random::{Purpose, Random},
     scene::Scene,
 };
 
@@ -99,11 +99,11 @@ pub(super) fn write_tar(
     let mut pending = PendingTar::create(&folder.join(names.tar))?;
     let mut records = Vec::new();
     for (place, index) in plan.samples_of(tar).enumerate() {
-        let mut random = Random::stream(plan.seed, Purpose::Training, u64::from(index));
-        let class = random.one_of(&classes);
-        let scene = Scene::draw(compositions[class], plan.side, &mut random);
-        let caption = caption::write(&scene, &mut random);
-        let jpeg = easel.draw(&scene, &mut random)?;
+        let mut dice = Dice::stream(plan.seed, Purpose::Training, u64::from(index));
+        let class = dice.one_of(&classes);
+        let scene = Scene::draw(compositions[class], plan.side, &mut dice);
+        let caption = caption::write(&scene, &mut dice);
+        let jpeg = easel.draw(&scene, &mut dice)?;
         let key = format!("{tar:05}{place:04}");
         let record = Record::new(plan, &scene, class, key, caption, &jpeg);
         pending.write(&record.sample(jpeg))?;

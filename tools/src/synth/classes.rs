@@ -6,10 +6,10 @@ use webdataset::{Sample, Value};
 
 use super::{
     SynthError,
+    dice::{Dice, Purpose},
     drawing::Easel,
     file::{self, PendingTar},
     plan::Plan,
-    random::{Purpose, Random},
     scene::Scene,
 };
 
@@ -40,12 +40,12 @@ pub(super) fn write(plan: &Plan, folder: &Path, drawn: &dyn Fn()) -> Result<(), 
     let mut easel = Easel::new()?;
     let mut tar = PendingTar::create(&folder.join(TAR_FILE))?;
     for index in 0..plan.eval_samples {
-        let mut random = Random::stream(plan.seed, Purpose::ZeroShot, u64::from(index));
+        let mut dice = Dice::stream(plan.seed, Purpose::ZeroShot, u64::from(index));
         let class = index as usize % compositions.len();
-        let scene = Scene::draw(compositions[class], plan.side, &mut random);
+        let scene = Scene::draw(compositions[class], plan.side, &mut dice);
         let mut sample = Sample::with_key(format!("s{index:07}"));
         sample.insert("cls", Value::Text(class.to_string()));
-        sample.insert("jpg", Value::Bytes(easel.draw(&scene, &mut random)?.into()));
+        sample.insert("jpg", Value::Bytes(easel.draw(&scene, &mut dice)?.into()));
         tar.write(&sample)?;
         drawn();
     }
