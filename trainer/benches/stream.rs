@@ -63,13 +63,14 @@ fn main() {
         "{:42} {:>7} {:>11} {:>13} {:>6} {:>10}",
         "", "workers", "samples/s", "samples/CPU s", "GB/s", "of memcpy"
     );
+    let only = std::env::var("CLIPA_BENCH_ONLY").unwrap_or_default();
     let cases: [(&str, u32, &[Augment]); 4] = [
         ("64:rgb8-square", 64, &[Augment::Centre]),
         ("112:rgb8-square", 112, &[Augment::Centre, CROP]),
         ("178:rgb8", 112, &[CROP]),
         ("102:rgb8", 64, &[CROP, JITTER]),
     ];
-    for (column, size, augments) in cases {
+    for (column, size, augments) in cases.into_iter().filter(|case| case.0.contains(&only)) {
         let folder = tempfile::tempdir().unwrap();
         let shards = vec![SHARD_ROWS; (rows / SHARD_ROWS).max(1) as usize];
         let draft =
