@@ -1,1 +1,3 @@
 //! clipa-train.
+
+pub mod stream;
