@@ -1,0 +1,3 @@
+//! The subcommands of the binaries: their arguments, and what they print.
+
+pub mod tagger;
