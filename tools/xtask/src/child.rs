@@ -72,9 +72,12 @@ fn check(command: &Command, status: ExitStatus, talk: &str) -> Result<()> {
     bail!("`{}` failed ({status}){separator}{shown}", line(command))
 }
 
-/// The command as a user would type it.
+/// The command as a user would type it: programs that were found for us appear by name.
 pub(crate) fn line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let name = program.file_name().filter(|_| program.is_absolute());
+    let first = name.unwrap_or(command.get_program());
+    let words = std::iter::once(first).chain(command.get_args());
     words.map(quoted).collect::<Vec<_>>().join(" ")
 }
 
@@ -108,6 +111,8 @@ mod tests {
         let mut command = Command::new("clipa-prep");
         command.args(["--output", "my data", "it's", "", "a/b-1.tar"]);
         assert_eq!(line(&command), r"clipa-prep --output 'my data' 'it'\''s' '' a/b-1.tar");
+        assert_eq!(line(&Command::new("/toolchains/1.95/bin/cargo")), "cargo");
+        assert_eq!(line(&Command::new("target/release/clipa-prep")), "target/release/clipa-prep");
     }
 
     #[test]
