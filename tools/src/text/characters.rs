@@ -26,6 +26,35 @@ pub(crate) fn is_decimal_digit(c: char) -> bool {
     c.is_numeric() && c.general_category() == GeneralCategory::DecimalNumber
 }
 
+/// `str.isdigit()` of Python for one character: decimal digits, and digits that are raised, lowered or in a circle.
+#[inline]
+pub(crate) fn is_numeric_digit(c: char) -> bool {
+    is_decimal_digit(c)
+        || matches!(
+            u32::from(c),
+            0xB2 | 0xB3
+                | 0xB9
+                | 0x1369..=0x1371
+                | 0x19DA
+                | 0x2070
+                | 0x2074..=0x2079
+                | 0x2080..=0x2089
+                | 0x2460..=0x2468
+                | 0x2474..=0x247C
+                | 0x2488..=0x2490
+                | 0x24EA
+                | 0x24F5..=0x24FD
+                | 0x24FF
+                | 0x2776..=0x277E
+                | 0x2780..=0x2788
+                | 0x278A..=0x2792
+                | 0x10A40..=0x10A43
+                | 0x10E60..=0x10E68
+                | 0x11052..=0x1105A
+                | 0x1F100..=0x1F10A
+        )
+}
+
 /// `\w` of Python's `re`: letters, numbers and the underscore; no combining marks.
 #[inline]
 pub(crate) fn is_word_character(c: char) -> bool {
