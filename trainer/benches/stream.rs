@@ -1,8 +1,9 @@
 //! How fast batches come out of a data set, without a model: `cargo bench -p clipa-trainer --bench stream`.
 //!
 //! Draws data sets into a temporary folder (about 2 GB; `CLIPA_BENCH_ROWS` rows instead of 8,192 each), reads each
-//! with one and with two workers, and prints samples/s, GB/s of batch bytes, and the ratio to copying the same
-//! images, in the same order, with one thread and nothing else. Best of several passes: the machine may be shared.
+//! with one and with two workers, and prints samples/s, samples per second of CPU time (of all threads together, so
+//! that a shared machine does not hide a cost), GB/s of batch bytes, and the ratio to copying the same images in
+//! random order with one thread and nothing else. Best of several passes.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../src/stream/tests/dataset.rs"]
@@ -46,36 +47,54 @@ const JITTER: Augment = Augment::Random {
     grey_probability: 0.2,
 };
 
+/// Samples per second.
+#[derive(Clone, Copy, Default)]
+struct Rate {
+    /// Of time on the wall.
+    wall: f64,
+    /// Of CPU time, all threads together.
+    cpu: f64,
+}
+
 fn main() {
     let rows = std::env::var("CLIPA_BENCH_ROWS").map_or(ROWS, |rows| rows.parse().unwrap());
+    println!("{rows} rows, batches of {BATCH}");
     println!(
-        "{rows} rows, batches of {BATCH}; ceiling: one thread copies the images in random order"
+        "{:42} {:>7} {:>11} {:>13} {:>6} {:>10}",
+        "", "workers", "samples/s", "samples/CPU s", "GB/s", "of memcpy"
     );
-    println!(
-        "{:30} {:>8} {:>12} {:>10} {:>12}",
-        "case", "workers", "samples/s", "GB/s", "of ceiling"
-    );
+    let only = std::env::var("CLIPA_BENCH_ONLY").unwrap_or_default();
     let cases: [(&str, u32, &[Augment]); 4] = [
         ("64:rgb8-square", 64, &[Augment::Centre]),
         ("112:rgb8-square", 112, &[Augment::Centre, CROP]),
         ("178:rgb8", 112, &[CROP]),
         ("102:rgb8", 64, &[CROP, JITTER]),
     ];
-    for (column, size, augments) in cases {
+    for (column, size, augments) in cases.into_iter().filter(|case| case.0.contains(&only)) {
         let folder = tempfile::tempdir().unwrap();
         let shards = vec![SHARD_ROWS; (rows / SHARD_ROWS).max(1) as usize];
         let draft =
             dataset::Draft { images: &[column], shards: &shards, kind: Kind::Pairs, tagged: true };
         draft.write(folder.path());
         let image_bytes = (size * size * 3) as usize;
-        let ceiling = ceiling(folder.path(), image_bytes);
-        println!(
-            "{column:30} {:>8} {ceiling:>12.0} {:>10.2} {:>12}",
-            "memcpy",
-            gigabytes(ceiling, image_bytes),
-            1
-        );
+        let ceiling = best(ceiling(folder.path(), image_bytes));
+        let print = |what: &str, workers: usize, rate: Rate| {
+            let gigabytes = rate.wall * f64::from(size * size * 3) / 1e9;
+            println!(
+                "{:42} {workers:>7} {:>11.0} {:>13.0} {gigabytes:>6.2} {:>10.3}",
+                format!("{column} -> {size}, {what}"),
+                rate.wall,
+                rate.cpu,
+                rate.wall / ceiling.wall
+            );
+        };
+        print("memcpy", 1, ceiling);
         for augment in augments {
+            let what = match augment {
+                Augment::Centre => "copied",
+                Augment::Random { jitter: None, .. } => "RRC",
+                Augment::Random { .. } => "RRC, jitter",
+            };
             for workers in [1, 2] {
                 let config = StreamConfig {
                     augment: *augment,
@@ -83,69 +102,59 @@ fn main() {
                     workers,
                     ..StreamConfig::new(size, BATCH)
                 };
-                let rate = best(|| stream_rate(folder.path(), &config));
-                let what = match augment {
-                    Augment::Centre => "copied",
-                    Augment::Random { jitter: None, .. } => "cropped, resized",
-                    Augment::Random { .. } => "cropped, resized, jittered",
-                };
-                let (gigabytes, ratio) = (gigabytes(rate, image_bytes), rate / ceiling);
-                println!(
-                    "  -> {size:3} {what:22} {workers:>8} {rate:>12.0} {gigabytes:>10.2} {ratio:>12.2}"
-                );
+                let mut stream = Stream::open(folder.path(), config, Cursor::default()).unwrap();
+                // The first epoch brings the files into memory.
+                let warm = stream.samples_per_epoch();
+                while stream.next().unwrap().first_sample < warm {}
+                print(what, workers, best(|| stream.next().unwrap().len));
             }
         }
     }
 }
 
-fn gigabytes(rate: f64, image_bytes: usize) -> f64 {
-    rate * image_bytes as f64 / 1e9
-}
-
-fn best(mut pass: impl FnMut() -> f64) -> f64 {
-    (0..PASSES).map(|_| pass()).fold(0.0, f64::max)
-}
-
-/// Samples a second after a first epoch, which brings the files into memory.
-fn stream_rate(dataset: &Path, config: &StreamConfig) -> f64 {
-    let mut stream = Stream::open(dataset, config.clone(), Cursor::default()).unwrap();
-    let warm = stream.samples_per_epoch();
-    while stream.next().unwrap().first_sample < warm {}
-    let begin = Instant::now();
-    let mut samples = 0;
-    while begin.elapsed() < PASS {
-        samples += stream.next().unwrap().len;
+/// The best of several passes of `step`, which says how many samples it made.
+fn best(mut step: impl FnMut() -> usize) -> Rate {
+    let mut best = Rate::default();
+    for _ in 0..PASSES {
+        let (begin, cpu, mut samples) = (Instant::now(), cpu_seconds(), 0);
+        while begin.elapsed() < PASS {
+            samples += step();
+        }
+        let samples = samples as f64;
+        best.wall = best.wall.max(samples / begin.elapsed().as_secs_f64());
+        best.cpu = best.cpu.max(samples / (cpu_seconds() - cpu));
     }
-    samples as f64 / begin.elapsed().as_secs_f64()
+    best
 }
 
-/// Copies of `image_bytes` bytes a second, from random rows of all shards into a batch.
-fn ceiling(dataset: &Path, image_bytes: usize) -> f64 {
+/// CPU time of this process so far (Linux: user and system time in hundredths of a second).
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split(' ');
+    fields.skip(12).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// Copies a batch of images of `image_bytes` bytes from random rows of all shards, again and again.
+fn ceiling(dataset: &Path, image_bytes: usize) -> impl FnMut() -> usize {
     let manifest = Manifest::read(dataset).unwrap();
-    let readers: Vec<ShardReader> = manifest
-        .shards()
-        .map(|shard| ShardReader::open(&dataset.join(&shard.file.file)).unwrap())
-        .collect();
-    let blocks: Vec<_> = readers
-        .iter()
-        .flat_map(|reader| (0..reader.row_groups()).map(move |group| (reader, group)))
-        .map(|(reader, group)| reader.images_of(group, manifest.images[0]).unwrap())
-        .collect();
-    let rows: Vec<&[u8]> = blocks
-        .iter()
-        .flat_map(|block| (0..block.rows()).map(|row| &block.get(row).bytes[..image_bytes]))
+    let mut blocks = Vec::new();
+    for shard in manifest.shards() {
+        let reader = ShardReader::open(&dataset.join(&shard.file.file)).unwrap();
+        for group in 0..reader.row_groups() {
+            blocks.push(reader.images_of(group, manifest.images[0]).unwrap());
+        }
+    }
+    let rows: Vec<(usize, usize)> = (0..blocks.len())
+        .flat_map(|block| (0..blocks[block].rows()).map(move |row| (block, row)))
         .collect();
     let mut batch = vec![0u8; BATCH * image_bytes];
-    best(|| {
-        let (mut random, mut samples) = (Random::new(1), 0);
-        let begin = Instant::now();
-        while begin.elapsed() < PASS {
-            for image in batch.chunks_exact_mut(image_bytes) {
-                image.copy_from_slice(rows[random.below(rows.len() as u64) as usize]);
-            }
-            samples += BATCH;
-            std::hint::black_box(&mut batch);
+    let mut random = Random::new(1);
+    move || {
+        for image in batch.chunks_exact_mut(image_bytes) {
+            let (block, row) = rows[random.below(rows.len() as u64) as usize];
+            image.copy_from_slice(&blocks[block].get(row).bytes[..image_bytes]);
         }
-        samples as f64 / begin.elapsed().as_secs_f64()
-    })
+        std::hint::black_box(&mut batch);
+        BATCH
+    }
 }

@@ -134,30 +134,44 @@ fn hsv([red, green, blue]: [u8; 3]) -> [u8; 3] {
     } else {
         4.0 + away(green) - away(red)
     };
-    let turn = (f64::from(sixths as f32) / 6.0 + 1.0).fract() as f32;
+    let turn = f64::from(sixths as f32) / 6.0 + 1.0;
+    // Below 2, so this is the fraction; without SSE4.1 `fract` would be a call for every pixel.
+    let turn = (if turn >= 1.0 { turn - 1.0 } else { turn }) as f32;
     let eight_bits = |part: f32| (f64::from(part) * 255.0) as u8;
     [eight_bits(turn), eight_bits(range / f32::from(most)), most]
 }
 
-/// The way back, rounded half away from zero as PIL does.
+/// Where each hue lies: its sixth of the circle, and how far into it.
+static SIXTHS: [(u8, f32); 256] = {
+    let mut sixths = [(0, 0.0); 256];
+    let mut hue = 0;
+    while hue < 256 {
+        let place = hue as f64 * 6.0 / 255.0;
+        let sector = place as u8;
+        sixths[hue] = (sector, (place - sector as f64) as f32);
+        hue += 1;
+    }
+    sixths
+};
+
+/// The way back, rounded half up as PIL does.
 fn rgb([hue, saturation, value]: [u8; 3]) -> [u8; 3] {
     if saturation == 0 {
         return [value; 3];
     }
-    let sixths = f64::from(hue) * 6.0 / 255.0;
-    let sector = sixths.floor();
-    let (within, strength) = ((sixths - sector) as f32, f32::from(saturation) / 255.0);
-    let scaled = |part: f64| (f64::from(value) * (1.0 - part)).round() as u8;
+    let (sector, within) = SIXTHS[usize::from(hue)];
+    let strength = f32::from(saturation) / 255.0;
+    let scaled = |part: f64| (f64::from(value) * (1.0 - part) + 0.5) as u8;
     let least = scaled(f64::from(strength));
-    let falling = scaled(f64::from(strength * within));
-    let rising = scaled(f64::from(strength) * (1.0 - f64::from(within)));
-    match sector as u8 % 6 {
-        0 => [value, rising, least],
-        1 => [falling, value, least],
-        2 => [least, value, rising],
-        3 => [least, falling, value],
-        4 => [rising, least, value],
-        _ => [value, least, falling],
+    let falling = || scaled(f64::from(strength * within));
+    let rising = || scaled(f64::from(strength) * (1.0 - f64::from(within)));
+    match sector {
+        0 | 6 => [value, rising(), least],
+        1 => [falling(), value, least],
+        2 => [least, value, rising()],
+        3 => [least, falling(), value],
+        4 => [rising(), least, value],
+        _ => [value, least, falling()],
     }
 }
 
