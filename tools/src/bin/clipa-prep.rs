@@ -1,2 +1,48 @@
-//! clipa-prep
-fn main() {}
+//! clipa-prep: prepares image-text data once, offline, losing nothing.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use clipa_tools::{
+    cli::{
+        classes::{self, ClassesCommand},
+        laion::{self, LaionCommand},
+        synth::{self, SynthArgs},
+        tagger::{self, TaggerArgs},
+    },
+    printer::{Outcome, Printer},
+};
+
+/// Prepares image-text data for clipa-train: once, offline, losing nothing
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// LAION-style data as img2dataset writes it
+    #[command(subcommand)]
+    Laion(LaionCommand),
+    /// Classification sets for zero-shot evaluation
+    #[command(subcommand)]
+    Classes(ClassesCommand),
+    /// Draw a captioned training set and a zero-shot set
+    Synth(SynthArgs),
+    /// Train and measure the part-of-speech tagger
+    Tagger(TaggerArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new();
+    let outcome = match cli.command {
+        Command::Laion(command) => laion::run(command, &printer),
+        Command::Classes(command) => classes::run(command, &printer),
+        Command::Synth(args) => synth::run(&args, &printer),
+        Command::Tagger(args) => tagger::run(args).map(|()| Outcome::Fine),
+    };
+    printer.exit(outcome)
+}

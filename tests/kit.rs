@@ -1,1 +1,0 @@
-//! The kit of the end-to-end tests.

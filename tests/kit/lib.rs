@@ -1,0 +1,91 @@
+//! The kit of the end-to-end tests: starts the built programs, makes small inputs, compares trees.
+//!
+//! The programs are those of `cargo build --release` (`cargo xtask test` builds them first): cargo
+//! does not build another package's binaries for a test. Inputs are drawn by `clipa-prep synth`, so
+//! that nothing is committed or downloaded; tests on real data find it through [`shared`].
+//!
+//! A test kit panics with a sentence: its only reader is a person with a failed test.
+
+mod archive;
+mod counts;
+mod folder;
+mod program;
+
+pub use archive::{Member, members, write_tar};
+pub use counts::{Counts, counts, number};
+pub use folder::{Tree, tree};
+pub use program::{Finished, Program, inspect, prep, train};
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// Side of the drawn images in pixels: small, so that a test takes milliseconds for each.
+pub const DRAWN_SIDE: &str = "64";
+/// Tars of the drawn set, and samples in all of them.
+pub const DRAWN_TARS: usize = 3;
+/// Samples of the drawn set.
+pub const DRAWN_SAMPLES: usize = 96;
+
+/// A new empty folder, removed with the value.
+pub fn temporary() -> TempDir {
+    tempfile::Builder::new().prefix("clipa-test-").tempdir().expect("a temporary folder")
+}
+
+/// The drawn set of this test program: `train/*.tar` and `classes/`, made once.
+///
+/// Its folder is left to the system's temporary folder, for a static is never dropped.
+pub fn drawn() -> &'static Path {
+    static DRAWN: OnceLock<TempDir> = OnceLock::new();
+    DRAWN
+        .get_or_init(|| {
+            let folder = temporary();
+            draw(folder.path(), DRAWN_SAMPLES, DRAWN_TARS);
+            folder
+        })
+        .path()
+}
+
+/// Draws a set of that size into the folder.
+pub fn draw(folder: &Path, samples: usize, tars: usize) {
+    prep(["synth", "--seed", "1", "--side", DRAWN_SIDE])
+        .arg("--samples")
+        .arg(samples.to_string())
+        .arg("--tars")
+        .arg(tars.to_string())
+        .arg("--output")
+        .arg(folder)
+        .succeeds();
+}
+
+/// The tars of the drawn set, in order.
+pub fn drawn_tars() -> Vec<PathBuf> {
+    (0..DRAWN_TARS).map(|tar| drawn().join(format!("train/{tar:05}.tar"))).collect()
+}
+
+/// A path in the shared data (`CLIPA_SHARED`, or `shared/` beside the repository); `None` with a
+/// printed reason where it is not there.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("CLIPA_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let found = root.join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    skipped(&format!("{} is not there; CLIPA_SHARED names the folder", found.display()));
+    None
+}
+
+/// Says that a test checks nothing here, and why.
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
+pub fn skipped(reason: &str) {
+    eprintln!("skipped: {reason}");
+}
+
+/// Copies one file into a folder and returns its new path.
+pub fn copy_into(folder: &Path, file: &Path) -> PathBuf {
+    let name = file.file_name().expect("a file has a name");
+    let target = folder.join(name);
+    std::fs::copy(file, &target).expect("the file can be copied");
+    target
+}

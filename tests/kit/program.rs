@@ -1,0 +1,171 @@
+//! One of the built programs, started with arguments, and what became of it.
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A program that should have done something by then hangs.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two looks at a running program.
+const POLL: Duration = Duration::from_millis(1);
+/// `SIGKILL`, as a status reports it.
+const SIGKILL: i32 = 9;
+
+/// A program and its arguments, not yet started.
+pub struct Program {
+    command: Command,
+}
+
+/// A program that has ended.
+pub struct Finished {
+    line: String,
+    output: Output,
+}
+
+/// `clipa-prep`.
+pub fn prep<const N: usize>(arguments: [&str; N]) -> Program {
+    Program::new("clipa-prep", arguments)
+}
+
+/// `clipa-inspect`.
+pub fn inspect<const N: usize>(arguments: [&str; N]) -> Program {
+    Program::new("clipa-inspect", arguments)
+}
+
+/// `clipa-train`.
+pub fn train<const N: usize>(arguments: [&str; N]) -> Program {
+    Program::new("clipa-train", arguments)
+}
+
+/// The folder of the built programs: that of this test program's `deps/`.
+fn folder() -> PathBuf {
+    let test = std::env::current_exe().expect("a test program has a path");
+    test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").to_path_buf()
+}
+
+impl Program {
+    /// The program of that name with these arguments.
+    ///
+    /// # Panics
+    /// The program has not been built.
+    pub fn new<const N: usize>(name: &str, arguments: [&str; N]) -> Self {
+        let path = folder().join(name);
+        assert!(path.is_file(), "{} is missing: cargo build --release first", path.display());
+        let mut command = Command::new(path);
+        command.args(arguments).stdin(Stdio::null());
+        Self { command }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<I: IntoIterator<Item: AsRef<OsStr>>>(mut self, arguments: I) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets the folder in which the program runs.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// The command for a POSIX shell.
+    pub fn shell_line(&self) -> String {
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        let quoted =
+            words.map(|word| format!("'{}'", word.to_string_lossy().replace('\'', r"'\''")));
+        quoted.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs to the end.
+    pub fn run(mut self) -> Finished {
+        let output = self.command.output().expect("the program starts");
+        Finished { line: self.shell_line(), output }
+    }
+
+    /// Runs to the end and expects exit code 0.
+    pub fn succeeds(self) -> Finished {
+        self.exits_with(0)
+    }
+
+    /// Runs to the end and expects this exit code, and no panic.
+    pub fn exits_with(self, code: i32) -> Finished {
+        let finished = self.run();
+        assert_eq!(finished.output.status.code(), Some(code), "{}", finished.account());
+        assert!(!finished.stderr().contains("panicked at"), "{}", finished.account());
+        finished
+    }
+
+    /// Starts the program and kills it with SIGKILL as soon as `reached` says so.
+    ///
+    /// # Panics
+    /// The program ended before that: the input is too small for this test.
+    pub fn killed_when(mut self, mut reached: impl FnMut() -> bool) {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        let line = self.shell_line();
+        let mut child = self.command.spawn().expect("the program starts");
+        let start = Instant::now();
+        while !reached() {
+            assert!(still_runs(&mut child), "ended before it could be killed: {line}");
+            if start.elapsed() > PATIENCE {
+                let _ = child.kill();
+                panic!("not reached in {PATIENCE:?}: {line}");
+            }
+            std::thread::sleep(POLL);
+        }
+        child.kill().expect("a running program can be killed");
+        let status = child.wait().expect("a killed program ends");
+        assert_eq!(status.signal(), Some(SIGKILL), "ended before it was killed: {line}");
+    }
+}
+
+fn still_runs(child: &mut Child) -> bool {
+    child.try_wait().expect("a child can be asked").is_none()
+}
+
+impl Finished {
+    /// What it wrote to stdout.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    /// What it wrote to stderr.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Its stdout as one JSON value.
+    pub fn json(&self) -> Value {
+        match serde_json::from_slice(&self.output.stdout) {
+            Ok(value) => value,
+            Err(error) => panic!("stdout is not JSON ({error})\n{}", self.account()),
+        }
+    }
+
+    /// Expects every one of these in stderr.
+    pub fn says<const N: usize>(self, parts: [&str; N]) -> Self {
+        for part in parts {
+            assert!(self.stderr().contains(part), "stderr lacks {part:?}\n{}", self.account());
+        }
+        self
+    }
+
+    /// Command, status and output, for a failed assertion.
+    pub fn account(&self) -> String {
+        let Self { line, output } = self;
+        format!(
+            "$ {line}\n{}\n--- stdout\n{}\n--- stderr\n{}",
+            output.status,
+            self.stdout(),
+            self.stderr()
+        )
+    }
+}

@@ -1,0 +1,300 @@
+//! The scalars of one JSON object, read the way Python writes it.
+//!
+//! Why not serde_json: Python writes bare `NaN` and `Infinity` for missing floats and lone surrogates for broken
+//! text, and both must not cost a sample; and a sidecar comes from the web, so size and depth are limited.
+
+use std::borrow::Cow;
+
+use super::SidecarError;
+
+/// Deepest nesting of lists and objects.
+pub(super) const MAX_DEPTH: u32 = 32;
+
+/// Most fields of the object.
+pub(super) const MAX_FIELDS: usize = 4096;
+
+/// A value that is no container.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Scalar<'a> {
+    /// `null`, `NaN`, `Infinity`, `-Infinity`, or a container (which is checked and skipped).
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A number, as it is written.
+    Number(&'a str),
+    /// A string, escapes resolved; lone surrogates are U+FFFD.
+    Text(Cow<'a, str>),
+}
+
+/// The fields of the object in `text`, in order; of a name that comes twice, the last one counts.
+pub(super) fn read_object(text: &str) -> Result<Vec<(Cow<'_, str>, Scalar<'_>)>, SidecarError> {
+    let mut reader = Reader { text, at: 0 };
+    reader.skip_space();
+    let fields = reader.object()?;
+    reader.skip_space();
+    if reader.at < text.len() { Err(reader.syntax("text behind the object")) } else { Ok(fields) }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn object(&mut self) -> Result<Vec<(Cow<'a, str>, Scalar<'a>)>, SidecarError> {
+        let mut fields: Vec<(Cow<'a, str>, Scalar<'a>)> = Vec::new();
+        self.expect(b'{')?;
+        self.skip_space();
+        if self.take(b'}') {
+            return Ok(fields);
+        }
+        loop {
+            if fields.len() >= MAX_FIELDS {
+                return Err(self.syntax("too many fields"));
+            }
+            let name = self.name()?;
+            let value = self.value(1)?;
+            fields.push((name, value));
+            if !self.goes_on(b'}')? {
+                return Ok(fields);
+            }
+        }
+    }
+
+    /// A field's name and the colon behind it.
+    fn name(&mut self) -> Result<Cow<'a, str>, SidecarError> {
+        self.skip_space();
+        let name = self.string()?;
+        self.skip_space();
+        self.expect(b':')?;
+        Ok(name)
+    }
+
+    /// True at a comma, false at the closing byte.
+    fn goes_on(&mut self, close: u8) -> Result<bool, SidecarError> {
+        self.skip_space();
+        if self.take(b',') {
+            return Ok(true);
+        }
+        self.expect(close).map(|()| false)
+    }
+
+    fn value(&mut self, depth: u32) -> Result<Scalar<'a>, SidecarError> {
+        self.skip_space();
+        match self.peek() {
+            Some(b'"') => self.string().map(Scalar::Text),
+            Some(b'{' | b'[') => self.skip_container(depth + 1).map(|()| Scalar::Null),
+            _ => self.word(),
+        }
+    }
+
+    fn skip_container(&mut self, depth: u32) -> Result<(), SidecarError> {
+        if depth > MAX_DEPTH {
+            return Err(SidecarError::TooDeep { offset: self.at });
+        }
+        let is_object = self.take(b'{');
+        if !is_object {
+            self.expect(b'[')?;
+        }
+        let close = if is_object { b'}' } else { b']' };
+        self.skip_space();
+        if self.take(close) {
+            return Ok(());
+        }
+        loop {
+            if is_object {
+                self.name()?;
+            }
+            self.value(depth)?;
+            if !self.goes_on(close)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A number or one of the bare words.
+    fn word(&mut self) -> Result<Scalar<'a>, SidecarError> {
+        let rest = &self.text[self.at..];
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let word = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+        let value = match word {
+            "null" | "NaN" | "Infinity" | "-Infinity" => Scalar::Null,
+            "true" => Scalar::Bool(true),
+            "false" => Scalar::Bool(false),
+            _ => {
+                let starts = word.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+                if !starts || word.parse::<f64>().is_err() {
+                    return Err(self.syntax("no value"));
+                }
+                Scalar::Number(word)
+            }
+        };
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn string(&mut self) -> Result<Cow<'a, str>, SidecarError> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let rest = &self.text[start..];
+        let stop = rest.find(['"', '\\']).ok_or_else(|| self.syntax("unfinished string"))?;
+        self.at += stop;
+        if self.take(b'"') {
+            return Ok(Cow::Borrowed(&rest[..stop]));
+        }
+        let mut value = String::from(&rest[..stop]);
+        loop {
+            let rest = &self.text[self.at..];
+            let stop = rest.find(['"', '\\']).ok_or_else(|| self.syntax("unfinished string"))?;
+            value.push_str(&rest[..stop]);
+            self.at += stop;
+            if self.take(b'"') {
+                return Ok(Cow::Owned(value));
+            }
+            value.push(self.escape()?);
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, SidecarError> {
+        self.expect(b'\\')?;
+        let sign = self.peek().ok_or_else(|| self.syntax("unfinished escape"))?;
+        let plain = match sign {
+            b'"' | b'\\' | b'/' => char::from(sign),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                self.at += 1;
+                return self.unicode_escape();
+            }
+            _ => return Err(self.syntax("unknown escape")),
+        };
+        self.at += 1;
+        Ok(plain)
+    }
+
+    /// The four digits behind `\u`, and the second half of a surrogate pair.
+    fn unicode_escape(&mut self) -> Result<char, SidecarError> {
+        let first = self.hex4()?;
+        let is_high = (0xd800..0xdc00).contains(&first);
+        if is_high && self.text[self.at..].starts_with("\\u") {
+            let back = self.at;
+            self.at += 2;
+            let second = self.hex4()?;
+            if (0xdc00..0xe000).contains(&second) {
+                let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+                return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            self.at = back;
+        }
+        Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    fn hex4(&mut self) -> Result<u32, SidecarError> {
+        let digits = self.text.get(self.at..self.at + 4);
+        let code = digits
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .ok_or_else(|| self.syntax("broken \\u escape"))?;
+        self.at += 4;
+        Ok(code)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), SidecarError> {
+        if self.take(byte) { Ok(()) } else { Err(self.syntax("not what JSON expects")) }
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn syntax(&self, what: &'static str) -> SidecarError {
+        SidecarError::Syntax { offset: self.at, what }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(value: &str) -> Scalar<'static> {
+        let text = format!("{{\"a\": {value}}}");
+        match read_object(&text).unwrap().remove(0).1 {
+            Scalar::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
+            Scalar::Number(text) => Scalar::Text(Cow::Owned(format!("number {text}"))),
+            Scalar::Null => Scalar::Null,
+            Scalar::Bool(value) => Scalar::Bool(value),
+        }
+    }
+
+    fn text(value: &str) -> Scalar<'static> {
+        Scalar::Text(Cow::Owned(value.to_owned()))
+    }
+
+    #[test]
+    fn what_python_writes_is_read() {
+        for null in ["null", "NaN", "Infinity", "-Infinity", "[1, {\"b\": []}]", "{}"] {
+            assert_eq!(one(null), Scalar::Null, "{null}");
+        }
+        assert_eq!(one("-12.5e-3"), text("number -12.5e-3"));
+        assert_eq!(one("true"), Scalar::Bool(true));
+        assert_eq!(one(r#""a\"\\\/\n\u00e9\ud83d\ude00b""#), text("a\"\\/\n\u{e9}\u{1f600}b"));
+    }
+
+    #[test]
+    fn lone_surrogates_become_replacement_characters() {
+        assert_eq!(one(r#""\ud83dx""#), text("\u{fffd}x"));
+        assert_eq!(one(r#""\ud83d\u0041""#), text("\u{fffd}A"));
+        assert_eq!(one(r#""\ude00""#), text("\u{fffd}"));
+    }
+
+    #[test]
+    fn what_is_no_object_is_an_error() {
+        for broken in [
+            "",
+            "[]",
+            "1",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{\"a\":1} x",
+            "{a:1}",
+            "{\"a\":nan}",
+            "{\"a\":inf}",
+            "{\"a\":+1}",
+            "{\"a\":1x}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12\"}",
+            "{\"a\":\"\\u+123\"}",
+            "{\"a\":[1,2}",
+            "{\"a\":\"x",
+            "{\"a\":-}",
+        ] {
+            assert!(read_object(broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read_object(&nested(MAX_DEPTH as usize - 1)).is_ok());
+        let error = read_object(&nested(100_000)).unwrap_err();
+        assert!(matches!(error, SidecarError::TooDeep { .. }), "{error}");
+    }
+}

@@ -1,0 +1,276 @@
+//! The `.json` that img2dataset writes beside each image.
+
+mod exif_text;
+mod json;
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+pub use self::exif_text::orientation_from_exif_json;
+use self::json::{Scalar, read_object};
+use crate::image::Orientation;
+
+/// Largest sidecar that is read, in bytes. The real ones have 1-3 KB; the `exif` string can add some tens.
+pub const MAX_SIDECAR_BYTES: u64 = 1 << 20;
+
+/// Why a sidecar cannot be used. A bad sample, not an operating error: the ingest decides what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SidecarError {
+    /// Larger than [`MAX_SIDECAR_BYTES`].
+    #[error("sidecar of {bytes} bytes is over the limit of {MAX_SIDECAR_BYTES}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The bytes are not UTF-8.
+    #[error("sidecar is not UTF-8 at byte {offset}")]
+    NotUtf8 {
+        /// Where.
+        offset: usize,
+    },
+    /// Not JSON, or no object.
+    #[error("sidecar is not a JSON object: {what} at byte {offset}")]
+    Syntax {
+        /// Where.
+        offset: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// Nested deeper than any writer nests.
+    #[error("sidecar is nested too deeply at byte {offset}")]
+    TooDeep {
+        /// Where.
+        offset: usize,
+    },
+}
+
+impl SidecarError {
+    /// The machine-readable reason of a rejection.
+    pub fn reason(&self) -> &'static str {
+        "bad_sidecar"
+    }
+}
+
+/// What is known of a sample beside its pixels. A field that is absent, null, NaN or not of its kind is `None`.
+///
+/// Names of LAION (`TEXT`, `NSFW`), img2dataset, COYO-700M and DataComp are mapped to one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sidecar {
+    /// The alternative text, raw.
+    pub caption: Option<String>,
+    /// Where the image was downloaded from.
+    pub url: Option<String>,
+    /// The key that the writer gave, or the source's own id (`uid`, `id`, `SAMPLE_ID`).
+    pub key: Option<String>,
+    /// `success`, `failed_to_download`, `failed_to_resize`.
+    pub status: Option<String>,
+    /// Size of the image on the web, in pixels.
+    pub original_width: Option<u32>,
+    /// Size of the image on the web, in pixels.
+    pub original_height: Option<u32>,
+    /// Size of the image in the tar, in pixels.
+    pub width: Option<u32>,
+    /// Size of the image in the tar, in pixels.
+    pub height: Option<u32>,
+    /// From the `exif` string: what the re-encoded JPEG no longer says.
+    pub orientation: Option<Orientation>,
+    /// Of the bytes on the web.
+    pub sha256: Option<[u8; 32]>,
+    /// Of the bytes on the web.
+    pub md5: Option<[u8; 16]>,
+    /// CLIP similarity of image and caption (ViT-B/32 where the source has several).
+    pub similarity: Option<f64>,
+    /// LAION's `UNLIKELY`, `UNSURE`, `NSFW`.
+    pub nsfw: Option<String>,
+    /// The licence as found.
+    pub license: Option<String>,
+    /// Probability that the image is unsafe, 0-1.
+    pub punsafe: Option<f64>,
+    /// Probability that the image bears a watermark, 0-1.
+    pub pwatermark: Option<f64>,
+    /// Language code of the caption.
+    pub language: Option<String>,
+    /// Class of a classification set.
+    pub label: Option<u32>,
+}
+
+impl Sidecar {
+    /// Reads a sidecar.
+    ///
+    /// # Errors
+    /// It is too large, not UTF-8, or not a JSON object.
+    pub fn parse(bytes: &[u8]) -> Result<Sidecar, SidecarError> {
+        if bytes.len() as u64 > MAX_SIDECAR_BYTES {
+            return Err(SidecarError::TooLarge { bytes: bytes.len() });
+        }
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| SidecarError::NotUtf8 { offset: error.valid_up_to() })?;
+        let fields = Fields(read_object(text)?);
+        // `width` is the stored size; LAION's own table calls the size on the web WIDTH.
+        Ok(Sidecar {
+            caption: fields.text(&["caption", "TEXT", "text"]),
+            url: fields.text(&["url", "URL"]),
+            key: fields.text(&["key", "uid", "id", "SAMPLE_ID"]),
+            status: fields.text(&["status"]),
+            original_width: fields.whole(&["original_width", "WIDTH"]),
+            original_height: fields.whole(&["original_height", "HEIGHT"]),
+            width: fields.whole(&["width"]),
+            height: fields.whole(&["height"]),
+            orientation: fields.borrowed("exif").and_then(orientation_from_exif_json),
+            sha256: fields.hash(&["sha256"]),
+            md5: fields.hash(&["md5"]),
+            similarity: fields.real(&SIMILARITY),
+            nsfw: fields.text(&["NSFW", "nsfw"]),
+            license: fields.text(&["LICENSE", "license"]),
+            punsafe: fields.real(&["punsafe", "nsfw_score_opennsfw2", "nsfw_score_gantman"]),
+            pwatermark: fields.real(&["pwatermark", "watermark_score"]),
+            language: fields.text(&["LANGUAGE", "language"]),
+            label: fields.whole(&["label", "cls"]),
+        })
+    }
+}
+
+/// LAION, COYO and DataComp; ViT-B/32 before ViT-L/14, because LAION-400M was cut by the former.
+const SIMILARITY: [&str; 5] = [
+    "similarity",
+    "clip_similarity_vitb32",
+    "clip_b32_similarity_score",
+    "clip_similarity_vitl14",
+    "clip_l14_similarity_score",
+];
+
+struct Fields<'a>(Vec<(Cow<'a, str>, Scalar<'a>)>);
+
+impl Fields<'_> {
+    /// The value of the first of `names` that has one.
+    fn first<T>(&self, names: &[&str], read: impl Fn(&Scalar<'_>) -> Option<T>) -> Option<T> {
+        names.iter().find_map(|name| {
+            self.0.iter().rev().find(|(found, _)| found == name).and_then(|(_, value)| read(value))
+        })
+    }
+
+    fn borrowed(&self, name: &str) -> Option<&str> {
+        match &self.0.iter().rev().find(|(found, _)| found == name)?.1 {
+            Scalar::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn text(&self, names: &[&str]) -> Option<String> {
+        self.first(names, |value| match value {
+            Scalar::Text(text) => Some(text.clone().into_owned()),
+            // A caption "2012" became a number somewhere on its way.
+            Scalar::Number(text) => Some((*text).to_owned()),
+            Scalar::Null | Scalar::Bool(_) => None,
+        })
+    }
+
+    fn real(&self, names: &[&str]) -> Option<f64> {
+        self.first(names, |value| match value {
+            Scalar::Text(text) => {
+                text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+            }
+            Scalar::Number(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
+            Scalar::Null | Scalar::Bool(_) => None,
+        })
+    }
+
+    /// A whole number of any spelling: `640`, `640.0`, `"640"`.
+    fn whole(&self, names: &[&str]) -> Option<u32> {
+        let number = self.real(names)?;
+        let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+        is_whole.then_some(number as u32)
+    }
+
+    fn hash<const BYTES: usize>(&self, names: &[&str]) -> Option<[u8; BYTES]> {
+        let text = self.text(names)?;
+        let text = text.as_bytes();
+        let mut hash = [0; BYTES];
+        if text.len() != 2 * BYTES {
+            return None;
+        }
+        for (byte, pair) in hash.iter_mut().zip(text.chunks_exact(2)) {
+            let digit = |sign: u8| char::from(sign).to_digit(16);
+            *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
+        }
+        Some(hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Sidecar {
+        Sidecar::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn img2dataset_fields_are_read() {
+        let hash = "11fbaad27fcda1aa845749c7e828b5aca0ffe4dac89a806992d5922b47c229C9";
+        let sidecar = parse(&format!(
+            "{{\"NSFW\": \"UNLIKELY\", \"similarity\": 0.31, \"LICENSE\": \"?\", \"caption\": \"a\\n b\",
+              \"url\": \"http://x/y\", \"key\": \"00000002\", \"status\": \"success\", \"error_message\": null,
+              \"width\": 455, \"height\": 256, \"original_width\": 800, \"original_height\": 450,
+              \"exif\": \"{{\\\"Image Orientation\\\": \\\"Rotated 90 CW\\\"}}\", \"sha256\": \"{hash}\",
+              \"label\": 7, \"punsafe\": NaN, \"pwatermark\": 1e-3}}"
+        ));
+        assert_eq!(sidecar.caption.as_deref(), Some("a\n b"));
+        assert_eq!((sidecar.original_width, sidecar.height), (Some(800), Some(256)));
+        assert_eq!(sidecar.orientation, Some(Orientation::Rotate90));
+        assert_eq!(sidecar.sha256.map(|hash| (hash[0], hash[31])), Some((0x11, 0xc9)));
+        assert_eq!((sidecar.similarity, sidecar.punsafe), (Some(0.31), None));
+        assert_eq!((sidecar.pwatermark, sidecar.label), (Some(0.001), Some(7)));
+        assert_eq!(
+            (sidecar.nsfw.as_deref(), sidecar.license.as_deref()),
+            (Some("UNLIKELY"), Some("?"))
+        );
+    }
+
+    #[test]
+    fn other_data_sets_names_are_mapped() {
+        let coyo = parse(
+            "{\"id\": 4791, \"text\": \"t\", \"clip_similarity_vitb32\": 0.25,
+              \"clip_similarity_vitl14\": 0.2, \"nsfw_score_opennsfw2\": 0.01, \"watermark_score\": 0.4}",
+        );
+        assert_eq!((coyo.key.as_deref(), coyo.caption.as_deref()), (Some("4791"), Some("t")));
+        assert_eq!(
+            (coyo.similarity, coyo.punsafe, coyo.pwatermark),
+            (Some(0.25), Some(0.01), Some(0.4))
+        );
+        let datacomp = parse("{\"uid\": \"ab\", \"clip_l14_similarity_score\": \"0.2\"}");
+        assert_eq!((datacomp.key.as_deref(), datacomp.similarity), (Some("ab"), Some(0.2)));
+        let laion = parse(
+            "{\"TEXT\": \"t\", \"URL\": \"u\", \"WIDTH\": 300.0, \"width\": 256, \"LANGUAGE\": \"en\"}",
+        );
+        assert_eq!((laion.original_width, laion.width), (Some(300), Some(256)));
+        assert_eq!((laion.url.as_deref(), laion.language.as_deref()), (Some("u"), Some("en")));
+    }
+
+    #[test]
+    fn values_of_another_kind_are_none_and_numbers_may_be_strings() {
+        let sidecar = parse(
+            "{\"width\": \"640\", \"height\": 12.5, \"original_width\": -1, \"original_height\": 1e30,
+              \"sha256\": \"xyz\", \"md5\": null, \"caption\": true, \"similarity\": \"nan\",
+              \"exif\": \"not json\", \"url\": {\"a\": 1}}",
+        );
+        assert_eq!(sidecar, Sidecar { width: Some(640), ..Sidecar::default() });
+    }
+
+    #[test]
+    fn null_falls_through_to_the_next_name_and_the_last_of_two_equal_names_counts() {
+        let sidecar = parse("{\"caption\": null, \"TEXT\": \"b\", \"url\": \"1\", \"url\": \"2\"}");
+        assert_eq!((sidecar.caption.as_deref(), sidecar.url.as_deref()), (Some("b"), Some("2")));
+    }
+
+    #[test]
+    fn malformed_sidecars_are_errors() {
+        let large = vec![b' '; MAX_SIDECAR_BYTES as usize + 1];
+        assert!(matches!(Sidecar::parse(&large), Err(SidecarError::TooLarge { .. })));
+        assert_eq!(Sidecar::parse(b"{\"a\xff\""), Err(SidecarError::NotUtf8 { offset: 3 }));
+        assert!(matches!(Sidecar::parse(b""), Err(SidecarError::Syntax { offset: 0, .. })));
+        assert!(Sidecar::parse(b"\xef\xbb\xbf{}").is_ok());
+    }
+}

@@ -1,0 +1,253 @@
+//! `clipa-prep laion ingest`.
+
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use clipa_schemas::{image_column::ImageColumn, manifest::Kind};
+
+use crate::{
+    archive::inputs,
+    image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits},
+    ingest::{
+        self, dry_run,
+        options::{Filter, IngestOptions},
+        pipeline::Input,
+    },
+    printer::{Outcome, Printer},
+    text::{TaggerChoice, TextConfig},
+};
+
+/// Set by Ctrl-C: the line stops after the samples in hand.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// `clipa-prep laion`: what reads LAION's and img2dataset's output.
+#[derive(Debug, Subcommand)]
+pub enum LaionCommand {
+    /// Turn WebDataset tars into Parquet shards
+    ///
+    /// Reads tars as img2dataset writes them (KEY.jpg, KEY.txt, KEY.json) and writes DIR/dataset.json, DIR/shards and
+    /// DIR/rejects. Run it again to continue after an interruption: finished tars are skipped, and the result is
+    /// byte for byte that of an undisturbed run.
+    #[command(after_help = INGEST_EXAMPLES)]
+    Ingest(IngestArgs),
+}
+
+const INGEST_EXAMPLES: &str = "\
+Examples:
+  clipa-prep laion ingest laion400m-data/*.tar --output laion-112 --image 112:rgb8-square
+  clipa-prep laion ingest 'laion400m-data/{00000..00099}.tar' --output laion --for b16-i50-t16 --dry-run";
+
+/// Options of `clipa-prep laion ingest`.
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// Tars, folders of tars, globs, or brace lists such as 'data/{00000..00010}.tar'
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<String>,
+    /// Say what would be written, how large and how long, from a few samples of each tar; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Options that every ingest has
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// Filters
+    #[command(flatten)]
+    pub filter: FilterArgs,
+}
+
+/// What `laion ingest` and `classes ingest` share.
+#[derive(Debug, Args)]
+pub struct CommonArgs {
+    /// Folder of the data set, new or to be continued
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// An image column, SIDE:ENCODING; may be given several times
+    ///
+    /// rgb8-square: SIDE×SIDE raw pixels, the fastest to train from. rgb8: raw, short side SIDE, aspect kept, for
+    /// random crops that never up-sample (SIDE = 1.58 × the training size). jpeg: as rgb8, encoded; the source's own
+    /// bytes where nothing had to be repaired. [default: 112:rgb8-square 256:jpeg]
+    #[arg(long = "image", value_name = "SIDE:ENCODING")]
+    pub images: Vec<ImageColumn>,
+    /// Choose the image columns that a training recipe reads, by the recipe's name or TOML file
+    #[arg(long = "for", value_name = "RECIPE", conflicts_with = "images")]
+    pub recipe: Option<String>,
+    /// Threads; output does not depend on it [default: all cores]
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
+    /// Part-of-speech tagger: perceptron, nltk:DIR or none
+    ///
+    /// Change it to compare with the original (nltk:DIR reads NLTK's JSON weights) or for captions that are not
+    /// English (none: the syntax mask is then not available).
+    #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
+    pub tagger: TaggerChoice,
+    /// Aspect ratio (long side over short side) above which images are cropped to their centre
+    #[arg(long, default_value_t = DEFAULT_MAX_ASPECT, value_name = "RATIO")]
+    pub max_aspect: f64,
+    /// Quality of JPEGs that have to be encoded
+    #[arg(long, default_value_t = DEFAULT_JPEG_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub jpeg_quality: u8,
+    /// Largest image that is decoded, in megapixels
+    #[arg(long, default_value_t = 67, value_name = "MEGAPIXELS")]
+    pub max_megapixels: u32,
+    /// Print the report as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Samples that are left out on request. They are counted and kept in DIR/rejects.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filters (nothing is left out by default)")]
+pub struct FilterArgs {
+    /// Cut off the white borders of img2dataset's `border` mode
+    #[arg(long)]
+    pub unpad: bool,
+    /// Leave out images with a shorter side below this, in pixels
+    #[arg(long, value_name = "PX")]
+    pub min_side: Option<u32>,
+    /// Leave out images with long side over short side above this
+    #[arg(long, value_name = "RATIO")]
+    pub drop_aspect: Option<f64>,
+    /// Leave out captions with fewer words
+    #[arg(long, value_name = "N")]
+    pub min_words: Option<u32>,
+    /// Leave out captions with more words
+    #[arg(long, value_name = "N")]
+    pub max_words: Option<u32>,
+    /// Leave out captions with fewer characters
+    #[arg(long, value_name = "N")]
+    pub min_chars: Option<u32>,
+    /// Leave out captions with more characters
+    #[arg(long, value_name = "N")]
+    pub max_chars: Option<u32>,
+    /// Leave out pairs with a similarity below this; pairs without one stay
+    #[arg(long, value_name = "X")]
+    pub min_similarity: Option<f64>,
+    /// Leave out images more likely unsafe than this; images without the figure stay
+    #[arg(long, value_name = "X")]
+    pub max_punsafe: Option<f64>,
+    /// Leave out images more likely watermarked than this; images without the figure stay
+    #[arg(long, value_name = "X")]
+    pub max_pwatermark: Option<f64>,
+    /// Leave out images with this NSFW verdict (NSFW, UNSURE); may be given several times
+    #[arg(long, value_name = "VERDICT")]
+    pub drop_nsfw: Vec<String>,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// The run could not do its job.
+pub fn run(command: LaionCommand, printer: &Printer) -> Result<Outcome> {
+    let LaionCommand::Ingest(args) = command;
+    let inputs = inputs::expand(&args.inputs)?.into_iter().map(Input::Tar).collect();
+    let mut options = args.common.options(Kind::Pairs)?;
+    options.unpad = args.filter.unpad;
+    options.filter = args.filter.into();
+    if args.dry_run {
+        let estimate = dry_run::estimate(inputs, &options, args.common.threads())?;
+        estimate.tell(printer);
+        if args.common.json {
+            printer.data(serde_json::to_string_pretty(&estimate)?);
+        }
+        return Ok(if estimate.unreadable.is_empty() { Outcome::Fine } else { Outcome::Problems });
+    }
+    ingest(inputs, &options, &args.common, printer)
+}
+
+/// Ingests and reports; Ctrl-C stops it in good order.
+///
+/// # Errors
+/// The output cannot be used or written.
+pub fn ingest(
+    inputs: Vec<Input>,
+    options: &IngestOptions,
+    common: &CommonArgs,
+    printer: &Printer,
+) -> Result<Outcome> {
+    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
+    let report = ingest::ingest(inputs, &common.output, options, common.threads(), printer, &STOP)?;
+    report.tell(printer);
+    if common.json {
+        printer.data(serde_json::to_string_pretty(&report)?);
+    }
+    if report.interrupted {
+        printer.hint("finished inputs are kept; run the same command again to continue");
+    } else if report.is_fine() {
+        printer.hint(format!("look at it: clipa-inspect summary {}", report.dataset));
+    }
+    Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Problems })
+}
+
+impl CommonArgs {
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(cores).get()
+    }
+
+    /// The options as far as every ingest has them.
+    ///
+    /// # Errors
+    /// The recipe is unknown, or two image columns have the same side.
+    pub fn options(&self, kind: Kind) -> Result<IngestOptions> {
+        let mut images = match &self.recipe {
+            Some(recipe) => crate::recipe::image_columns(recipe)?,
+            None if self.images.is_empty() => default_images(kind),
+            None => self.images.clone(),
+        };
+        images.sort_by_key(|column| column.side);
+        if let Some(pair) = images.windows(2).find(|pair| pair[0].side == pair[1].side) {
+            anyhow::bail!(
+                "two image columns of side {}: {} and {}",
+                pair[0].side,
+                pair[0],
+                pair[1]
+            );
+        }
+        anyhow::ensure!(self.max_aspect >= 1.0, "--max-aspect {} is below 1", self.max_aspect);
+        let limits = DecodeLimits {
+            max_pixels: u64::from(self.max_megapixels) * 1_000_000,
+            ..DecodeLimits::default()
+        };
+        Ok(IngestOptions {
+            kind,
+            classes: None,
+            images,
+            max_aspect: self.max_aspect,
+            jpeg_quality: self.jpeg_quality,
+            unpad: false,
+            limits,
+            filter: Filter::default(),
+            text: TextConfig { tagger: self.tagger.clone() },
+        })
+    }
+}
+
+fn default_images(kind: Kind) -> Vec<ImageColumn> {
+    let columns: &[&str] = match kind {
+        Kind::Pairs => &["112:rgb8-square", "256:jpeg"],
+        Kind::Classes => &["256:jpeg"],
+    };
+    columns.iter().filter_map(|column| column.parse().ok()).collect()
+}
+
+impl From<FilterArgs> for Filter {
+    fn from(args: FilterArgs) -> Filter {
+        Filter {
+            min_side: args.min_side,
+            max_aspect: args.drop_aspect,
+            min_words: args.min_words,
+            max_words: args.max_words,
+            min_chars: args.min_chars,
+            max_chars: args.max_chars,
+            min_similarity: args.min_similarity,
+            max_punsafe: args.max_punsafe,
+            max_pwatermark: args.max_pwatermark,
+            drop_nsfw: args.drop_nsfw,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! From dirty web tars to a data set in which nothing is lost and everything is counted.
+//!
+//! ```text
+//! tar ─► samples by key ─► filter ─► clean, tokenize, tag ─► decode, repair ─► resize ─► shard + rejects + entry
+//! [archive]                [sample]  [text]                  [image]                     [sink]
+//! ```
+//!
+//! [`pipeline`] is the assembly line, [`output`] guards the folder, [`report`] tells what happened. Output bytes
+//! are a function of input, options and program version: not of threads, timing, or where a run was killed.
+
+pub mod dry_run;
+pub mod options;
+pub mod output;
+pub mod pipeline;
+pub mod report;
+pub mod sample;
+mod sink;
+pub mod source;
+pub mod timing;
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use clipa_schemas::ledger::Source;
+
+use self::{
+    options::IngestOptions,
+    output::Output,
+    pipeline::{Input, PendingUnit},
+    report::Report,
+};
+use crate::printer::Printer;
+
+/// Ingests every input into `dataset`, continuing where an earlier run stopped. Unit n is input n.
+///
+/// # Errors
+/// The output cannot be used or written. Inputs that cannot be read are no error here but in the report.
+pub fn ingest(
+    inputs: Vec<Input>,
+    dataset: &Path,
+    options: &IngestOptions,
+    threads: usize,
+    printer: &Printer,
+    stop: &AtomicBool,
+) -> anyhow::Result<Report> {
+    let text = options.text.open()?;
+    let output = Output::open(dataset, options.manifest(&text.identity()))?;
+    let (pending, skipped) = pending_units(inputs, &output)?;
+    let total = estimated_samples(&pending);
+    let started = Instant::now();
+    let progress = printer.progress("ingesting", "samples", total);
+    let done = pipeline::run(pending, options, &text, &output, threads, &progress, stop)?;
+    drop(progress);
+    let seconds = started.elapsed().as_secs_f64();
+    let interrupted = stop.load(Ordering::Relaxed);
+    let complete = !interrupted && done.failed.is_empty();
+    let manifest = output.finish(done.entries.clone(), complete)?;
+    Ok(Report::new(dataset, manifest, done, skipped, seconds, threads, interrupted))
+}
+
+/// The units that are not done yet, and the number of those that are.
+fn pending_units(inputs: Vec<Input>, output: &Output) -> anyhow::Result<(Vec<PendingUnit>, usize)> {
+    let mut pending = Vec::new();
+    let mut skipped = 0;
+    for (unit, input) in inputs.into_iter().enumerate() {
+        let unit = u32::try_from(unit)?;
+        let source = match &input {
+            Input::Open(source) => source.source(),
+            Input::Tar(path) => Source {
+                path: path.display().to_string(),
+                bytes: std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+            },
+        };
+        if output.is_done(unit, &source)? {
+            skipped += 1;
+        } else {
+            pending.push(PendingUnit { unit, input });
+        }
+    }
+    Ok((pending, skipped))
+}
+
+/// Bytes of a LAION sample in its tar, for an estimate of how many there are (407,332,084 in 10 TB).
+const TYPICAL_SAMPLE_BYTES: u64 = 25_000;
+
+/// For the progress bar: exact for few tars (their headers are walked), by size for many.
+fn estimated_samples(pending: &[PendingUnit]) -> u64 {
+    const WALKED: usize = 32;
+    let exact = pending.len() <= WALKED;
+    pending
+        .iter()
+        .map(|pending| match &pending.input {
+            Input::Open(source) => source.samples() as u64,
+            Input::Tar(path) if exact => {
+                crate::archive::TarIndex::read(path).map_or(0, |tar| tar.samples.len() as u64)
+            }
+            Input::Tar(path) => {
+                std::fs::metadata(path).map_or(0, |meta| meta.len()) / TYPICAL_SAMPLE_BYTES
+            }
+        })
+        .sum()
+}

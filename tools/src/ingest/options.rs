@@ -1,0 +1,132 @@
+//! What an ingest was asked to do, checked, and how that enters the manifest.
+
+use std::collections::BTreeMap;
+
+use clipa_schemas::{
+    image_column::ImageColumn,
+    manifest::{Kind, Manifest},
+    shard::ShardLayout,
+};
+
+use crate::{
+    image::{DecodeLimits, RenderError, RenderOptions, RenderPlan},
+    text::TextConfig,
+};
+
+/// Program and version in every manifest: output bytes are a function of it.
+pub const CREATED_BY: &str = concat!("clipa-prep ", env!("CARGO_PKG_VERSION"));
+
+/// Longest caption that is stored, in bytes. LAION's longest has 61,192 characters.
+pub const MAX_CAPTION_BYTES: u64 = 1 << 20;
+
+/// Everything that the rows depend on besides the input.
+#[derive(Clone, Debug)]
+pub struct IngestOptions {
+    /// Pairs, or a classification set.
+    pub kind: Kind,
+    /// Number of classes of a classification set; greater labels are rejected.
+    pub classes: Option<u32>,
+    /// Image columns, in file order.
+    pub images: Vec<ImageColumn>,
+    /// Long side over short side at which an image is cropped to its centre.
+    pub max_aspect: f64,
+    /// Quality of JPEGs that have to be encoded, 1-100.
+    pub jpeg_quality: u8,
+    /// Cut off white borders of img2dataset's `border` mode.
+    pub unpad: bool,
+    /// Limits on what is decoded.
+    pub limits: DecodeLimits,
+    /// What is left out.
+    pub filter: Filter,
+    /// Tokenizers and tagger.
+    pub text: TextConfig,
+}
+
+/// Samples that are left out on request; the default leaves nothing out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Short side of the decoded image, in pixels, at least.
+    pub min_side: Option<u32>,
+    /// Long side over short side, at most.
+    pub max_aspect: Option<f64>,
+    /// Words of the caption, at least.
+    pub min_words: Option<u32>,
+    /// Words of the caption, at most.
+    pub max_words: Option<u32>,
+    /// Characters of the caption, at least.
+    pub min_chars: Option<u32>,
+    /// Characters of the caption, at most.
+    pub max_chars: Option<u32>,
+    /// Similarity of image and caption, at least; samples without one stay.
+    pub min_similarity: Option<f64>,
+    /// Probability of unsafe content, at most; samples without one stay.
+    pub max_punsafe: Option<f64>,
+    /// Probability of a watermark, at most; samples without one stay.
+    pub max_pwatermark: Option<f64>,
+    /// NSFW verdicts that are left out, in capitals.
+    pub drop_nsfw: Vec<String>,
+}
+
+impl IngestOptions {
+    /// The columns of the shards.
+    pub fn layout(&self) -> ShardLayout {
+        ShardLayout { images: self.images.clone(), tokens: self.text.token_columns() }
+    }
+
+    /// How images are rendered.
+    ///
+    /// # Errors
+    /// An option is out of its range.
+    pub fn render_plan(&self) -> Result<RenderPlan, RenderError> {
+        let options =
+            RenderOptions { max_aspect: self.max_aspect, jpeg_quality: self.jpeg_quality };
+        RenderPlan::new(&self.images, options)
+    }
+
+    /// The manifest of a run with these options; `text` names tokenizers and tagger with their hashes.
+    pub fn manifest(&self, text: &BTreeMap<String, String>) -> Manifest {
+        let mut configuration = text.clone();
+        let mut set = |key: &str, value: String| configuration.insert(key.to_owned(), value);
+        let images: Vec<String> = self.images.iter().map(ToString::to_string).collect();
+        set("image", images.join(","));
+        set("max-aspect", self.max_aspect.to_string());
+        set("jpeg-quality", self.jpeg_quality.to_string());
+        set("unpad", self.unpad.to_string());
+        set("max-image-bytes", self.limits.max_bytes.to_string());
+        set("max-pixels", self.limits.max_pixels.to_string());
+        set("max-side", self.limits.max_side_px.to_string());
+        for (key, value) in self.filter.settings() {
+            set(key, value);
+        }
+        Manifest::begin(
+            CREATED_BY,
+            self.kind,
+            configuration,
+            self.images.clone(),
+            self.text.token_columns(),
+            self.text.is_tagged(),
+        )
+    }
+}
+
+impl Filter {
+    /// The filters that are on, by the names of their options.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let drop_nsfw = (!self.drop_nsfw.is_empty()).then(|| self.drop_nsfw.join(","));
+        [
+            ("min-side", self.min_side.map(|value| value.to_string())),
+            ("drop-aspect", self.max_aspect.map(|value| value.to_string())),
+            ("min-words", self.min_words.map(|value| value.to_string())),
+            ("max-words", self.max_words.map(|value| value.to_string())),
+            ("min-chars", self.min_chars.map(|value| value.to_string())),
+            ("max-chars", self.max_chars.map(|value| value.to_string())),
+            ("min-similarity", self.min_similarity.map(|value| value.to_string())),
+            ("max-punsafe", self.max_punsafe.map(|value| value.to_string())),
+            ("max-pwatermark", self.max_pwatermark.map(|value| value.to_string())),
+            ("drop-nsfw", drop_nsfw),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
+}

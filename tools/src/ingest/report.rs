@@ -1,0 +1,201 @@
+//! What a run tells at its end, for a person and as JSON.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use clipa_schemas::{manifest::Manifest, rejects};
+use serde::Serialize;
+
+use super::{
+    pipeline::Done,
+    timing::{Stage, StageTimes},
+};
+use crate::printer::{Printer, figures, printable};
+
+/// Problems that are printed; the JSON has all of them.
+const SHOWN_PROBLEMS: usize = 20;
+
+/// The result of a run.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The data set's folder.
+    pub dataset: String,
+    /// Units that this run did, and those that were done before.
+    pub units_done: usize,
+    /// Units that an earlier run had finished.
+    pub units_skipped: usize,
+    /// Samples found in all units.
+    pub found: u64,
+    /// Samples that are rows.
+    pub accepted: u64,
+    /// Samples that are not, by reason, with an example.
+    pub rejected: BTreeMap<String, Rejected>,
+    /// Repairs by kind.
+    pub repaired: BTreeMap<String, u64>,
+    /// Does found equal accepted plus rejected?
+    pub balanced: bool,
+    /// Samples that went through this run.
+    pub samples: u64,
+    /// Wall time of this run's line, in seconds.
+    pub seconds: f64,
+    /// Threads.
+    pub threads: usize,
+    /// Share of the processor time of each stage.
+    pub stage_percent: BTreeMap<&'static str, f64>,
+    /// The stage that took most.
+    pub bottleneck: &'static str,
+    /// Bytes of all shards.
+    pub shard_bytes: u64,
+    /// Inputs that are damaged or contradict their statistics, and inputs that could not be read.
+    pub problems: Vec<String>,
+    /// Was the run stopped before its end?
+    pub interrupted: bool,
+}
+
+/// Samples rejected for one reason.
+#[derive(Debug, Serialize)]
+pub struct Rejected {
+    /// How many.
+    pub count: u64,
+    /// Key of the first one.
+    pub example_key: String,
+    /// What was wrong with it.
+    pub example_detail: String,
+}
+
+impl Report {
+    pub(super) fn new(
+        dataset: &Path,
+        manifest: Manifest,
+        done: Done,
+        units_skipped: usize,
+        seconds: f64,
+        threads: usize,
+        interrupted: bool,
+    ) -> Report {
+        let totals = &manifest.totals;
+        let mut problems: Vec<String> = Vec::new();
+        let entries = clipa_schemas::manifest::read_entries(dataset).unwrap_or_default();
+        for entry in &entries {
+            let path = &entry.source.path;
+            problems.extend(entry.problems.iter().map(|problem| format!("{path}: {problem}")));
+            if !entry.ledger.is_balanced() {
+                problems.push(format!("{path}: found is not accepted + rejected"));
+            }
+        }
+        problems.extend(done.failed.iter().map(|failed| {
+            let error = failed.error.to_string();
+            if error.contains(&failed.input) { error } else { format!("{}: {error}", failed.input) }
+        }));
+        let rejected = examples(dataset, &entries)
+            .into_iter()
+            .map(|(reason, example)| {
+                let count = totals.rejected.get(&reason).copied().unwrap_or_default();
+                (reason, Rejected { count, example_key: example.0, example_detail: example.1 })
+            })
+            .collect();
+        Report {
+            dataset: dataset.display().to_string(),
+            units_done: done.entries.len(),
+            units_skipped,
+            found: totals.found,
+            accepted: totals.accepted,
+            rejected,
+            repaired: totals.repaired.clone(),
+            balanced: totals.is_balanced(),
+            samples: done.samples,
+            seconds,
+            threads,
+            stage_percent: stage_percent(&done.times),
+            bottleneck: done.times.bottleneck().name(),
+            shard_bytes: manifest.shards().map(|shard| shard.file.bytes).sum(),
+            problems,
+            interrupted,
+        }
+    }
+
+    /// Did the run do all of its job, and is nothing wrong with its input?
+    pub fn is_fine(&self) -> bool {
+        self.balanced && self.problems.is_empty() && !self.interrupted
+    }
+
+    /// Prints it for a person, on stderr.
+    pub fn tell(&self, printer: &Printer) {
+        let elapsed = Duration::from_secs_f64(self.seconds);
+        if self.samples == 0 && self.units_skipped > 0 && self.units_done == 0 {
+            printer.say(format!(
+                "nothing to do: all {} inputs are done in {}",
+                self.units_skipped, self.dataset
+            ));
+        } else {
+            printer.say(format!(
+                "{} inputs done{}: {} samples in {}, {} on {} threads",
+                self.units_done,
+                match self.units_skipped {
+                    0 => String::new(),
+                    skipped => format!(" ({skipped} were done before)"),
+                },
+                figures::count(self.samples),
+                figures::time(elapsed),
+                figures::rate(self.samples, "samples", elapsed),
+                self.threads,
+            ));
+            let stages: Vec<String> = Stage::ALL
+                .iter()
+                .map(|stage| format!("{} {:.0} %", stage.name(), self.stage_percent[stage.name()]))
+                .collect();
+            printer.say(format!("  time: {}", stages.join(", ")));
+        }
+        printer.say(format!(
+            "  found {} = accepted {} + rejected {}; shards {}",
+            figures::count(self.found),
+            figures::count(self.accepted),
+            figures::count(self.found - self.accepted),
+            figures::bytes(self.shard_bytes),
+        ));
+        for (reason, rejected) in &self.rejected {
+            printer.say(format!(
+                "  rejected {reason}: {} (for example {}: {})",
+                figures::count(rejected.count),
+                printable(&rejected.example_key),
+                printable(&rejected.example_detail),
+            ));
+        }
+        for (repair, count) in &self.repaired {
+            printer.say(format!("  repaired {repair}: {}", figures::count(*count)));
+        }
+        for problem in self.problems.iter().take(SHOWN_PROBLEMS) {
+            printer.warn(printable(problem));
+        }
+        if self.problems.len() > SHOWN_PROBLEMS {
+            printer.warn(format!("... and {} more", self.problems.len() - SHOWN_PROBLEMS));
+        }
+    }
+}
+
+fn stage_percent(times: &StageTimes) -> BTreeMap<&'static str, f64> {
+    let total: f64 = Stage::ALL.iter().map(|&stage| times.of(stage).as_secs_f64()).sum();
+    Stage::ALL
+        .into_iter()
+        .map(|stage| {
+            let share = times.of(stage).as_secs_f64() / total.max(f64::MIN_POSITIVE);
+            (stage.name(), (share * 1000.0).round() / 10.0)
+        })
+        .collect()
+}
+
+/// Key and detail of the first reject of each reason.
+fn examples(
+    dataset: &Path,
+    entries: &[clipa_schemas::ledger::UnitEntry],
+) -> BTreeMap<String, (String, String)> {
+    let mut examples = BTreeMap::new();
+    for entry in entries {
+        let is_new = entry.ledger.rejected.keys().any(|reason| !examples.contains_key(reason));
+        let Some(file) = entry.rejects.as_ref().filter(|_| is_new) else { continue };
+        // a report is not the place to fail over a rejects file that was deleted
+        for reject in rejects::read(&dataset.join(&file.file)).unwrap_or_default() {
+            examples.entry(reject.reason).or_insert((reject.key, reject.detail));
+        }
+    }
+    examples
+}

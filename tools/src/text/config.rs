@@ -1,0 +1,135 @@
+//! Which tokenizers and which tagger; opened once, shared by all workers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::clip_bpe::{Merges, VocabularyError};
+use super::encoder::CaptionEncoder;
+use super::tagger::Tagger;
+use super::tagger::nltk::{NltkError, NltkTagger};
+use super::tagger::perceptron::{PerceptronTagger, WeightsError};
+
+/// Version of cleaning and word rules: rises when any caption gets other words or other ids than before.
+const RULES_VERSION: u32 = 1;
+
+/// Which tagger cuts captions into words and tags them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TaggerChoice {
+    /// The one inside the binary.
+    #[default]
+    Perceptron,
+    /// NLTK's word tokenizer and tagger, from a directory with its JSON weights and Punkt tables.
+    Nltk(PathBuf),
+    /// No words and no tags; the syntax mask then has nothing to go by.
+    None,
+}
+
+impl FromStr for TaggerChoice {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        match text.split_once(':') {
+            None if text == "perceptron" => Ok(TaggerChoice::Perceptron),
+            None if text == "none" => Ok(TaggerChoice::None),
+            Some(("nltk", directory)) if !directory.is_empty() => {
+                Ok(TaggerChoice::Nltk(directory.into()))
+            }
+            _ => Err(TextError::UnknownTagger { given: text.to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for TaggerChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TaggerChoice::Perceptron => f.write_str("perceptron"),
+            TaggerChoice::Nltk(directory) => write!(f, "nltk:{}", directory.display()),
+            TaggerChoice::None => f.write_str("none"),
+        }
+    }
+}
+
+/// A tokenizer or tagger that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    /// No tagger of this name.
+    #[error("no tagger is called {given:?}; there are perceptron, nltk:DIR and none")]
+    UnknownTagger {
+        /// What was asked for.
+        given: String,
+    },
+    /// CLIP's vocabulary is not what it should be.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// The embedded tagger is damaged.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// NLTK's files cannot be used.
+    #[error(transparent)]
+    Nltk(#[from] NltkError),
+}
+
+/// How captions become token columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextConfig {
+    /// The tagger.
+    pub tagger: TaggerChoice,
+}
+
+impl TextConfig {
+    /// Loads everything (about 0.1 s).
+    pub fn open(&self) -> Result<TextParts, TextError> {
+        Ok(TextParts { merges: Arc::new(Merges::of_clip()?), tagger: self.open_tagger()? })
+    }
+
+    /// Names of the token columns, as in the shards.
+    pub fn token_columns(&self) -> Vec<String> {
+        vec!["clip_bpe".to_owned()]
+    }
+
+    /// Will rows carry part-of-speech tags?
+    pub fn is_tagged(&self) -> bool {
+        self.tagger != TaggerChoice::None
+    }
+
+    /// Loads the tagger alone; `None` for [`TaggerChoice::None`].
+    pub fn open_tagger(&self) -> Result<Option<Arc<dyn Tagger>>, TextError> {
+        match &self.tagger {
+            TaggerChoice::Perceptron => Ok(Some(Arc::new(PerceptronTagger::embedded()?))),
+            TaggerChoice::Nltk(directory) => Ok(Some(Arc::new(NltkTagger::open(directory)?))),
+            TaggerChoice::None => Ok(None),
+        }
+    }
+}
+
+/// The loaded tables. Cheap to clone: the clones share them.
+#[derive(Clone)]
+pub struct TextParts {
+    pub(super) merges: Arc<Merges>,
+    pub(super) tagger: Option<Arc<dyn Tagger>>,
+}
+
+impl TextParts {
+    /// An encoder for one worker.
+    pub fn encoder(&self) -> CaptionEncoder {
+        CaptionEncoder::new(self)
+    }
+
+    /// What decides the token columns, for the manifest: tokenizers and tagger with their hashes. Equal identities give
+    /// equal columns.
+    pub fn identity(&self) -> BTreeMap<String, String> {
+        let tagger =
+            self.tagger.as_ref().map_or_else(|| "none".to_owned(), |tagger| tagger.identity());
+        BTreeMap::from([
+            (
+                "clip_bpe".to_owned(),
+                format!("open_clip lower, merges sha256:{}", self.merges.hash()),
+            ),
+            ("tagger".to_owned(), tagger),
+            ("text_rules".to_owned(), RULES_VERSION.to_string()),
+        ])
+    }
+}

@@ -1,0 +1,140 @@
+//! The file of weights: small, checked, the same for the same training.
+//!
+//! | part | bytes |
+//! |---|---|
+//! | `CLIPAPOS`, version 1 | 9 |
+//! | words with one tag | count (u32), then hash (u32) and tag (u8) each, by hash |
+//! | words with their possible tags | count (u32), then hash (u32) and set (u64) each, by hash |
+//! | features | count (u32), then each by hash: distance to the last hash (varint), entries (u8), tag (u8) and weight (i8) of each |
+//!
+//! Numbers are little-endian.
+
+use clipa_schemas::penn::PennTag;
+use sha2::{Digest, Sha256};
+
+use super::lexicon::{Lexicon, TAGS, TagSet};
+use super::model::{FeatureWeights, WEIGHTS_MAX, Weight};
+
+const MAGIC: &[u8; 9] = b"CLIPAPOS\x01";
+
+/// A file that is not weights of this version, or is damaged.
+#[derive(Debug, thiserror::Error)]
+#[error("not a tagger's weights (version 1): {reason}")]
+pub struct WeightsError {
+    /// What is wrong.
+    pub reason: &'static str,
+}
+
+fn damaged(reason: &'static str) -> WeightsError {
+    WeightsError { reason }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes the file. Features are in the order of their hashes.
+pub(super) fn write(lexicon: &Lexicon, features: &[FeatureWeights]) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    let mut certain: Vec<_> = lexicon.certain.iter().collect();
+    certain.sort_unstable();
+    out.extend((certain.len() as u32).to_le_bytes());
+    for (hash, tag) in certain {
+        out.extend(hash.to_le_bytes());
+        out.push(tag.byte());
+    }
+    let mut possible: Vec<_> =
+        lexicon.possible.iter().map(|(hash, set)| (*hash, set.bits())).collect();
+    possible.sort_unstable();
+    out.extend((possible.len() as u32).to_le_bytes());
+    for (hash, set) in possible {
+        out.extend(hash.to_le_bytes());
+        out.extend(set.to_le_bytes());
+    }
+    out.extend((features.len() as u32).to_le_bytes());
+    let mut last = 0;
+    for (hash, weights) in features {
+        varint(hash - last, &mut out);
+        last = *hash;
+        out.push(weights.len() as u8);
+        out.extend(weights.iter().flat_map(|weight| [weight.tag, weight.value as u8]));
+    }
+    out
+}
+
+fn varint(mut number: u32, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Reads the file.
+pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Vec<FeatureWeights>), WeightsError> {
+    let mut bytes =
+        Reader(bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not start as one"))?);
+    let mut lexicon = Lexicon::default();
+    for _ in 0..bytes.u32()? {
+        lexicon.certain.insert(bytes.u32()?, bytes.tag()?);
+    }
+    for _ in 0..bytes.u32()? {
+        let hash = bytes.u32()?;
+        lexicon.possible.insert(hash, TagSet::from_bits(u64::from_le_bytes(bytes.take()?)));
+    }
+    let (mut features, mut last, mut entries) = (Vec::new(), 0u32, 0);
+    for index in 0..bytes.u32()? {
+        let distance = bytes.varint()?;
+        if distance == 0 && index > 0 {
+            return Err(damaged("a feature occurs twice"));
+        }
+        last = last.checked_add(distance).ok_or_else(|| damaged("a hash is too large"))?;
+        let [count] = bytes.take()?;
+        let weight =
+            |_| Ok(Weight { tag: bytes.tag()?.byte(), value: i8::from_le_bytes(bytes.take()?) });
+        let weights: Vec<Weight> = (0..count).map(weight).collect::<Result<_, WeightsError>>()?;
+        entries += weights.len();
+        if weights.is_empty() || weights.len() > TAGS || entries >= WEIGHTS_MAX {
+            return Err(damaged("a feature has no weights, or too many"));
+        }
+        features.push((last, weights));
+    }
+    if bytes.0.is_empty() {
+        Ok((lexicon, features))
+    } else {
+        Err(damaged("it goes on after its end"))
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], WeightsError> {
+        let (head, rest) = self.0.split_first_chunk().ok_or_else(|| damaged("it is cut short"))?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    fn u32(&mut self) -> Result<u32, WeightsError> {
+        Ok(u32::from_le_bytes(self.take()?))
+    }
+
+    fn varint(&mut self) -> Result<u32, WeightsError> {
+        let mut number = 0u64;
+        for shift in [0, 7, 14, 21, 28] {
+            let [byte] = self.take()?;
+            number |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return u32::try_from(number).map_err(|_| damaged("a number is too large"));
+            }
+        }
+        Err(damaged("a number is too large"))
+    }
+
+    fn tag(&mut self) -> Result<PennTag, WeightsError> {
+        let [byte] = self.take()?;
+        let tag = PennTag::from_byte(byte);
+        if tag == PennTag::UNKNOWN { Err(damaged("a tag is unknown")) } else { Ok(tag) }
+    }
+}

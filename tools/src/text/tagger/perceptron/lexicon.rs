@@ -1,0 +1,95 @@
+//! What training knows about single words: the tags that each can have, and the words that have only one.
+
+use std::collections::BTreeMap;
+
+use clipa_schemas::penn::PennTag;
+use rustc_hash::FxHashMap;
+
+use super::features::hash;
+use super::training::Sentence;
+
+/// Number of different tags, the unknown one included.
+pub(super) const TAGS: usize = PennTag::NAMES.len();
+
+/// A set of tags, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TagSet(u64);
+
+impl TagSet {
+    /// What stands for a word before the first or after the last one.
+    pub(super) const OUTSIDE: TagSet = TagSet(1 << 63);
+
+    pub(super) fn from_bits(bits: u64) -> TagSet {
+        TagSet(bits)
+    }
+
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+/// Occurrences from which on a word with one tag counts as certain.
+const CERTAIN_COUNT_MIN: u32 = 20;
+/// Share of a word's occurrences that its tag must have for the word to be certain, in thousandths.
+const CERTAIN_PER_MILLE_MIN: u32 = 995;
+/// Share of a word's occurrences from which on a tag is possible, in thousandths.
+const POSSIBLE_PER_MILLE_MIN: u32 = 50;
+/// Occurrences from which on a word's possible tags are known.
+const POSSIBLE_COUNT_MIN: u32 = 3;
+
+/// Tags by word. Words are known by the low half of their hash.
+#[derive(Clone, Default)]
+pub(super) struct Lexicon {
+    /// Of the folded word.
+    pub(super) possible: FxHashMap<u32, TagSet>,
+    /// Of the word as written.
+    pub(super) certain: FxHashMap<u32, PennTag>,
+}
+
+impl Lexicon {
+    /// Tags that the word with this folded hash had in training; empty for an unknown word.
+    pub(super) fn possible(&self, folded: u64) -> TagSet {
+        self.possible.get(&(folded as u32)).copied().unwrap_or_default()
+    }
+
+    /// The tag of a word that always has the same, by the hash of the word as written.
+    pub(super) fn certain(&self, exact: u64) -> Option<PennTag> {
+        self.certain.get(&(exact as u32)).copied()
+    }
+
+    /// Counts the words of these sentences.
+    pub(super) fn of(sentences: &[Sentence], fold: impl Fn(&str) -> String) -> Lexicon {
+        let mut exact: BTreeMap<&str, [u32; TAGS]> = BTreeMap::new();
+        let mut folded: BTreeMap<String, [u32; TAGS]> = BTreeMap::new();
+        for (word, tag) in sentences.iter().flat_map(Sentence::iter) {
+            let tag = usize::from(tag.byte());
+            exact.entry(word).or_insert([0; TAGS])[tag] += 1;
+            folded.entry(fold(word)).or_insert([0; TAGS])[tag] += 1;
+        }
+        let mut lexicon = Lexicon::default();
+        for (word, counts) in &exact {
+            let total: u32 = counts.iter().sum();
+            let (tag, &most) =
+                counts.iter().enumerate().max_by_key(|&(_, count)| count).expect("tags");
+            if total >= CERTAIN_COUNT_MIN && most * 1000 >= total * CERTAIN_PER_MILLE_MIN {
+                lexicon.certain.insert(hash(word.as_bytes()) as u32, PennTag::from_byte(tag as u8));
+            }
+        }
+        for (word, counts) in &folded {
+            let total: u32 = counts.iter().sum();
+            if total < POSSIBLE_COUNT_MIN {
+                continue;
+            }
+            let possible = |&(_, &count): &(usize, &u32)| {
+                count > 0 && count * 1000 >= total * POSSIBLE_PER_MILLE_MIN
+            };
+            let bits = counts
+                .iter()
+                .enumerate()
+                .filter(possible)
+                .fold(0, |bits, (tag, _)| bits | 1 << tag);
+            lexicon.possible.insert(hash(word.as_bytes()) as u32, TagSet(bits));
+        }
+        lexicon
+    }
+}

@@ -1,0 +1,147 @@
+//! The trained tagger: weights in flat arrays, one probe a feature.
+
+use clipa_schemas::penn::PennTag;
+
+use super::super::{TagBuffers, Tagger};
+use super::features::FeatureHashes;
+use super::file::{self, WeightsError};
+use super::lexicon::{Lexicon, TAGS};
+use crate::text::words::{Words, sentences_by_rule};
+
+/// Weights of the features, from their hash to one number a tag.
+#[derive(Default)]
+pub(super) struct Weights {
+    /// Open addressing: the feature's hash, and where its entries lie (start above, count in the low byte; 0 = free).
+    slots: Vec<(u32, u32)>,
+    entries: Vec<Weight>,
+}
+
+/// What one feature says about one tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Weight {
+    pub(super) tag: u8,
+    pub(super) value: i8,
+}
+
+/// A feature's hash and its weights, by tag.
+pub(super) type FeatureWeights = (u32, Vec<Weight>);
+
+/// Most entries over all features, so that a start fits beside the count.
+pub(super) const WEIGHTS_MAX: usize = 1 << 24;
+
+impl Weights {
+    /// A table of these features; each has between 1 and [`TAGS`] entries, all of them less than [`WEIGHTS_MAX`].
+    pub(super) fn new(features: &[FeatureWeights]) -> Weights {
+        let mut weights = Weights {
+            slots: vec![(0, 0); (features.len() * 2).next_power_of_two()],
+            entries: Vec::with_capacity(features.iter().map(|(_, entries)| entries.len()).sum()),
+        };
+        for (hash, entries) in features {
+            let mut at = weights.home(*hash);
+            while weights.slots[at].1 != 0 {
+                at = (at + 1) & (weights.slots.len() - 1);
+            }
+            weights.slots[at] = (*hash, (weights.entries.len() as u32) << 8 | entries.len() as u32);
+            weights.entries.extend_from_slice(entries);
+        }
+        weights
+    }
+
+    fn home(&self, hash: u32) -> usize {
+        hash as usize & (self.slots.len() - 1)
+    }
+
+    fn of(&self, hash: u32) -> &[Weight] {
+        let mut at = self.home(hash);
+        loop {
+            let (key, place) = self.slots[at];
+            if place == 0 {
+                return &[];
+            }
+            if key == hash {
+                let start = (place >> 8) as usize;
+                return &self.entries[start..start + (place & 0xFF) as usize];
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    /// The tag with the highest sum; of equals the one with the lowest number.
+    pub(super) fn best(&self, features: &FeatureHashes) -> u8 {
+        let mut scores = [0i32; TAGS];
+        for &hash in features {
+            for weight in self.of(hash) {
+                scores[usize::from(weight.tag)] += i32::from(weight.value);
+            }
+        }
+        best(&scores)
+    }
+}
+
+/// The best tag that is not the unknown one.
+pub(super) fn best(scores: &[i32; TAGS]) -> u8 {
+    let mut best = 1;
+    for tag in 2..TAGS {
+        if scores[tag] > scores[best] {
+            best = tag;
+        }
+    }
+    best as u8
+}
+
+/// Our tagger. Words by [`sentences_by_rule`] and the Treebank's rules, tags by an averaged perceptron.
+///
+/// ```
+/// use clipa_tools::text::tagger::{TagBuffers, Tagger, perceptron::PerceptronTagger};
+/// use clipa_tools::text::words::Words;
+/// let tagger = PerceptronTagger::embedded().unwrap();
+/// let (mut buffers, mut words, mut tags) = (TagBuffers::default(), Words::default(), Vec::new());
+/// tagger.words("A small brown dog sleeps.", &mut buffers, &mut words);
+/// tagger.tag(&words, &mut buffers, &mut tags);
+/// let tags: Vec<_> = tags.iter().map(|tag| tag.name()).collect();
+/// assert_eq!(tags, ["DT", "JJ", "JJ", "NN", "VBZ", "."]);
+/// ```
+pub struct PerceptronTagger {
+    lexicon: Lexicon,
+    weights: Weights,
+    hash: String,
+}
+
+/// What `clipa-prep tagger train` wrote; its making and licence stand in the README beside it.
+static EMBEDDED: &[u8] = include_bytes!("weights.bin");
+
+impl PerceptronTagger {
+    /// The tagger that is part of the binary.
+    pub fn embedded() -> Result<PerceptronTagger, WeightsError> {
+        PerceptronTagger::from_bytes(EMBEDDED)
+    }
+
+    /// The tagger in the bytes of a weights file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<PerceptronTagger, WeightsError> {
+        let (lexicon, features) = file::read(bytes)?;
+        Ok(PerceptronTagger { lexicon, weights: Weights::new(&features), hash: file::hash(bytes) })
+    }
+}
+
+impl Tagger for PerceptronTagger {
+    fn identity(&self) -> String {
+        format!("perceptron sha256:{}", self.hash)
+    }
+
+    fn words(&self, caption: &str, buffers: &mut TagBuffers, words: &mut Words) {
+        sentences_by_rule(caption).for_each(|sentence| buffers.treebank.words(sentence, words));
+    }
+
+    fn tag(&self, words: &Words, buffers: &mut TagBuffers, tags: &mut Vec<PennTag>) {
+        let views = &mut buffers.perceptron;
+        views.view(words, &self.lexicon);
+        let (mut previous, mut second) = (0, 0);
+        for index in 0..words.len() {
+            let tag = views.certain(index).unwrap_or_else(|| {
+                PennTag::from_byte(self.weights.best(&views.features(index, previous, second)))
+            });
+            tags.push(tag);
+            (second, previous) = (previous, tag.byte());
+        }
+    }
+}

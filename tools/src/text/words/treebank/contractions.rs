@@ -1,0 +1,94 @@
+//! Words that are two: `cannot`, `gonna`, `'tis`.
+
+use crate::text::characters::{is_space, is_word_character};
+
+/// The two parts, and whether white space must follow (for the others a word must end).
+const INSIDE: [(&str, &str, bool); 8] = [
+    ("can", "not", false),
+    ("d", "'ye", false),
+    ("gim", "me", false),
+    ("gon", "na", false),
+    ("got", "ta", false),
+    ("lem", "me", false),
+    ("more", "'n", false),
+    ("wan", "na", true),
+];
+/// After a space.
+const AFTER_SPACE: [(&str, &str); 2] = [("'t", "is"), ("'t", "was")];
+
+/// Parts the contractions inside a text. None of them contains another, so one pass does for all.
+pub(super) fn split_words(text: &str, out: &mut String) {
+    let mut previous_in_word = false;
+    split(text, out, |rest| {
+        let c = rest.chars().next()?;
+        let starts_word = !previous_in_word && is_word_character(c);
+        previous_in_word = is_word_character(c);
+        if starts_word { inside(rest) } else { None }
+    });
+}
+
+/// Parts `'tis` and `'twas` after a space, which is taken along.
+pub(super) fn split_after_space(text: &str, out: &mut String) {
+    split(text, out, |rest| {
+        let (first, second) = after_space(rest.strip_prefix(' ')?)?;
+        Some((1 + first, second))
+    });
+}
+
+/// Asks at each character for the bytes of the two parts of a contraction that starts there, and parts it.
+fn split(text: &str, out: &mut String, mut found: impl FnMut(&str) -> Option<(usize, usize)>) {
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let Some((first, second)) = found(rest) else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        };
+        let (first, after) = rest.split_at(first);
+        let (second, after) = after.split_at(second);
+        for part in [" ", first, " ", second, " "] {
+            out.push_str(part);
+        }
+        rest = after;
+    }
+}
+
+/// Bytes of the two parts of a contraction that `text` starts with.
+fn inside(text: &str) -> Option<(usize, usize)> {
+    INSIDE.iter().find_map(|&(first, second, space)| {
+        let (first, second, after) = parts(text, first, second)?;
+        let ends =
+            if space { after.is_some_and(is_space) } else { !after.is_some_and(is_word_character) };
+        ends.then_some((first, second))
+    })
+}
+
+fn after_space(text: &str) -> Option<(usize, usize)> {
+    AFTER_SPACE.iter().find_map(|&(first, second)| {
+        let (first, second, after) = parts(text, first, second)?;
+        (!after.is_some_and(is_word_character)).then_some((first, second))
+    })
+}
+
+/// Bytes of the parts in `text`, and the character after them.
+fn parts(text: &str, first: &str, second: &str) -> Option<(usize, usize, Option<char>)> {
+    let first = prefix_any_case(text, first)?;
+    let second = prefix_any_case(&text[first..], second)?;
+    Some((first, second, text[first + second..].chars().next()))
+}
+
+/// Bytes of the prefix that spells `name` in any case, with the letters that Python counts as cases of `i` and `s`.
+fn prefix_any_case(text: &str, name: &str) -> Option<usize> {
+    let mut bytes = 0;
+    let mut characters = text.chars();
+    for wanted in name.chars() {
+        let c = characters.next()?;
+        let same = c.to_ascii_lowercase() == wanted
+            || matches!((c, wanted), ('ſ', 's') | ('İ' | 'ı', 'i'));
+        if !same {
+            return None;
+        }
+        bytes += c.len_utf8();
+    }
+    Some(bytes)
+}

@@ -1,0 +1,177 @@
+//! `cargo xtask demo`: the main job end to end, each step as a user would type it.
+
+mod report;
+mod steps;
+
+use crate::workspace::Workspace;
+use crate::{build_tools, child, printer};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use steps::Step;
+
+/// What the demo works on, and where it writes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DemoOptions {
+    /// img2dataset tars to train on; none: a drawn set.
+    pub(crate) input: Vec<PathBuf>,
+    /// A zero-shot set to evaluate on; none: the drawn one, if the input is drawn.
+    pub(crate) classes: Option<PathBuf>,
+    /// The folder of everything that is written.
+    pub(crate) output: PathBuf,
+}
+
+impl Default for DemoOptions {
+    fn default() -> Self {
+        Self { input: Vec::new(), classes: None, output: PathBuf::from("demo") }
+    }
+}
+
+impl DemoOptions {
+    /// The same with paths that hold in the repository root, where the commands run: a user's relative
+    /// path starts at `here`, the default output in the repository.
+    fn located(&self, here: &Path, root: &Path) -> Self {
+        if here == root {
+            return self.clone();
+        }
+        let locate = |path: &PathBuf| here.join(path);
+        let is_default = self.output == Self::default().output;
+        Self {
+            input: self.input.iter().map(locate).collect(),
+            classes: self.classes.as_ref().map(locate),
+            output: if is_default { self.output.clone() } else { locate(&self.output) },
+        }
+    }
+}
+
+/// A step that has been done, now or by an earlier run.
+struct DoneStep {
+    step: Step,
+    took: Duration,
+}
+
+/// Runs the steps that are not done yet, in order, and prints the report.
+pub(crate) fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
+    let options = &options.located(&std::env::current_dir()?, workspace.root());
+    let plan = steps::plan(options);
+    // Before minutes of building: an input that is missing, or an output that is another run's.
+    check_inputs(workspace, options)?;
+    for step in &plan {
+        earlier_run(workspace, options, step)?;
+    }
+    build_programs(workspace)?;
+    let records = workspace.root().join(&options.output).join("steps");
+    std::fs::create_dir_all(&records)
+        .with_context(|| format!("cannot create {}", records.display()))?;
+    let count = plan.len();
+    let mut done = Vec::with_capacity(count);
+    for (index, step) in plan.into_iter().enumerate() {
+        printer::note("demo", &format!("step {} of {count}: {}", index + 1, step.phrase));
+        let took = match earlier_run(workspace, options, &step)? {
+            Some(took) => {
+                printer::note(
+                    "demo",
+                    &format!("done by an earlier run in {}", printer::seconds(took)),
+                );
+                took
+            }
+            None => run_step(workspace, &records, &step)?,
+        };
+        done.push(DoneStep { step, took });
+    }
+    report::print(workspace, options, &done)
+}
+
+/// Builds the programs of the whole workspace, so that features never differ from `cargo xtask test`
+/// and nothing compiles twice. Returns their folder.
+pub(crate) fn build_programs(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
+    cargo.args(["build", "--locked", "--release", "--workspace", "--bins"]);
+    printer::command(&child::line(&cargo));
+    child::run("build", &mut cargo)?;
+    Ok(workspace.root().join("target/release"))
+}
+
+fn check_inputs(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
+    for path in options.input.iter().chain(&options.classes) {
+        if !workspace.root().join(path).exists() {
+            bail!("{} does not exist", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// How long the step took when an earlier run completed it with the same command.
+///
+/// # Errors
+/// The output holds the same step of another command: another input, or another version.
+fn earlier_run(
+    workspace: &Workspace,
+    options: &DemoOptions,
+    step: &Step,
+) -> Result<Option<Duration>> {
+    let record = workspace.root().join(&options.output).join("steps").join(step.name);
+    let Ok(text) = std::fs::read_to_string(&record) else {
+        return Ok(None);
+    };
+    let (milliseconds, line) = text.trim_end().split_once('\n').unwrap_or_default();
+    if line != step.line() {
+        bail!(
+            "{} holds the step `{}` of another run:\n  there: {line}\n  now:   {}\nchoose another --output",
+            options.output.display(),
+            step.name,
+            step.line()
+        );
+    }
+    let milliseconds = milliseconds.parse().with_context(|| {
+        format!("{} is damaged; delete it to repeat the step", record.display())
+    })?;
+    Ok(Some(Duration::from_millis(milliseconds)))
+}
+
+fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Duration> {
+    let mut command = step.command(workspace.root());
+    printer::command(&step.line());
+    let start = Instant::now();
+    match &step.saves {
+        Some(file) => save_stdout(step, &mut command, &workspace.root().join(file))?,
+        None => child::run(step.name, &mut command)?,
+    }
+    let took = start.elapsed();
+    printer::note("demo", &format!("{} took {}", step.name, printer::seconds(took)));
+    write_atomically(
+        &records.join(step.name),
+        format!("{}\n{}\n", took.as_millis(), step.line()).as_bytes(),
+    )?;
+    Ok(took)
+}
+
+fn save_stdout(step: &Step, command: &mut std::process::Command, file: &Path) -> Result<()> {
+    let partial = file.with_extension("partial");
+    let writer = std::fs::File::create(&partial)
+        .with_context(|| format!("cannot create {}", partial.display()))?;
+    command.stdout(writer);
+    child::run_with_own_stdout(step.name, command)?;
+    std::fs::rename(&partial, file).with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn write_atomically(file: &Path, content: &[u8]) -> Result<()> {
+    let partial = file.with_extension("partial");
+    std::fs::write(&partial, content)?;
+    std::fs::rename(&partial, file).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_starts_where_the_user_stands() {
+        let given = DemoOptions { input: vec!["a.tar".into()], ..DemoOptions::default() };
+        let root = Path::new("/clipa");
+        assert_eq!(given.located(root, root), given);
+        let located = given.located(Path::new("/data"), root);
+        assert_eq!(located.input, [Path::new("/data/a.tar")]);
+        assert_eq!(located.output, Path::new("demo"));
+    }
+}
