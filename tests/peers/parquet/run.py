@@ -115,6 +115,8 @@ def one(query, files):
 
 
 def check(dataset):
+    if not (dataset / "dataset.json").is_file():
+        sys.exit(f"{dataset} is not a clipa data set: it has no dataset.json")
     manifest = json.loads((dataset / "dataset.json").read_text())
     summary = json.loads(program("clipa-inspect", "summary", dataset, "--json"))
     shards = [unit["shard"] for unit in manifest["units"] if unit["shard"]]
