@@ -1,4 +1,5 @@
 //! The help of every command is what `golden/help` holds; `CLIPA_UPDATE_GOLDEN=1` writes it anew.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use clipa_tests::Program;
 use std::path::{Path, PathBuf};

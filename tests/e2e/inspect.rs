@@ -1,4 +1,5 @@
 //! `clipa-inspect`: what is damaged is found, what is shown is what is stored.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use clipa_tests::{drawn, inspect, prep, temporary};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! `clipa-train`: a killed run goes on as if nothing had happened; a wrong one is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use clipa_tests::{Program, drawn, prep, temporary, train, tree};
 use serde_json::Value;

@@ -44,9 +44,8 @@ struct Augment {
 pub fn image_columns(recipe: &str) -> Result<Vec<ImageColumn>> {
     let text = match BUILT_IN.iter().find(|(name, _)| *name == recipe) {
         Some((_, text)) => (*text).to_owned(),
-        None if recipe.ends_with(".toml") => {
-            std::fs::read_to_string(recipe).with_context(|| format!("cannot read recipe {recipe}"))?
-        }
+        None if recipe.ends_with(".toml") => std::fs::read_to_string(recipe)
+            .with_context(|| format!("cannot read recipe {recipe}"))?,
         None => {
             let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
             let hint = format!("choose {}, or name a .toml file", names.join(", "));

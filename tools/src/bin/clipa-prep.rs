@@ -10,7 +10,7 @@ use clipa_tools::{
         synth::{self, SynthArgs},
         tagger::{self, TaggerArgs},
     },
-    printer::Printer,
+    printer::{Outcome, Printer},
 };
 
 /// Prepares image-text data for clipa-train: once, offline, losing nothing
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Command::Laion(command) => laion::run(command, &printer),
         Command::Classes(command) => classes::run(command, &printer),
         Command::Synth(args) => synth::run(&args, &printer),
-        Command::Tagger(args) => tagger::run(args, &printer),
+        Command::Tagger(args) => tagger::run(args).map(|()| Outcome::Fine),
     };
     printer.exit(outcome)
 }

@@ -145,7 +145,9 @@ fn marks(lines: &[String], class_names: &[String]) -> Result<Vec<bool>> {
     for line in lines {
         let by_name = class_names.iter().position(|name| name == line);
         let class = by_name.or_else(|| line.parse().ok()).filter(|&class| class < marks.len());
-        let Some(class) = class else { bail!("held-out class `{line}` is not among the class names") };
+        let Some(class) = class else {
+            bail!("held-out class `{line}` is not among the class names")
+        };
         marks[class] = true;
     }
     Ok(marks)

@@ -58,16 +58,12 @@ pub struct IngestArgs {
 /// The run could not do its job.
 pub fn run(command: ClassesCommand, printer: &Printer) -> Result<Outcome> {
     let ClassesCommand::Ingest(args) = command;
-    let files = Files {
-        class_names: args.classnames,
-        templates: args.templates,
-        held_out: args.held_out,
-    };
+    let files =
+        Files { class_names: args.classnames, templates: args.templates, held_out: args.held_out };
     let mut set = ClassSet::find(&args.input, &files)?;
     let mut options = args.common.options(Kind::Classes)?;
     options.classes = Some(set.class_names.len() as u32);
-    let outcome =
-        laion::ingest(std::mem::take(&mut set.inputs), &options, &args.common, printer)?;
+    let outcome = laion::ingest(std::mem::take(&mut set.inputs), &options, &args.common, printer)?;
     let text = options.text.open()?;
     let columns = options.text.token_columns();
     let prompts = write_prompts(&args.common.output, &set, &text, &columns)?;

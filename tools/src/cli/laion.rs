@@ -12,7 +12,7 @@ use clipa_schemas::{image_column::ImageColumn, manifest::Kind};
 
 use crate::{
     archive::inputs,
-    image::DecodeLimits,
+    image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits},
     ingest::{
         self, dry_run,
         options::{Filter, IngestOptions},
@@ -85,10 +85,10 @@ pub struct CommonArgs {
     #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
     pub tagger: TaggerChoice,
     /// Aspect ratio (long side over short side) above which images are cropped to their centre
-    #[arg(long, default_value_t = 3.0, value_name = "RATIO")]
+    #[arg(long, default_value_t = DEFAULT_MAX_ASPECT, value_name = "RATIO")]
     pub max_aspect: f64,
     /// Quality of JPEGs that have to be encoded
-    #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, default_value_t = DEFAULT_JPEG_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub jpeg_quality: u8,
     /// Largest image that is decoded, in megapixels
     #[arg(long, default_value_t = 67, value_name = "MEGAPIXELS")]
@@ -201,7 +201,12 @@ impl CommonArgs {
         };
         images.sort_by_key(|column| column.side);
         if let Some(pair) = images.windows(2).find(|pair| pair[0].side == pair[1].side) {
-            anyhow::bail!("two image columns of side {}: {} and {}", pair[0].side, pair[0], pair[1]);
+            anyhow::bail!(
+                "two image columns of side {}: {} and {}",
+                pair[0].side,
+                pair[0],
+                pair[1]
+            );
         }
         anyhow::ensure!(self.max_aspect >= 1.0, "--max-aspect {} is below 1", self.max_aspect);
         let limits = DecodeLimits {
@@ -217,7 +222,7 @@ impl CommonArgs {
             unpad: false,
             limits,
             filter: Filter::default(),
-            text: TextConfig::new(self.tagger.clone()),
+            text: TextConfig { tagger: self.tagger.clone() },
         })
     }
 }

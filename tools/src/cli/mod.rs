@@ -1,3 +1,7 @@
-//! The subcommands of the binaries: their arguments, and what they print.
+//! The command lines: flags become checked configuration once, and the parts of the library are called.
 
+pub mod classes;
+pub mod inspect;
+pub mod laion;
+pub mod synth;
 pub mod tagger;

@@ -29,7 +29,7 @@ pub use limits::{DCT_MIN_SHORT_PX, DecodeLimits};
 pub use orientation::Orientation;
 pub use render::{
     DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, RenderError, RenderOptions, RenderPlan, Scratch,
-    StoredImage, render,
+    render,
 };
 pub use repair::{Repair, Repairs};
 pub use unpad::{ContentBox, content_box, unpad};

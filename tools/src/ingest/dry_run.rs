@@ -58,7 +58,7 @@ pub fn estimate(
     threads: usize,
 ) -> anyhow::Result<Estimate> {
     let text = options.text.open()?;
-    let plan = options.render_plan();
+    let plan = options.render_plan()?;
     let mut preparer = Preparer::new(options, &plan, &text);
     let mut estimate = Estimate { inputs: inputs.len(), threads, ..Estimate::default() };
     let mut column_bytes = vec![0u64; options.images.len()];

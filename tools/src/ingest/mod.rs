@@ -32,7 +32,7 @@ use self::{
     pipeline::{Input, PendingUnit},
     report::Report,
 };
-use crate::{printer::Printer, text::TextParts};
+use crate::printer::Printer;
 
 /// Ingests every input into `dataset`, continuing where an earlier run stopped. Unit n is input n.
 ///

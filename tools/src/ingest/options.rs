@@ -9,7 +9,7 @@ use clipa_schemas::{
 };
 
 use crate::{
-    image::{DecodeLimits, RenderPlan},
+    image::{DecodeLimits, RenderError, RenderOptions, RenderPlan},
     text::TextConfig,
 };
 
@@ -74,8 +74,13 @@ impl IngestOptions {
     }
 
     /// How images are rendered.
-    pub fn render_plan(&self) -> RenderPlan {
-        RenderPlan::new(&self.images, self.max_aspect, self.jpeg_quality)
+    ///
+    /// # Errors
+    /// An option is out of its range.
+    pub fn render_plan(&self) -> Result<RenderPlan, RenderError> {
+        let options =
+            RenderOptions { max_aspect: self.max_aspect, jpeg_quality: self.jpeg_quality };
+        RenderPlan::new(&self.images, options)
     }
 
     /// The manifest of a run with these options; `text` names tokenizers and tagger with their hashes.

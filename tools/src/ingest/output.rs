@@ -122,8 +122,8 @@ fn refuse_foreign_folder(dataset: &Path) -> Result<()> {
         bail!("--output {} is a file, not a folder", dataset.display());
     }
     let ours = [SHARDS, REJECTS, LOCK].map(std::ffi::OsString::from);
-    let entries = fs::read_dir(dataset)
-        .with_context(|| format!("cannot look into {}", dataset.display()))?;
+    let entries =
+        fs::read_dir(dataset).with_context(|| format!("cannot look into {}", dataset.display()))?;
     for entry in entries {
         let name = entry?.file_name();
         if !ours.contains(&name) && !name.to_string_lossy().starts_with(".dataset.json") {

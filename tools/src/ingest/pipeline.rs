@@ -122,7 +122,7 @@ pub fn run(
 ) -> anyhow::Result<Done> {
     let line = Line {
         options,
-        plan: options.render_plan(),
+        plan: options.render_plan()?,
         text,
         layout: options.layout(),
         output,
@@ -198,7 +198,8 @@ impl Line<'_> {
         let mut preparer = Preparer::new(self.options, &self.plan, self.text);
         let mut raw = RawSample::default();
         for job in &todo {
-            let given_up = self.stop.load(Ordering::Relaxed) || job.unit.failed.load(Ordering::Relaxed);
+            let given_up =
+                self.stop.load(Ordering::Relaxed) || job.unit.failed.load(Ordering::Relaxed);
             // jobs of what is given up are only taken away, so that the feeder is never left waiting
             let chunks_out = if given_up { 1 } else { self.do_job(&job, &mut preparer, &mut raw) };
             for _ in 0..chunks_out {
@@ -276,10 +277,7 @@ impl Line<'_> {
             Ok(value) => Some(value),
             Err(error) => {
                 self.stop.store(true, Ordering::Relaxed);
-                self.error
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get_or_insert(error);
+                self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
                 None
             }
         }

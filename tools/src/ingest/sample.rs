@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Largest image file that is read, in bytes.
-pub const MAX_IMAGE_BYTES: u64 = 64 << 20;
+pub(super) const MAX_IMAGE_BYTES: u64 = 64 << 20;
 
 /// What became of a sample.
 pub enum Verdict {
@@ -52,7 +52,9 @@ impl<'o> Preparer<'o> {
     pub fn prepare(&mut self, raw: &mut RawSample, source: &str) -> Verdict {
         match self.row(raw) {
             Ok(sample) => Verdict::Accepted(Box::new(sample), std::mem::take(&mut raw.repairs)),
-            Err(Unusable { reason, detail }) => Verdict::Rejected(reject(raw, source, reason, detail)),
+            Err(Unusable { reason, detail }) => {
+                Verdict::Rejected(reject(raw, source, reason, detail))
+            }
         }
     }
 
@@ -71,11 +73,8 @@ impl<'o> Preparer<'o> {
         let decoded = self.decoded(raw)?;
         keep_image(filter, &decoded)?;
         let rendering = self.times.add(Stage::Decode, decoding);
-        let images =
-            render(&decoded, &raw.image, self.plan, &mut self.scratch).map_err(|error| Unusable {
-                reason: "unrenderable",
-                detail: error.to_string(),
-            })?;
+        let images = render(&decoded, &raw.image, self.plan, &mut self.scratch)
+            .map_err(|error| Unusable { reason: "unrenderable", detail: error.to_string() })?;
         let hashing = self.times.add(Stage::Resize, rendering);
         let image_hash = Sha256::digest(&raw.image).into();
         self.times.add(Stage::Hash, hashing);
@@ -132,7 +131,7 @@ impl<'o> Preparer<'o> {
         if self.options.unpad
             && let (Some(width), Some(height)) = (sidecar.original_width, sidecar.original_height)
         {
-            unpad(&mut decoded, width, height);
+            unpad(&mut decoded, (width, height));
         }
         Ok(decoded)
     }
@@ -207,8 +206,7 @@ fn keep_words(filter: &Filter, text: &EncodedCaption) -> Result<(), Unusable> {
 }
 
 fn keep_image(filter: &Filter, image: &Decoded) -> Result<(), Unusable> {
-    let (short, long) =
-        (image.width.min(image.height), image.width.max(image.height));
+    let (short, long) = (image.width.min(image.height), image.width.max(image.height));
     let size = || format!("{}×{} pixels", image.width, image.height);
     if filter.min_side.is_some_and(|least| short < least) {
         return filtered("too_small", size());

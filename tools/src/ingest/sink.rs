@@ -20,7 +20,7 @@ use super::sample::Verdict;
 ///
 /// Whichever thread brings the next chunk in order writes it and what is parked behind it; the others only park
 /// theirs and go on. So nobody waits for the disk but the one who writes.
-pub struct UnitSink {
+pub(super) struct UnitSink {
     state: Mutex<State>,
 }
 
@@ -35,7 +35,7 @@ struct State {
 }
 
 /// The files of a unit under construction.
-pub struct UnitFiles {
+pub(super) struct UnitFiles {
     dataset: PathBuf,
     unit: u32,
     layout: ShardLayout,
@@ -46,7 +46,7 @@ pub struct UnitFiles {
 }
 
 /// What [`UnitSink::deliver`] did with a chunk.
-pub enum Delivered {
+pub(super) enum Delivered {
     /// It was parked, or written, together with this many others; the unit is not done.
     Written(usize),
     /// It was the last one: the unit's files are complete but for the commit.
@@ -55,7 +55,7 @@ pub enum Delivered {
 
 impl UnitSink {
     /// A sink for a unit of `chunks` chunks, at least one.
-    pub fn new(files: UnitFiles) -> UnitSink {
+    pub(super) fn new(files: UnitFiles) -> UnitSink {
         let (next, parked, files) = (0, BTreeMap::new(), Some(files));
         UnitSink { state: Mutex::new(State { next, parked, files, abandoned: false }) }
     }
@@ -64,7 +64,7 @@ impl UnitSink {
     ///
     /// # Errors
     /// Those of [`ShardWriter::append`].
-    pub fn deliver(&self, chunk: usize, verdicts: Vec<Verdict>) -> Result<Delivered> {
+    pub(super) fn deliver(&self, chunk: usize, verdicts: Vec<Verdict>) -> Result<Delivered> {
         let mut state = self.lock();
         if state.abandoned {
             return Ok(Delivered::Written(1));
@@ -93,7 +93,7 @@ impl UnitSink {
     }
 
     /// Gives the unit up: drops what was brought, leaves no file. Gives the number of chunks that were parked.
-    pub fn abandon(&self) -> usize {
+    pub(super) fn abandon(&self) -> usize {
         let mut state = self.lock();
         state.abandoned = true;
         state.files = None;
@@ -108,7 +108,7 @@ impl UnitSink {
 
 impl UnitFiles {
     /// The files of unit number `unit`, none of them begun.
-    pub fn new(dataset: &Path, unit: u32, layout: &ShardLayout, chunks: usize) -> UnitFiles {
+    pub(super) fn new(dataset: &Path, unit: u32, layout: &ShardLayout, chunks: usize) -> UnitFiles {
         UnitFiles {
             dataset: dataset.to_owned(),
             unit,
@@ -152,7 +152,7 @@ impl UnitFiles {
     ///
     /// # Errors
     /// [`clipa_schemas::Error::Io`]; a run that continues does the unit again.
-    pub fn commit(
+    pub(super) fn commit(
         self,
         source: Source,
         configuration_sha256: &str,

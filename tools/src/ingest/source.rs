@@ -199,7 +199,8 @@ fn tar_problems(tar: &TarIndex) -> Vec<String> {
     match tar.end {
         TarEnd::Clean => {}
         TarEnd::MissingMark { offset } => {
-            problems.push(format!("no end mark at offset {offset}: the tar may have been cut there"));
+            problems
+                .push(format!("no end mark at offset {offset}: the tar may have been cut there"));
         }
         TarEnd::Truncated { offset } => problems.push(format!("cut off at offset {offset}")),
         TarEnd::Garbage { offset } => {
@@ -212,7 +213,8 @@ fn tar_problems(tar: &TarIndex) -> Vec<String> {
             loose.reason,
             crate::archive::LooseReason::Directory | crate::archive::LooseReason::Meta
         ) {
-            problems.push(format!("member `{name}` belongs to no sample ({})", loose.reason.name()));
+            problems
+                .push(format!("member `{name}` belongs to no sample ({})", loose.reason.name()));
         }
     }
     problems.extend(statistics_problem(tar.path(), tar.samples.len()));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::clip_bpe::{Merges, VocabularyError};
 use super::encoder::CaptionEncoder;
 use super::tagger::Tagger;
+use super::tagger::nltk::{NltkError, NltkTagger};
 use super::tagger::perceptron::{PerceptronTagger, WeightsError};
 
 /// Version of cleaning and word rules: rises when any caption gets other words or other ids than before.
@@ -66,6 +67,9 @@ pub enum TextError {
     /// The embedded tagger is damaged.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// NLTK's files cannot be used.
+    #[error(transparent)]
+    Nltk(#[from] NltkError),
 }
 
 /// How captions become token columns.
@@ -81,13 +85,21 @@ impl TextConfig {
         Ok(TextParts { merges: Arc::new(Merges::of_clip()?), tagger: self.open_tagger()? })
     }
 
+    /// Names of the token columns, as in the shards.
+    pub fn token_columns(&self) -> Vec<String> {
+        vec!["clip_bpe".to_owned()]
+    }
+
+    /// Will rows carry part-of-speech tags?
+    pub fn is_tagged(&self) -> bool {
+        self.tagger != TaggerChoice::None
+    }
+
     /// Loads the tagger alone; `None` for [`TaggerChoice::None`].
     pub fn open_tagger(&self) -> Result<Option<Arc<dyn Tagger>>, TextError> {
         match &self.tagger {
             TaggerChoice::Perceptron => Ok(Some(Arc::new(PerceptronTagger::embedded()?))),
-            TaggerChoice::Nltk(_) => {
-                Err(TextError::UnknownTagger { given: self.tagger.to_string() })
-            }
+            TaggerChoice::Nltk(directory) => Ok(Some(Arc::new(NltkTagger::open(directory)?))),
             TaggerChoice::None => Ok(None),
         }
     }

@@ -30,6 +30,13 @@ pub struct EncodedCaption {
     pub words: u32,
 }
 
+impl EncodedCaption {
+    /// The token columns, in the order of [`super::TextConfig::token_columns`].
+    pub fn into_columns(self) -> Vec<TokenizedText> {
+        vec![self.clip_bpe]
+    }
+}
+
 /// Turns captions into token columns; one for each worker.
 ///
 /// The caption's own ids are those of the cleaned caption. The words are those of the raw caption, as the tagger's tokenizer

@@ -72,13 +72,17 @@ fn check(command: &Command, status: ExitStatus, talk: &str) -> Result<()> {
     bail!("`{}` failed ({status}){separator}{shown}", line(command))
 }
 
-/// The command as a user would type it.
+/// The command as a user would type it: programs that were found for us appear by name.
 pub(crate) fn line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let name = program.file_name().filter(|_| program.is_absolute());
+    let first = name.unwrap_or(command.get_program());
+    let words = std::iter::once(first).chain(command.get_args());
     words.map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-fn quoted(word: &OsStr) -> String {
+/// One word for a shell: as it is where that is safe, else in single quotes.
+pub(crate) fn quoted(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -107,6 +111,8 @@ mod tests {
         let mut command = Command::new("clipa-prep");
         command.args(["--output", "my data", "it's", "", "a/b-1.tar"]);
         assert_eq!(line(&command), r"clipa-prep --output 'my data' 'it'\''s' '' a/b-1.tar");
+        assert_eq!(line(&Command::new("/toolchains/1.95/bin/cargo")), "cargo");
+        assert_eq!(line(&Command::new("target/release/clipa-prep")), "target/release/clipa-prep");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::merge::Merger;
+use super::{END_OF_TEXT, START_OF_TEXT};
 
 /// Ids 0..256 are the bytes, 256..512 the bytes that end a piece; merges follow.
 pub(super) const WORD_FINAL: u16 = 256;
@@ -18,6 +19,11 @@ const FIRST_UNPRINTABLE: u16 = 188;
 pub struct Merges {
     pairs: FxHashMap<u32, u16>,
     symbol_of_byte: [u16; 256],
+    /// Bytes of every id below the special ones, one after the other, and where each ends.
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    /// Whether each id ends a piece.
+    word_final: Vec<bool>,
     hash: String,
 }
 
@@ -43,8 +49,16 @@ impl Merges {
         let mut merges = Merges {
             pairs: FxHashMap::default(),
             symbol_of_byte: std::array::from_fn(|byte| byte_symbol(byte as u8)),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            word_final: Vec::new(),
             hash: String::new(),
         };
+        for id in 0..FIRST_MERGE {
+            let symbol = id % WORD_FINAL;
+            let byte = merges.symbol_of_byte.iter().position(|&known| known == symbol);
+            merges.push_text(&[byte.unwrap_or_default() as u8], id >= WORD_FINAL);
+        }
         let (mut merger, mut symbols) = (Merger::default(), Vec::new());
         let mut digest = Sha256::new();
         for id in FIRST_MERGE..MERGES_END {
@@ -55,6 +69,7 @@ impl Merges {
             if merges.pairs.insert(pair_key(left, right), id).is_some() {
                 return Err(VocabularyError { id });
             }
+            merges.push_text(&bytes, word_final);
             digest.update(left.to_le_bytes());
             digest.update(right.to_le_bytes());
         }
@@ -65,6 +80,50 @@ impl Merges {
     /// SHA-256 of the pairs in the order of their ids, as little-endian `u16`s.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    fn push_text(&mut self, bytes: &[u8], word_final: bool) {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push(self.bytes.len() as u32);
+        self.word_final.push(word_final);
+    }
+
+    /// The text of these ids: a space after each piece but the last, U+FFFD for what is not UTF-8, `<start_of_text>` and
+    /// `<end_of_text>` by name, nothing for numbers that are no ids.
+    ///
+    /// ```
+    /// use clipa_tools::text::clip_bpe::Merges;
+    /// let merges = Merges::of_clip().unwrap();
+    /// assert_eq!(merges.decode(&[320, 1125, 539, 320, 1929, 269]), "a photo of a dog .");
+    /// assert_eq!(merges.piece(1929), "dog");
+    /// ```
+    pub fn decode(&self, ids: &[u16]) -> String {
+        let mut bytes = Vec::new();
+        for &id in ids {
+            match id {
+                START_OF_TEXT => bytes.extend(b"<start_of_text> "),
+                END_OF_TEXT => bytes.extend(b"<end_of_text> "),
+                id => {
+                    bytes.extend(self.bytes_of(id));
+                    if self.word_final.get(usize::from(id)).is_some_and(|&ends| ends) {
+                        bytes.push(b' ');
+                    }
+                }
+            }
+        }
+        bytes.truncate(bytes.trim_ascii_end().len());
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The text of one id, without the end-of-piece mark; U+FFFD where a character is only begun or continued.
+    pub fn piece(&self, id: u16) -> String {
+        self.decode(&[id])
+    }
+
+    fn bytes_of(&self, id: u16) -> &[u8] {
+        let Some(&end) = self.ends.get(usize::from(id)) else { return &[] };
+        let start = if id == 0 { 0 } else { self.ends[usize::from(id) - 1] };
+        &self.bytes[start as usize..end as usize]
     }
 
     /// What these two symbols merge into.

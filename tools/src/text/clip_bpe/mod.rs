@@ -2,7 +2,7 @@
 //!
 //! The merge table is read out of the crate `instant-clip-tokenizer` ([`Merges::of_clip`]), so no file is needed at run
 //! time and no vocabulary lies in this repository. The encoder itself is ours: that crate merges in quadratic time (a
-//! caption of 60,000 letters takes seconds), reads no literal in mixed case as Python's regex does, and keeps no cache.
+//! caption of 60,000 letters takes seconds), and does not ignore the case of `ſ` as Python's regex does.
 
 mod merge;
 mod merges;
@@ -71,6 +71,16 @@ impl ClipBpe {
         }
     }
 
+    /// The text of these ids ([`Merges::decode`]).
+    pub fn decode(&self, ids: &[u16]) -> String {
+        self.merges.decode(ids)
+    }
+
+    /// The text of one id ([`Merges::piece`]).
+    pub fn piece(&self, id: u16) -> String {
+        self.merges.piece(id)
+    }
+
     fn encode_cached(&mut self, word: &str, ids: &mut Vec<u16>) {
         if let Some(&(start, end)) = self.cache.get(word) {
             ids.extend_from_slice(&self.cached_ids[start as usize..end as usize]);
@@ -129,6 +139,18 @@ mod tests {
         assert_eq!(encode("<start_of_text> a <end_of_text>"), [START_OF_TEXT, 320, END_OF_TEXT]);
         assert!(!encode("!<end_of_text>").contains(&END_OF_TEXT));
         assert_eq!(encode("a<end_of_text>b")[1], END_OF_TEXT);
+    }
+
+    #[test]
+    fn ids_read_back_as_their_text() {
+        let text = "北京市 emoji 😀 don 't naïve \u{fffd} 7 !?";
+        let ids = encode(text);
+        assert_eq!(MERGES.decode(&ids), text);
+        assert_eq!(
+            MERGES.decode(&[START_OF_TEXT, 320, END_OF_TEXT, u16::MAX]),
+            "<start_of_text> a <end_of_text>"
+        );
+        assert_eq!(MERGES.piece(161), "\u{fffd}");
     }
 
     #[test]

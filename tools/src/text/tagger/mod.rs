@@ -5,6 +5,7 @@
 
 pub mod corpus;
 pub mod evaluation;
+pub mod nltk;
 pub mod perceptron;
 
 use clipa_schemas::penn::PennTag;
@@ -31,4 +32,5 @@ pub trait Tagger: Send + Sync {
 pub struct TagBuffers {
     pub(crate) treebank: super::words::Treebank,
     pub(crate) perceptron: perceptron::WordBuffers,
+    pub(crate) nltk: nltk::NltkBuffers,
 }

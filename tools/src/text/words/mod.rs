@@ -2,11 +2,13 @@
 //!
 //! [`treebank`] is NLTK's `NLTKWordTokenizer`, rule for rule. Where sentences end matters only to periods: the last
 //! period of a sentence becomes a word of its own, any other stays with its word. NLTK decides it with Punkt, whose
-//! tables are read from a directory (`Punkt`); without them [`sentences_by_rule`] decides.
+//! tables are read from a directory ([`Punkt`]); without them [`sentences_by_rule`] decides.
 
+mod punkt;
 mod sentences;
 mod treebank;
 
+pub use punkt::{Punkt, PunktError, Sentences};
 pub use sentences::sentences_by_rule;
 pub use treebank::Treebank;
 

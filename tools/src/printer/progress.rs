@@ -1,0 +1,129 @@
+//! Progress: a bar on a terminal, elsewhere a line every half minute.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Printer, figures, lock};
+
+/// Time between two lines where stderr is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Things, named in the plural.
+    Things(&'static str),
+    /// Bytes, shown as sizes.
+    Bytes,
+}
+
+impl From<&'static str> for Counted {
+    fn from(things: &'static str) -> Counted {
+        Counted::Things(things)
+    }
+}
+
+/// How far a job has come; shared by the threads that do it. Dropping it removes the bar.
+pub struct Progress<'p> {
+    printer: &'p Printer,
+    doing: String,
+    unit: Counted,
+    total: u64,
+    started: Instant,
+    bar: Option<ProgressBar>,
+    lines: Mutex<Lines>,
+}
+
+struct Lines {
+    done: u64,
+    last: Instant,
+}
+
+impl<'p> Progress<'p> {
+    pub(super) fn start(printer: &'p Printer, doing: &str, unit: Counted, total: u64) -> Self {
+        let bar = printer.talk_is_terminal().then(|| {
+            let template = match unit {
+                Counted::Things(things) => {
+                    format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {things}, {{eta}}")
+                }
+                Counted::Bytes => {
+                    "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes}, {eta}".to_owned()
+                }
+            };
+            // A template that does not parse is no reason to lose the run: the default bar shows.
+            let style = ProgressStyle::with_template(&template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = printer.bars.add(ProgressBar::new(total).with_style(style));
+            bar.set_message(doing.to_owned());
+            bar
+        });
+        let started = Instant::now();
+        let lines = Mutex::new(Lines { done: 0, last: started });
+        Progress { printer, doing: doing.to_owned(), unit, total, started, bar, lines }
+    }
+
+    /// Counts `number` more as done.
+    pub fn advance(&self, number: u64) {
+        let mut lines = lock(&self.lines);
+        lines.done += number;
+        if let Some(bar) = &self.bar {
+            bar.set_position(lines.done);
+        } else if lines.last.elapsed() >= LINE_EVERY {
+            lines.last = Instant::now();
+            self.printer.say(self.line(lines.done));
+        }
+    }
+
+    fn line(&self, done: u64) -> String {
+        let Progress { doing, total, .. } = self;
+        let share = figures::percent(done, *total);
+        let elapsed = self.started.elapsed();
+        match self.unit {
+            Counted::Things(things) => {
+                let speed = figures::rate(done, things, elapsed);
+                let (done, total) = (figures::count(done), figures::count(*total));
+                format!("{doing}: {done} of {total} {things} ({share}), {speed}")
+            }
+            Counted::Bytes => {
+                let speed = done as f64 / elapsed.as_secs_f64().max(1e-9);
+                let speed = figures::bytes(speed as u64);
+                let (done, total) = (figures::bytes(done), figures::bytes(*total));
+                format!("{doing}: {done} of {total} ({share}), {speed}/s")
+            }
+        }
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            self.printer.bars.remove(bar);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_job_leaves_no_line_and_a_long_one_does() {
+        let (printer, heard) = Printer::captured();
+        let progress = printer.progress("drawing", "images", 200);
+        progress.advance(50);
+        assert_eq!(heard.talk(), "");
+        let before = Instant::now().checked_sub(LINE_EVERY).expect("the machine is up for 30 s");
+        lock(&progress.lines).last = before;
+        progress.advance(50);
+        assert!(
+            heard.talk().starts_with("drawing: 100 of 200 images (50.0 %), "),
+            "{}",
+            heard.talk()
+        );
+    }
+}

@@ -1,0 +1,310 @@
+//! NLTK's `pos_tag(word_tokenize(caption))`, word for word and tag for tag, from NLTK's own data files.
+//!
+//! The words are Punkt's sentences cut by the Treebank's rules; the tags come from Honnibal's averaged perceptron, whose
+//! weights NLTK keeps as JSON. Sums are taken in the original's order, so that rounding agrees, and a tie goes to the
+//! tag whose name comes last.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clipa_schemas::penn::PennTag;
+use flate2::read::MultiGzDecoder;
+use rustc_hash::FxHashMap;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{TagBuffers, Tagger};
+use crate::text::characters::is_numeric_digit;
+use crate::text::words::{Punkt, PunktError, Words};
+
+/// Folders below the given one in which the tagger's files are looked for.
+const TAGGER_FOLDERS: [&str; 4] = [
+    "taggers/averaged_perceptron_tagger_eng",
+    "averaged_perceptron_tagger_eng",
+    "nltk_averaged_perceptron_tagger_eng",
+    ".",
+];
+/// Folders below the given one in which Punkt's tables are looked for.
+const PUNKT_FOLDERS: [&str; 5] =
+    ["tokenizers/punkt_tab/english", "punkt_tab/english", "nltk_punkt_tab_english", "english", "."];
+/// Largest file of weights, unpacked, in bytes (NLTK's has 6 MB).
+const JSON_BYTES_MAX: u64 = 256 << 20;
+
+/// NLTK data that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NltkError {
+    /// A part is in none of the places where NLTK keeps it.
+    #[error(
+        "no {what} below {directory}\nhint: `python3 -m nltk.downloader -d DIR averaged_perceptron_tagger_eng punkt_tab`, \
+         unzip both, then --tagger nltk:DIR"
+    )]
+    Missing {
+        /// The file that was looked for.
+        what: &'static str,
+        /// Where.
+        directory: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is not what NLTK writes.
+    #[error("{path} is not one of NLTK's tagger files: {reason}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The Punkt tables cannot be used.
+    #[error(transparent)]
+    Punkt(#[from] PunktError),
+}
+
+/// NLTK's English tagger with its word tokenizer.
+pub struct NltkTagger {
+    punkt: Punkt,
+    /// Tags of words that are not decided by weights.
+    certain: FxHashMap<String, PennTag>,
+    /// Feature to its range of `entries`.
+    features: FxHashMap<String, (u32, u32)>,
+    entries: Vec<(PennTag, f64)>,
+    /// All tags, in the order of their names.
+    tags: Vec<PennTag>,
+    hash: String,
+}
+
+impl NltkTagger {
+    /// Reads NLTK's files from a directory: an `nltk_data` folder, or one with the files themselves; JSON as NLTK ships it, or
+    /// packed with gzip.
+    pub fn open(directory: &Path) -> Result<NltkTagger, NltkError> {
+        let folder = |folders: &[&str], name: &str| {
+            let mut all = folders.iter().map(|folder| directory.join(folder));
+            all.find(|folder| {
+                folder.join(name).is_file() || folder.join(format!("{name}.gz")).is_file()
+            })
+        };
+        let missing = |what| NltkError::Missing { what, directory: directory.to_owned() };
+        const WEIGHTS: &str = "averaged_perceptron_tagger_eng.weights.json";
+        let files = folder(&TAGGER_FOLDERS, WEIGHTS).ok_or_else(|| missing(WEIGHTS))?;
+        let tables = folder(&PUNKT_FOLDERS, "ortho_context.tab")
+            .ok_or_else(|| missing("ortho_context.tab (Punkt's tables)"))?;
+        let mut digest = Sha256::new();
+        let mut json = |part: &str| {
+            let name = format!("averaged_perceptron_tagger_eng.{part}.json");
+            read_json(&files, &name, &mut digest)
+        };
+        let (path, classes) = json("classes")?;
+        let mut tags = classes_of(&classes).map_err(|reason| NltkError::Format { path, reason })?;
+        tags.sort_unstable_by_key(|tag| tag.name());
+        let (path, tagdict) = json("tagdict")?;
+        let certain = certain_of(&tagdict).map_err(|reason| NltkError::Format { path, reason })?;
+        let (path, weights) = json("weights")?;
+        let (features, entries) =
+            features_of(weights).map_err(|reason| NltkError::Format { path, reason })?;
+        let hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(NltkTagger { punkt: Punkt::open(&tables)?, certain, features, entries, tags, hash })
+    }
+
+    /// The best tag by the features of one word.
+    fn best(&self, context: &Context<'_>, key: &mut String) -> PennTag {
+        let mut scores = [0f64; PennTag::NAMES.len()];
+        context.for_each_feature(key, |feature| {
+            if let Some(&(start, end)) = self.features.get(feature) {
+                for &(tag, weight) in &self.entries[start as usize..end as usize] {
+                    scores[usize::from(tag.byte())] += weight;
+                }
+            }
+        });
+        let score = |tag: &PennTag| scores[usize::from(tag.byte())];
+        // Of equals `max_by` takes the last, and the tags are sorted by name.
+        let best = self.tags.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
+        best.copied().unwrap_or(PennTag::UNKNOWN)
+    }
+}
+
+impl Tagger for NltkTagger {
+    fn identity(&self) -> String {
+        format!("nltk weights sha256:{} punkt sha256:{}", self.hash, self.punkt.hash())
+    }
+
+    fn words(&self, caption: &str, buffers: &mut TagBuffers, words: &mut Words) {
+        for sentence in self.punkt.sentences(caption) {
+            buffers.treebank.words(sentence, words);
+        }
+    }
+
+    fn tag(&self, words: &Words, buffers: &mut TagBuffers, tags: &mut Vec<PennTag>) {
+        let NltkBuffers { normalized, key } = &mut buffers.nltk;
+        normalized.clear();
+        words.iter().for_each(|word| normalize(word, normalized));
+        let (mut previous, mut second) = ("-START-", "-START2-");
+        for (index, word) in words.iter().enumerate() {
+            let tag = self.certain.get(word).copied().unwrap_or_else(|| {
+                self.best(&Context { word, index, words: normalized, previous, second }, key)
+            });
+            tags.push(tag);
+            (second, previous) = (previous, tag.name());
+        }
+    }
+}
+
+/// What a worker keeps for this tagger between captions.
+#[derive(Default)]
+pub(crate) struct NltkBuffers {
+    normalized: Words,
+    key: String,
+}
+
+/// One word among its neighbours.
+struct Context<'a> {
+    word: &'a str,
+    index: usize,
+    words: &'a Words,
+    previous: &'a str,
+    second: &'a str,
+}
+
+impl Context<'_> {
+    fn at(&self, offset: isize) -> &str {
+        let index = self.index as isize + offset;
+        match usize::try_from(index) {
+            Ok(index) if index < self.words.len() => self.words.get(index),
+            Ok(index) if index == self.words.len() => "-END-",
+            Ok(_) => "-END2-",
+            Err(_) if index == -1 => "-START2-",
+            Err(_) => "-START-",
+        }
+    }
+
+    /// Calls back with each feature's name, built in `key`, in NLTK's order.
+    fn for_each_feature(&self, key: &mut String, mut each: impl FnMut(&str)) {
+        let first = self.word.chars().next().map_or(0, char::len_utf8);
+        let (word, left, right) = (self.at(0), self.at(-1), self.at(1));
+        let features: [(&str, &[&str]); 14] = [
+            ("bias", &[]),
+            ("i suffix", &[suffix(self.word)]),
+            ("i pref1", &[&self.word[..first]]),
+            ("i-1 tag", &[self.previous]),
+            ("i-2 tag", &[self.second]),
+            ("i tag+i-2 tag", &[self.previous, self.second]),
+            ("i word", &[word]),
+            ("i-1 tag+i word", &[self.previous, word]),
+            ("i-1 word", &[left]),
+            ("i-1 suffix", &[suffix(left)]),
+            ("i-2 word", &[self.at(-2)]),
+            ("i+1 word", &[right]),
+            ("i+1 suffix", &[suffix(right)]),
+            ("i+2 word", &[self.at(2)]),
+        ];
+        for (name, parts) in features {
+            key.clear();
+            key.push_str(name);
+            for part in parts {
+                key.push(' ');
+                key.push_str(part);
+            }
+            each(key);
+        }
+    }
+}
+
+/// The last three characters.
+fn suffix(word: &str) -> &str {
+    let start = word.char_indices().rev().nth(2).map_or(0, |(start, _)| start);
+    &word[start..]
+}
+
+/// Adds the word as its neighbours see it.
+fn normalize(word: &str, out: &mut Words) {
+    let digits = |word: &str| word.chars().all(is_numeric_digit);
+    if word.contains('-') && !word.starts_with('-') {
+        out.push("!HYPHEN");
+    } else if word.chars().count() == 4 && digits(word) {
+        out.push("!YEAR");
+    } else if word.starts_with(is_numeric_digit) {
+        out.push("!DIGITS");
+    } else if word.is_ascii() && !word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        out.push(word);
+    } else {
+        out.push(&word.to_lowercase());
+    }
+}
+
+fn read_json(
+    folder: &Path,
+    name: &str,
+    digest: &mut Sha256,
+) -> Result<(PathBuf, Value), NltkError> {
+    let plain = folder.join(name);
+    let packed = folder.join(format!("{name}.gz"));
+    let path = if plain.is_file() { plain } else { packed };
+    let cannot_read = |source| NltkError::Read { path: path.clone(), source };
+    let file = File::open(&path).map_err(cannot_read)?;
+    let reader: Box<dyn Read> = match path.extension() {
+        Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file)),
+        _ => Box::new(file),
+    };
+    let mut bytes = Vec::new();
+    reader.take(JSON_BYTES_MAX).read_to_end(&mut bytes).map_err(cannot_read)?;
+    digest.update(&bytes);
+    let value = serde_json::from_slice(&bytes)
+        .map_err(|error| NltkError::Format { path: path.clone(), reason: error.to_string() })?;
+    Ok((path, value))
+}
+
+fn tag_of(name: &str) -> Result<PennTag, String> {
+    PennTag::from_name(name).ok_or_else(|| format!("unknown tag {name:?}"))
+}
+
+fn classes_of(value: &Value) -> Result<Vec<PennTag>, String> {
+    let names = value.as_array().ok_or("expected a list of tags")?;
+    names.iter().map(|name| tag_of(name.as_str().unwrap_or_default())).collect()
+}
+
+fn certain_of(value: &Value) -> Result<FxHashMap<String, PennTag>, String> {
+    let words = value.as_object().ok_or("expected words with their tags")?;
+    let pair = |(word, tag): (&String, &Value)| {
+        Ok((word.clone(), tag_of(tag.as_str().unwrap_or_default())?))
+    };
+    words.iter().map(pair).collect()
+}
+
+type Features = (FxHashMap<String, (u32, u32)>, Vec<(PennTag, f64)>);
+
+fn features_of(value: Value) -> Result<Features, String> {
+    let Value::Object(rows) = value else {
+        return Err("expected features with their weights".into());
+    };
+    let (mut features, mut entries) = (FxHashMap::default(), Vec::new());
+    for (feature, weights) in rows {
+        let start = entries.len() as u32;
+        for (tag, weight) in weights.as_object().ok_or("expected weights by tag")? {
+            let weight = weight.as_f64().ok_or_else(|| format!("no number in {feature:?}"))?;
+            entries.push((tag_of(tag)?, weight));
+        }
+        features.insert(feature, (start, entries.len() as u32));
+    }
+    Ok((features, entries))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_seen_normalized() {
+        let mut words = Words::default();
+        for word in ["Dog", "well-known", "-x", "2019", "²019", "12a", "½", "ÉA", ""] {
+            normalize(word, &mut words);
+        }
+        let words: Vec<&str> = words.iter().collect();
+        assert_eq!(words, ["dog", "!HYPHEN", "-x", "!YEAR", "!YEAR", "!DIGITS", "½", "éa", ""]);
+        assert_eq!([suffix("dogs"), suffix("né"), suffix("日本語だ")], ["ogs", "né", "本語だ"]);
+    }
+}
