@@ -20,7 +20,7 @@ use clipa_schemas::{
     shard::ShardReader,
 };
 use clipa_trainer::stream::{
-    Augment, ColourJitter, Cursor, RandomResizedCrop, Stream, StreamConfig,
+    Augment, ColourJitter, Cursor, RandomResizedCrop, Stream, StreamConfig, WINDOW_ROWS,
 };
 
 const BATCH: usize = 1024;
@@ -95,17 +95,20 @@ fn main() {
                 Augment::Random { jitter: None, .. } => "RRC",
                 Augment::Random { .. } => "RRC, jitter",
             };
-            for workers in [1, 2] {
+            // The whole set is one window and stays loaded; then every row group is one and is loaded anew.
+            for (workers, window_rows) in [(1, WINDOW_ROWS), (2, WINDOW_ROWS), (1, 1)] {
                 let config = StreamConfig {
                     augment: *augment,
                     context_length: 16,
                     workers,
+                    window_rows,
                     ..StreamConfig::new(size, BATCH)
                 };
                 let mut stream = Stream::open(folder.path(), config, Cursor::default()).unwrap();
                 // The first epoch brings the files into memory.
                 let warm = stream.samples_per_epoch();
                 while stream.next().unwrap().first_sample < warm {}
+                let what = if window_rows == 1 { &format!("{what}, loaded anew") } else { what };
                 print(what, workers, best(|| stream.next().unwrap().len));
             }
         }
