@@ -136,7 +136,12 @@ fn write_unit(
 
 fn write_prompts(folder: &Path, tokens: &[String]) {
     let (text, pos) = caption();
-    let prompt =
-        Prompt { prompt: "a red circle".to_owned(), tokens: vec![text], pos, ..Prompt::default() };
+    let prompt = Prompt {
+        class_name: "red circle".to_owned(),
+        prompt: "a red circle".to_owned(),
+        tokens: vec![text],
+        pos,
+        ..Prompt::default()
+    };
     prompts::write(folder, tokens, &[prompt]).unwrap();
 }

@@ -99,6 +99,26 @@ pub fn verify(
 }
 
 impl Findings {
+    /// Names of the files to remove so that an ingest makes the damaged units anew, entries first.
+    pub fn damaged_units(&self) -> Vec<String> {
+        let stems = self.problems.iter().filter_map(|problem| {
+            let (part, name) = problem.file.split_once('/')?;
+            let known = [SHARDS, REJECTS].contains(&part);
+            name.split_once('.').filter(|_| known).map(|(stem, _)| stem.to_owned())
+        });
+        let stems: std::collections::BTreeSet<String> = stems.collect();
+        stems
+            .into_iter()
+            .flat_map(|stem| {
+                [
+                    format!("{SHARDS}/{stem}.json"),
+                    format!("{SHARDS}/{stem}.parquet"),
+                    format!("{REJECTS}/{stem}.parquet"),
+                ]
+            })
+            .collect()
+    }
+
     fn problem(&mut self, file: impl Into<String>, what: impl Into<String>) {
         self.problems.push(Problem { file: file.into(), what: what.into() });
     }
