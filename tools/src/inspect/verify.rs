@@ -254,8 +254,16 @@ fn compare_with_manifest(manifest: &Manifest, entries: &[UnitEntry], findings: &
     }
 }
 
-/// The prompts have no checksum of their own; they are read, and their classes counted.
+/// Checksum of the prompts, and every one of them read.
 fn check_prompts(folder: &Path, manifest: &Manifest, findings: &mut Findings) {
+    let Some(digest) = &manifest.prompts else {
+        let what = "the manifest names no prompts: run `clipa-prep classes ingest` again";
+        return findings.problem(prompts::PROMPTS, what);
+    };
+    if let Err(error) = digest.verify(folder) {
+        let what = without_path(&error, &folder.join(prompts::PROMPTS));
+        return findings.problem(prompts::PROMPTS, what);
+    }
     for tokens in &manifest.tokens {
         match prompts::read(folder, tokens) {
             Ok(read) if read.is_empty() => {
