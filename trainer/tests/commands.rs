@@ -1,4 +1,5 @@
 //! clipa-train from outside: it learns, it continues, it refuses.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod kit;
 
@@ -14,7 +15,11 @@ use kit::{World, stderr, write_set};
 const PRETRAIN: &str = "pretrain --recipe recipe.toml --data pairs --output run";
 
 /// Starts a command and waits for a line of its stderr that begins so.
-fn start_until(world: &World, words: &str, line: &str) -> (Child, BufReader<std::process::ChildStderr>) {
+fn start_until(
+    world: &World,
+    words: &str,
+    line: &str,
+) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child = world.command(words).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut text = String::new();
@@ -36,11 +41,15 @@ fn both_stages_learn_and_an_evaluation_shows_it() {
     world.succeed(PRETRAIN);
     world.succeed("finetune --recipe recipe.toml --from run --data pairs --output run2");
     let report = |words: &str| -> serde_json::Value {
-        serde_json::from_str(&world.succeed(&format!("eval --data classes --json {words}"))).unwrap()
+        serde_json::from_str(&world.succeed(&format!("eval --data classes --json {words}")))
+            .unwrap()
     };
     for (run, size, length) in [("run", 16, 6), ("run2", 24, 8)] {
         let report = report(&format!("--run {run}"));
-        assert_eq!((report["image_size"].as_i64(), report["context_length"].as_i64()), (Some(size), Some(length)));
+        assert_eq!(
+            (report["image_size"].as_i64(), report["context_length"].as_i64()),
+            (Some(size), Some(length))
+        );
         assert_eq!((report["samples"].as_u64(), report["classes"].as_u64()), (Some(40), Some(4)));
         assert!(report["top1"].as_f64().unwrap() >= 0.9, "{run}: {report}");
         assert_eq!(report["top5"].as_f64(), Some(1.0), "four classes are all among the first five");
@@ -103,10 +112,14 @@ fn an_interrupt_writes_a_checkpoint_and_prints_how_to_go_on() {
     let rest: Vec<String> = said.lines().map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let last = rest.last().unwrap();
-    assert!(last.starts_with("continue with: ") && last.ends_with("--threads 1 --resume"), "{last}");
+    assert!(
+        last.starts_with("continue with: ") && last.ends_with("--threads 1 --resume"),
+        "{last}"
+    );
     let stopped = rest.iter().find_map(|line| line.strip_prefix("stopped after step "));
     let step: u64 = stopped.unwrap().split(' ').next().unwrap().parse().unwrap();
-    let state = fs::read_to_string(world.path(&format!("run/checkpoints/step-{step:08}/state.json")));
+    let state =
+        fs::read_to_string(world.path(&format!("run/checkpoints/step-{step:08}/state.json")));
     let state: serde_json::Value = serde_json::from_str(&state.unwrap()).unwrap();
     assert_eq!(state["cursor"]["sample"].as_u64(), Some(32 * step));
 }
@@ -117,7 +130,9 @@ fn a_dry_run_says_what_would_run_and_writes_nothing() {
     let output = world.run(&format!("{PRETRAIN} --dry-run"));
     let said = stderr(&output);
     assert!(output.status.success(), "{said}");
-    for part in ["parameters", "20 of 32 samples", "101 samples, used 6.34 times", "nothing was written"] {
+    for part in
+        ["parameters", "20 of 32 samples", "101 samples, used 6.34 times", "nothing was written"]
+    {
         assert!(said.contains(part), "{part}\n{said}");
     }
     assert!(!world.path("run").exists());
@@ -132,7 +147,10 @@ fn a_run_is_never_overwritten() {
     let said = world.fail(&short);
     assert!(said.contains("holds a run already, pretrain at step 4 of 4: add --resume"), "{said}");
     let said = world.fail(&format!("{PRETRAIN} --resume --seed 7"));
-    assert!(said.contains("seed: 0 there, 7 now") && said.contains("`samples = 640` now"), "{said}");
+    assert!(
+        said.contains("seed: 0 there, 7 now") && said.contains("`samples = 640` now"),
+        "{said}"
+    );
     write_set(&world.path("other"), Kind::Pairs, &[70, 31], 9);
     let said = world.fail(&format!("{} --resume", short.replace("--data pairs", "--data other")));
     assert!(said.contains("the data set's shards"), "{said}");
@@ -147,7 +165,12 @@ fn another_models_weights_are_refused_before_anything_is_trained() {
     world.succeed(&format!("{PRETRAIN} --set stage.samples=128 --set stage.warmup_steps=1"));
     let finetune = "finetune --recipe recipe.toml --from run --data pairs --output run2";
     let said = world.fail(&format!("{finetune} --set model.embed_dim=24"));
-    assert!(said.contains("holds another model: 2 of another shape: text_projection is [16, 16], not [16, 24]"), "{said}");
+    assert!(
+        said.contains(
+            "holds another model: 2 of another shape: text_projection is [16, 16], not [16, 24]"
+        ),
+        "{said}"
+    );
     let file = world.path("run/checkpoints/step-00000004/model.safetensors");
     let whole = fs::read(&file).unwrap();
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
@@ -198,10 +221,13 @@ fn what_is_missing_or_misspelt_is_named() {
 #[test]
 fn records_can_be_read_by_a_program() {
     let world = World::new();
-    let said = world.succeed(&format!("{PRETRAIN} --json --set stage.samples=128 --set stage.warmup_steps=1"));
+    let said = world
+        .succeed(&format!("{PRETRAIN} --json --set stage.samples=128 --set stage.warmup_steps=1"));
     let steps: Vec<u64> = said
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap()
+        })
         .collect();
     assert_eq!(steps, [1, 2, 3, 4]);
     assert_eq!(said, fs::read_to_string(world.path("run/metrics.jsonl")).unwrap());
@@ -213,7 +239,10 @@ fn recipes_are_listed_and_shown_as_they_are_read() {
     let list = world.succeed("recipes");
     assert!(list.contains("b16-i50-t16") && list.contains("50 image and 16 text tokens"), "{list}");
     let shown = world.succeed("recipes show b16-i50-t16");
-    assert!(shown.contains("# finetune: 149,589,505 parameters (image 86,192,640, text 63,396,864)"), "{shown}");
+    assert!(
+        shown.contains("# finetune: 149,589,505 parameters (image 86,192,640, text 63,396,864)"),
+        "{shown}"
+    );
     fs::write(world.path("mine.toml"), shown).unwrap();
     let mine = world.succeed("recipes show mine.toml --set stage.pretrain.batch=4096");
     assert!(mine.contains("batch = 4096"), "{mine}");

@@ -99,7 +99,8 @@ fn another_models_tensors_are_named() {
     };
     let error = message(&["model.text.vocab_size=50000"], Fit::Resize);
     assert!(
-        error.contains("1 of another shape: token_embedding.weight is [49408, 16], not [50000, 16]"),
+        error
+            .contains("1 of another shape: token_embedding.weight is [49408, 16], not [50000, 16]"),
         "{error}"
     );
     let error = message(&["model.vision.layers=2"], Fit::Resize);
