@@ -1,4 +1,5 @@
 //! clipa-train from outside: it learns, it continues, it refuses.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod kit;
 

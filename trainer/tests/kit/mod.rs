@@ -1,5 +1,5 @@
 //! A world in which a small model learns something within seconds: images of one colour, captions that name it.
-#![allow(missing_docs, unreachable_pub, reason = "a test's own kit")]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test's own kit")]
 
 use std::{
     collections::BTreeMap,
