@@ -183,3 +183,46 @@ fn encode(
     scratch.compressor = Some(compressor);
     Ok(encoded)
 }
+
+#[cfg(test)]
+mod tests {
+    use fast_image_resize::CpuExtensions;
+
+    use super::super::{Repairs, tests::picture};
+    use super::*;
+
+    /// A scratch whose resizer uses these instructions, where the machine has them.
+    #[allow(unsafe_code)]
+    fn scratch_with(extensions: CpuExtensions) -> Option<Scratch> {
+        let mut scratch = Scratch::new();
+        if !extensions.is_supported() {
+            return None;
+        }
+        // Benefit: the only way to prove that stored bytes do not depend on the machine; only in this test.
+        // SAFETY: the machine supports the extensions, which is all that the function asks for.
+        unsafe { scratch.resizer.set_cpu_extensions(extensions) };
+        Some(scratch)
+    }
+
+    #[test]
+    fn stored_bytes_do_not_depend_on_the_instruction_set() {
+        let columns = ["224:rgb8-square", "64:rgb8-square", "101:rgb8", "84:rgb8-square"];
+        let columns = columns.map(|column| column.parse().unwrap());
+        let plan = RenderPlan::new(&columns, RenderOptions::default()).unwrap();
+        for (width, height) in [(256, 256), (341, 256), (97, 301), (50, 40)] {
+            let rgb = picture(width, height).into_raw();
+            let (format, repairs, full_size) =
+                (ImageFormat::Png, Repairs::default(), (width, height));
+            let decoded = Decoded { width, height, rgb, format, repairs, divisor: 1, full_size };
+            let mut plain = scratch_with(CpuExtensions::None).unwrap();
+            let expected = render(&decoded, &[], &plan, &mut plain).unwrap();
+            #[cfg(target_arch = "x86_64")]
+            let others = [CpuExtensions::Sse4_1, CpuExtensions::Avx2];
+            #[cfg(target_arch = "aarch64")]
+            let others = [CpuExtensions::Neon];
+            for mut scratch in others.into_iter().filter_map(scratch_with) {
+                assert!(render(&decoded, &[], &plan, &mut scratch).unwrap() == expected);
+            }
+        }
+    }
+}
