@@ -1,11 +1,10 @@
 //! `clipa-train`: a killed run goes on as if nothing had happened; a wrong one is refused.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use clipa_tests::{Program, drawn, number, prep, temporary, train, tree};
+use clipa_tests::{Program, drawn, lasting, number, prep, train, tree};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use tempfile::TempDir;
 
 const RECIPE: &str = "tiny-i17-t8";
 /// Steps of a short stage: two epochs of the drawn set.
@@ -26,13 +25,11 @@ const SHORT: [&str; 10] = [
 
 /// The drawn pairs and classes, ingested for the recipe.
 struct Data {
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Data {
     /// The data of this test program, with a finished pre-training in `finished`.
-    ///
-    /// Its folder is left to the system's temporary folder, for a static is never dropped.
     fn shared() -> &'static Self {
         static SHARED: OnceLock<Data> = OnceLock::new();
         SHARED.get_or_init(|| {
@@ -43,21 +40,21 @@ impl Data {
     }
 
     fn new() -> Self {
-        let folder = temporary();
+        let folder = lasting("data");
         for (verb, input, output) in
             [("laion", "train", "pairs"), ("classes", "classes", "classes")]
         {
             prep([verb, "ingest", "--for", RECIPE])
                 .arg(drawn().join(input))
                 .arg("--output")
-                .arg(folder.path().join(output))
+                .arg(folder.join(output))
                 .succeeds();
         }
         Self { folder }
     }
 
     fn place(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     fn pretrain(&self, run: &str) -> Program {

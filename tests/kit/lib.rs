@@ -14,7 +14,7 @@ mod program;
 pub use archive::{Member, members, write_tar};
 pub use counts::{Counts, counts, number};
 pub use folder::{Tree, tree};
-pub use program::{Finished, Program, inspect, prep, train};
+pub use program::{Finished, Program, inspect, lasting, prep, train};
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -33,17 +33,13 @@ pub fn temporary() -> TempDir {
 }
 
 /// The drawn set of this test program: `train/*.tar` and `classes/`, made once.
-///
-/// Its folder is left to the system's temporary folder, for a static is never dropped.
 pub fn drawn() -> &'static Path {
-    static DRAWN: OnceLock<TempDir> = OnceLock::new();
-    DRAWN
-        .get_or_init(|| {
-            let folder = temporary();
-            draw(folder.path(), DRAWN_SAMPLES, DRAWN_TARS);
-            folder
-        })
-        .path()
+    static DRAWN: OnceLock<PathBuf> = OnceLock::new();
+    DRAWN.get_or_init(|| {
+        let folder = lasting("drawn");
+        draw(&folder, DRAWN_SAMPLES, DRAWN_TARS);
+        folder
+    })
 }
 
 /// Draws a set of that size into the folder.

@@ -5,7 +5,8 @@ use crate::{build_tools, child};
 use anyhow::{Result, bail};
 
 /// Benchmark and its package.
-const BENCHES: [(&str, &str); 0] = [];
+const BENCHES: [(&str, &str); 3] =
+    [("images", "clipa-tools"), ("text", "clipa-tools"), ("stream", "clipa-trainer")];
 
 /// Runs the benchmark with the arguments passed on to `cargo bench`.
 pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Result<()> {
