@@ -57,7 +57,7 @@ impl Default for Plan {
     fn default() -> Self {
         Plan {
             drawing_version: DRAWING_VERSION,
-            samples: 8_192,
+            samples: 16_384,
             tars: 8,
             side: 64,
             shapes: Shape::ALL.len() as u32,
