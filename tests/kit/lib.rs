@@ -26,6 +26,8 @@ pub const DRAWN_SIDE: &str = "64";
 pub const DRAWN_TARS: usize = 3;
 /// Samples of the drawn set.
 pub const DRAWN_SAMPLES: usize = 96;
+/// Images of the drawn zero-shot set, two of each class.
+pub const DRAWN_CLASS_IMAGES: u64 = 192;
 
 /// A new empty folder, removed with the value.
 pub fn temporary() -> TempDir {
@@ -49,6 +51,8 @@ pub fn draw(folder: &Path, samples: usize, tars: usize) {
         .arg(samples.to_string())
         .arg("--tars")
         .arg(tars.to_string())
+        .arg("--eval-samples")
+        .arg(DRAWN_CLASS_IMAGES.to_string())
         .arg("--output")
         .arg(folder)
         .succeeds();

@@ -16,5 +16,5 @@ pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Re
     };
     let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     cargo.args(["bench", "--locked", "--package", package, "--bench", name]).args(arguments);
-    child::run_with_own_stdout("bench", &mut cargo)
+    child::run(&mut cargo)
 }

@@ -14,19 +14,24 @@ const POLL: Duration = Duration::from_millis(50);
 /// The end of a failed program's output that its error message repeats.
 const SHOWN_LINES_MAX: usize = 20;
 
-/// Runs to the end with the terminal passed on, its stdout to our stderr (it is talk).
+/// Runs a program that may be silent for minutes, its stdout to our stderr (it is talk). Where no
+/// terminal shows its progress bar, a line now and then says that it still runs.
 ///
 /// # Errors
 /// The program could not be started, or ended with anything but success.
-pub(crate) fn run(topic: &str, command: &mut Command) -> Result<()> {
+pub(crate) fn run_silent(topic: &str, command: &mut Command) -> Result<()> {
     command.stdout(std::io::stderr());
-    run_with_own_stdout(topic, command)
-}
-
-/// As [`run`], but stdout goes where ours goes (or where the caller pointed it).
-pub(crate) fn run_with_own_stdout(topic: &str, command: &mut Command) -> Result<()> {
     let mut child = spawn(command)?;
     let status = wait(topic, &mut child)?;
+    check(command, status, "")
+}
+
+/// Runs a program that shows its own progress; stdout goes where the caller pointed it, or where ours goes.
+///
+/// # Errors
+/// The program could not be started, or ended with anything but success.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = spawn(command)?.wait()?;
     check(command, status, "")
 }
 

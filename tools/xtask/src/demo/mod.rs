@@ -88,7 +88,7 @@ pub(crate) fn build_programs(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     cargo.args(["build", "--locked", "--release", "--workspace", "--bins"]);
     printer::command(&child::line(&cargo));
-    child::run("build", &mut cargo)?;
+    child::run_silent("build", &mut cargo)?;
     Ok(workspace.root().join("target/release"))
 }
 
@@ -134,8 +134,8 @@ fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Durati
     printer::command(&step.line());
     let start = Instant::now();
     match &step.saves {
-        Some(file) => save_stdout(step, &mut command, &workspace.root().join(file))?,
-        None => child::run(step.name, &mut command)?,
+        Some(file) => save_stdout(&mut command, &workspace.root().join(file))?,
+        None => child::run(command.stdout(std::io::stderr()))?,
     }
     let took = start.elapsed();
     printer::note("demo", &format!("{} took {}", step.name, printer::seconds(took)));
@@ -146,12 +146,12 @@ fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Durati
     Ok(took)
 }
 
-fn save_stdout(step: &Step, command: &mut std::process::Command, file: &Path) -> Result<()> {
+fn save_stdout(command: &mut std::process::Command, file: &Path) -> Result<()> {
     let partial = file.with_extension("partial");
     let writer = std::fs::File::create(&partial)
         .with_context(|| format!("cannot create {}", partial.display()))?;
     command.stdout(writer);
-    child::run_with_own_stdout(step.name, command)?;
+    child::run(command)?;
     std::fs::rename(&partial, file).with_context(|| format!("cannot write {}", file.display()))
 }
 

@@ -44,26 +44,22 @@ fn accuracy(workspace: &Workspace, options: &DemoOptions, done: &[DoneStep]) -> 
 struct Evaluation {
     image_size: u64,
     context_length: u64,
-    classes: usize,
+    classes: u64,
     /// Part of guesses that are right, in `[0, 1]`.
     chance: f64,
-    all: Hits,
-    held_out: Option<Hits>,
+    all: Accuracy,
+    held_out: Option<Accuracy>,
 }
 
-/// Images, and how many of them got their class.
-struct Hits {
+/// Images, and the part of them that got their class, in `[0, 1]`.
+struct Accuracy {
     images: u64,
-    top1: u64,
+    top1: f64,
 }
 
-impl Hits {
+impl Accuracy {
     fn from_json(value: &Value) -> Option<Self> {
-        Some(Self { images: value.get("samples")?.as_u64()?, top1: value.get("top1")?.as_u64()? })
-    }
-
-    fn accuracy(&self) -> f64 {
-        self.top1 as f64 / self.images.max(1) as f64
+        Some(Self { images: value.get("samples")?.as_u64()?, top1: value.get("top1")?.as_f64()? })
     }
 }
 
@@ -80,14 +76,14 @@ impl Evaluation {
     fn from_json(value: &Value) -> Option<Self> {
         let held_out = match value.get("held_out")? {
             Value::Null => None,
-            part => Some(Hits::from_json(part)?),
+            part => Some(Accuracy::from_json(part)?),
         };
         Some(Self {
             image_size: value.get("image_size")?.as_u64()?,
             context_length: value.get("context_length")?.as_u64()?,
-            classes: value.get("classes")?.as_array()?.len(),
+            classes: value.get("classes")?.as_u64()?,
             chance: value.get("chance")?.as_f64()?,
-            all: Hits::from_json(value.get("all")?)?,
+            all: Accuracy::from_json(value)?,
             held_out,
         })
     }
@@ -103,9 +99,9 @@ fn table(before: &Evaluation, after: &Evaluation) -> String {
         [title, "pre-trained".into(), "fine-tuned".into(), "chance".into()],
         [String::new(), before.lengths(), after.lengths(), String::new()],
     ];
-    let mut compare = |name: &str, before: &Hits, after: &Hits, chance: f64| {
+    let mut compare = |name: &str, before: &Accuracy, after: &Accuracy, chance: f64| {
         let name = format!("  {name} ({} images)", after.images);
-        let figures = [before.accuracy(), after.accuracy(), chance].map(percent);
+        let figures = [before.top1, after.top1, chance].map(percent);
         let [before, after, chance] = figures;
         rows.push([name, before, after, chance]);
     };
@@ -135,19 +131,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn evaluation(top1: u64, held_out: u64) -> Value {
+    fn evaluation(top1: f64, held_out: f64) -> Value {
         json!({
-            "image_size": 32, "context_length": 8, "prompts": 96, "chance": 1.0 / 48.0,
-            "all": {"samples": 480, "top1": top1, "top5": 480},
-            "held_out": {"samples": 80, "top1": held_out, "top5": 80},
-            "classes": vec![Value::Null; 48],
+            "image_size": 32, "context_length": 8, "prompts": 96, "classes": 48, "chance": 1.0 / 48.0,
+            "samples": 480, "top1": top1, "top5": 1.0,
+            "held_out": {"samples": 80, "top1": held_out, "top5": 1.0},
         })
     }
 
     #[test]
     fn the_table_shows_both_stages_beside_chance() {
-        let before = Evaluation::from_json(&evaluation(240, 20)).unwrap();
-        let after = Evaluation::from_json(&evaluation(360, 80)).unwrap();
+        let before = Evaluation::from_json(&evaluation(0.5, 0.25)).unwrap();
+        let after = Evaluation::from_json(&evaluation(0.75, 1.0)).unwrap();
         let table = table(&before, &after);
         let rows: Vec<Vec<&str>> = table
             .lines()
@@ -162,10 +157,10 @@ mod tests {
 
     #[test]
     fn a_missing_figure_is_noticed_and_a_set_may_hold_nothing_out() {
-        let mut value = evaluation(1, 1);
+        let mut value = evaluation(0.5, 0.5);
         value["held_out"] = Value::Null;
         assert!(Evaluation::from_json(&value).is_some_and(|read| read.held_out.is_none()));
-        value["all"] = json!({"samples": 480});
+        value["top1"] = Value::Null;
         assert!(Evaluation::from_json(&value).is_none());
     }
 }
