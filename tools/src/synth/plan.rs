@@ -60,7 +60,7 @@ impl Default for Plan {
             samples: 16_384,
             tars: 8,
             side: 64,
-            shapes: Shape::ALL.len() as u32,
+            shapes: 6,
             colours: Colour::ALL.len() as u32,
             eval_samples: 960,
             seed: 0,
