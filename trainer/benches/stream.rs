@@ -11,6 +11,7 @@ mod dataset;
 
 use std::{
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -77,6 +78,7 @@ fn main() {
             dataset::Draft { images: &[column], shards: &shards, kind: Kind::Pairs, tagged: true };
         draft.write(folder.path());
         let image_bytes = (size * size * 3) as usize;
+        let cold = cold(folder.path(), StreamConfig::new(size, BATCH));
         let ceiling = best(ceiling(folder.path(), image_bytes));
         let print = |what: &str, workers: usize, rate: Rate| {
             let gigabytes = rate.wall * f64::from(size * size * 3) / 1e9;
@@ -89,6 +91,7 @@ fn main() {
             );
         };
         print("memcpy", 1, ceiling);
+        print("first epoch from the disk", 1, cold);
         for augment in augments {
             let what = match augment {
                 Augment::Centre => "copied",
@@ -113,6 +116,24 @@ fn main() {
             }
         }
     }
+}
+
+/// The rate of the first epoch when nothing of the shards is in memory, in windows of a row group or two.
+fn cold(dataset: &Path, config: StreamConfig) -> Rate {
+    for shard in Manifest::read(dataset).unwrap().shards() {
+        // coreutils' way to evict one file
+        let input = format!("if={}", dataset.join(&shard.file.file).display());
+        let arguments = [&input, "iflag=nocache", "count=0", "status=none"];
+        assert!(Command::new("dd").args(arguments).status().unwrap().success());
+    }
+    let (begin, cpu, mut samples) = (Instant::now(), cpu_seconds(), 0);
+    let config = StreamConfig { context_length: 16, window_rows: 2048, ..config };
+    let mut stream = Stream::open(dataset, config, Cursor::default()).unwrap();
+    while samples < stream.samples_per_epoch() {
+        samples += stream.next().unwrap().len as u64;
+    }
+    let samples = samples as f64;
+    Rate { wall: samples / begin.elapsed().as_secs_f64(), cpu: samples / (cpu_seconds() - cpu) }
 }
 
 /// The best of several passes of `step`, which says how many samples it made.
