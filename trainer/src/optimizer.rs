@@ -1,5 +1,7 @@
 //! AdamW over a model's trained parameters, with the published groups.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 use torch_ext::AdamWStep;
@@ -22,6 +24,9 @@ pub struct AdamWConfig {
     /// Added to the root of the second moment.
     pub eps: f64,
 }
+
+/// Moments by name, as [`AdamW::moments`] names them.
+pub type NamedMoments = BTreeMap<String, Tensor>;
 
 /// Parameters and moments of one optimizer, in two groups.
 #[derive(Debug)]
@@ -53,7 +58,8 @@ impl AdamW {
     pub fn new(parameters: &Parameters, config: AdamWConfig) -> AdamW {
         let mut groups = [Group { decays: true, ..Group::default() }, Group::default()];
         for parameter in parameters.iter().filter(|parameter| parameter.spec.trained) {
-            groups[usize::from(!decays(&parameter.spec))].add(&parameter.spec.name, &parameter.tensor);
+            groups[usize::from(!decays(&parameter.spec))]
+                .add(&parameter.spec.name, &parameter.tensor);
         }
         AdamW { config, groups, logit_scale: parameters.tensor("logit_scale") }
     }
@@ -109,11 +115,29 @@ impl AdamW {
             .collect()
     }
 
-    /// Tells the bias correction how many steps the moments have seen.
-    pub fn set_steps(&mut self, steps: u64) {
+    /// Puts back what [`AdamW::moments`] gave, and tells the bias correction how many steps they have seen.
+    ///
+    /// # Errors
+    /// The name of a moment that is missing, left over or of another shape; nothing is changed then.
+    pub fn restore(&mut self, mut moments: NamedMoments, steps: u64) -> Result<(), String> {
+        let mut pairs = Vec::new();
+        for (name, current) in self.moments() {
+            let stored = moments.remove(&name).ok_or_else(|| format!("{name} is missing"))?;
+            if stored.size() != current.size() {
+                return Err(format!("{name} is {:?}, not {:?}", stored.size(), current.size()));
+            }
+            pairs.push((current, stored));
+        }
+        if let Some(name) = moments.keys().next() {
+            return Err(format!("{name} is not of this model"));
+        }
+        for (mut current, stored) in pairs {
+            current.copy_(&stored);
+        }
         for tensor in self.groups.iter_mut().flat_map(|group| &mut group.steps) {
             let _ = tensor.fill_(steps as f64);
         }
+        Ok(())
     }
 }
 

@@ -14,7 +14,6 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use clipa_schemas::manifest::Manifest;
-use serde::Serialize;
 
 use crate::{
     inspect::{
@@ -27,8 +26,8 @@ use crate::{
         verify::{self, Findings},
     },
     printer::{
-        Hinted, Outcome, Printer,
-        figures::{bytes, count},
+        Counted, Hinted, Outcome, Printer,
+        figures::{bytes, count, counted},
         printable,
     },
 };
@@ -49,7 +48,7 @@ pub struct InspectCommand {
 /// The views.
 #[derive(Debug, Subcommand)]
 pub enum View {
-    /// Totals, rejected samples by reason, columns with their sizes, configuration.
+    /// Totals, rejected samples by reason, columns with their sizes, configuration
     ///
     /// Reads the manifest and the footer of each shard.
     ///
@@ -58,7 +57,7 @@ pub enum View {
     ///   clipa-inspect summary pairs --json | jq .ledger.rejected
     #[command(verbatim_doc_comment)]
     Summary(SummaryArgs),
-    /// One sample: caption, words with tags, what each text reduction leaves, the image.
+    /// One sample: caption, words with tags, what each text reduction leaves, the image
     ///
     /// On a terminal the image is drawn with half blocks.
     ///
@@ -67,14 +66,14 @@ pub enum View {
     ///   clipa-inspect sample pairs --key 000000005 --png image.png
     #[command(verbatim_doc_comment)]
     Sample(sample::SampleArgs),
-    /// A contact sheet (PNG): each sample at every stored size, with its caption.
+    /// A contact sheet (PNG): each sample at every stored size, with its caption
     ///
     /// Examples:
     ///   clipa-inspect grid pairs --output sheet.png
     ///   clipa-inspect grid pairs --output sheet.png --rows 20 --seed 1
     #[command(verbatim_doc_comment)]
     Grid(GridArgs),
-    /// Check every checksum, row and count; a single flipped bit is found.
+    /// Check every checksum, row and count; a single flipped bit is found
     ///
     /// Reads every byte of the shards, and decodes every row. Exit code 1 if anything is wrong.
     ///
@@ -83,7 +82,7 @@ pub enum View {
     ///   clipa-inspect verify pairs --json --threads 16
     #[command(verbatim_doc_comment)]
     Verify(VerifyArgs),
-    /// Rejected samples: each reason with its count and examples.
+    /// Rejected samples: each reason with its count and examples
     ///
     /// Examples:
     ///   clipa-inspect rejects pairs
@@ -155,49 +154,49 @@ pub struct RejectsArgs {
 /// # Errors
 /// Whatever keeps the job from being done; problems that `verify` finds are [`Outcome::Problems`].
 pub fn run(command: &InspectCommand, printer: &Printer) -> anyhow::Result<Outcome> {
-    let outcome = match &command.view {
+    match &command.view {
         View::Summary(args) => show_summary(args, printer),
         View::Sample(args) => sample::show(args, printer),
         View::Grid(args) => draw_grid(args, printer),
         View::Verify(args) => check(args, printer),
         View::Rejects(args) => show_rejects(args, printer),
-    };
-    outcome.map_err(with_remedy)
+    }
+    .map_err(with_remedy)
 }
 
-fn show_summary(args: &SummaryArgs, printer: &Printer) -> Result<Outcome, InspectError> {
+fn show_summary(args: &SummaryArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let dataset = open(&args.dir, printer)?;
     let summary = Summary::of(&dataset)?;
     if args.json {
-        print_json(&summary, printer);
+        printer.json(&summary)?;
     } else {
         printer.data(summary::page(&summary));
     }
     Ok(Outcome::Fine)
 }
 
-fn draw_grid(args: &GridArgs, printer: &Printer) -> Result<Outcome, InspectError> {
+fn draw_grid(args: &GridArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     png::check_free(&args.output)?;
     let dataset = open(&args.dir, printer)?;
     let choice = args.seed.map_or(Choice::From(args.from), Choice::Seed);
     let indices = grid::choose(&dataset, choice, args.rows)?;
     let sheet = grid::draw(&dataset, &indices)?;
     png::write(&args.output, &sheet)?;
-    let (samples, path) = (count(indices.len() as u64), args.output.display());
-    printer.say(format!("{path}: {samples} samples, {} x {} pixels", sheet.width, sheet.height));
+    let (samples, path) = (counted(indices.len() as u64, "sample"), args.output.display());
+    printer.say(format!("{path}: {samples}, {} x {} pixels", sheet.width, sheet.height));
     Ok(Outcome::Fine)
 }
 
-fn check(args: &VerifyArgs, printer: &Printer) -> Result<Outcome, InspectError> {
-    let manifest = Manifest::read(&args.dir)?;
+fn check(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    let manifest = Manifest::read(&args.dir).map_err(InspectError::from)?;
     let total = manifest.shards().map(|shard| shard.file.bytes).sum();
     let threads =
         args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let progress = printer.progress("verifying", "bytes", total);
+    let progress = printer.progress("verifying", Counted::Bytes, total);
     let findings = verify::verify(&args.dir, threads, &|read| progress.advance(read))?;
     drop(progress);
     if args.json {
-        print_json(&findings, printer);
+        printer.json(&findings)?;
     } else {
         printer.data(verified(&args.dir, &findings));
     }
@@ -215,30 +214,29 @@ fn check(args: &VerifyArgs, printer: &Printer) -> Result<Outcome, InspectError> 
 }
 
 fn verified(folder: &Path, findings: &Findings) -> String {
-    let verdict = match findings.problems.len() {
+    let verdict = match findings.problems.len() as u64 {
         0 => "all is well".to_owned(),
-        1 => "1 problem".to_owned(),
-        problems => format!("{} problems", count(problems as u64)),
+        problems => counted(problems, "problem"),
     };
     format!(
-        "{}: {verdict}; {} rows in {} row groups of {} shards, {} rejected samples, {} read",
+        "{}: {verdict}; {} in {} of {}, {}, {} read",
         printable(&folder.to_string_lossy()),
-        count(findings.rows),
-        count(findings.row_groups),
-        count(findings.shards),
-        count(findings.rejects),
+        counted(findings.rows, "row"),
+        counted(findings.row_groups, "row group"),
+        counted(findings.shards, "shard"),
+        counted(findings.rejects, "rejected sample"),
         bytes(findings.bytes),
     )
 }
 
-fn show_rejects(args: &RejectsArgs, printer: &Printer) -> Result<Outcome, InspectError> {
+fn show_rejects(args: &RejectsArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let dataset = open(&args.dir, printer)?;
     let mut reasons = rejects::by_reason(&dataset, args.examples)?;
     if let Some(wanted) = &args.reason {
         reasons.retain(|reason, _| reason == wanted);
     }
     if args.json {
-        print_json(&reasons, printer);
+        printer.json(&reasons)?;
         return Ok(Outcome::Fine);
     }
     if reasons.is_empty() {
@@ -272,24 +270,19 @@ fn open(folder: &Path, printer: &Printer) -> Result<Dataset, InspectError> {
     let dataset = Dataset::open(folder)?;
     if !dataset.manifest.complete {
         printer.warn(format!(
-            "{} is not complete: {} units are finished so far",
+            "{} is not complete: {} finished so far",
             folder.display(),
-            count(dataset.units.len() as u64)
+            counted(dataset.units.len() as u64, "unit")
         ));
         printer.hint("run the same ingest again to continue it");
     }
     Ok(dataset)
 }
 
-fn print_json(value: &impl Serialize, printer: &Printer) {
-    let text = serde_json::to_string_pretty(value)
-        .expect("structs of numbers and text, with text as keys, are JSON");
-    printer.data(text);
-}
-
-fn with_remedy(error: InspectError) -> anyhow::Error {
+fn with_remedy(error: anyhow::Error) -> anyhow::Error {
     use clipa_schemas::Error;
-    let hint = match &error {
+    let Some(known) = error.downcast_ref::<InspectError>() else { return error };
+    let hint = match known {
         InspectError::Dataset(Error::NotADataset { path, .. }) => not_a_dataset(path),
         InspectError::Dataset(Error::Corrupt { .. } | Error::Io { .. })
         | InspectError::Image { .. } => {
@@ -303,7 +296,7 @@ fn with_remedy(error: InspectError) -> anyhow::Error {
         }
         InspectError::Exists { .. } => "give another file, or remove that one".to_owned(),
         InspectError::SheetTooLarge { .. } => "give fewer --rows".to_owned(),
-        _ => return error.into(),
+        _ => return error,
     };
     Hinted::new(error, hint).into()
 }

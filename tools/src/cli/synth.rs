@@ -1,7 +1,14 @@
 //! `clipa-prep synth`.
 
-use std::{path::PathBuf, thread, time::Instant};
+use std::{
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Instant,
+};
 
+use anyhow::Context;
 use clap::Args;
 
 use crate::{
@@ -16,7 +23,10 @@ use crate::{
     },
 };
 
-/// Draw a captioned training set and a zero-shot set, so that everything can be tried with no data.
+/// Set by Ctrl-C: drawing stops after the pictures in hand.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Draw a captioned training set and a zero-shot set, so that everything can be tried with no data
 ///
 /// The pictures show coloured shapes; the captions say so in the many ways of the web. The training
 /// set is laid out as img2dataset writes LAION (tars with .jpg, .json, .txt), the zero-shot set as
@@ -107,8 +117,17 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let threads =
         args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let started = Instant::now();
+    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
     let progress = printer.progress("drawing", "images", pictures);
-    drawing::draw(&plan, output, &units, threads, &|| progress.advance(1)).map_err(with_remedy)?;
+    let drawn = || {
+        progress.advance(1);
+        if STOP.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    drawing::draw(&plan, output, &units, threads, &drawn).map_err(with_remedy)?;
     drop(progress);
     let elapsed = started.elapsed();
     let (drawn, speed) = (count(pictures), rate(pictures, "images", elapsed));
@@ -142,7 +161,8 @@ fn with_remedy(error: SynthError) -> anyhow::Error {
             "give another --output, or the same numbers to continue that set; nothing was changed"
         }
         SynthError::Plan { .. } => "give another --output, or remove the damaged set",
-        SynthError::File { .. }
+        SynthError::Stopped
+        | SynthError::File { .. }
         | SynthError::Write(_)
         | SynthError::Tar { .. }
         | SynthError::Parquet { .. } => "the same command continues where this one stopped",

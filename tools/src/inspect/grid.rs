@@ -1,4 +1,5 @@
-//! A contact sheet: a row for each sample, a cell for each stored size, every image at its own pixels.
+//! A contact sheet: a strip for each sample, in it a cell for each stored size, every image at its own
+//! pixels.
 
 use clipa_schemas::{image_column::ImageColumn, random::Random};
 
@@ -19,6 +20,13 @@ const HEAD: usize = GAP + font::LINE + GAP;
 const CAPTION_LINES: usize = 3;
 /// Letters that a line of the sheet has room for at least.
 const LEAST_LETTERS: usize = 40;
+
+/// Pixels between strips side by side.
+const FILE_GAP: usize = 3 * GAP;
+/// A sheet of several files of strips grows no wider.
+const FULL_WIDTH: usize = 1200;
+/// A file of strips is at least this long before another one is put beside it.
+const RANKS_PER_FILE: usize = 4;
 
 /// Which samples are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,22 +82,62 @@ pub fn draw(dataset: &Dataset, indices: &[u64]) -> Result<Pixels, InspectError> 
         return Err(InspectError::NoImages { folder: dataset.folder.clone() });
     }
     let strips = read_strips(dataset, indices)?;
-    let widths = cell_widths(columns, &strips);
-    let cells = widths.iter().sum::<usize>() + GAP * (widths.len() - 1);
-    let inner = cells.max(LEAST_LETTERS * font::ADVANCE);
-    let letters = inner / font::ADVANCE;
-    let width = inner + 2 * GAP;
-    let strip_heights = strips.iter().map(|strip| strip.height(letters) + GAP);
-    let height = HEAD + strip_heights.sum::<usize>();
+    let plan = Plan::of(columns, &strips);
+    let (width, height) = (plan.width(), plan.height(&strips));
     let mut sheet =
         Canvas::new(width, height).ok_or(InspectError::SheetTooLarge { width, height })?;
-    draw_heads(&mut sheet, columns, &widths);
+    for file in 0..plan.files {
+        draw_heads(&mut sheet, plan.left(file), columns, &plan.cells);
+    }
     let mut top = HEAD;
-    for strip in &strips {
-        strip.draw(&mut sheet, top, &widths, letters);
-        top += strip.height(letters) + GAP;
+    for rank in strips.chunks(plan.files) {
+        for (file, strip) in rank.iter().enumerate() {
+            strip.draw(&mut sheet, plan.left(file), top, &plan);
+        }
+        top += plan.rank_height(rank);
     }
     Ok(sheet.finish())
+}
+
+/// Where things go: strips in files side by side, from left to right and then down.
+struct Plan {
+    /// Width of each cell of a strip.
+    cells: Vec<usize>,
+    /// Width of a strip.
+    strip: usize,
+    /// Strips side by side.
+    files: usize,
+}
+
+impl Plan {
+    fn of(columns: &[ImageColumn], strips: &[Strip]) -> Plan {
+        let cells = cell_widths(columns, strips);
+        let images = cells.iter().sum::<usize>() + GAP * cells.len().saturating_sub(1);
+        let strip = images.max(LEAST_LETTERS * font::ADVANCE);
+        let room = FULL_WIDTH / (strip + FILE_GAP);
+        let files = room.min(strips.len().div_ceil(RANKS_PER_FILE)).max(1);
+        Plan { cells, strip, files }
+    }
+
+    fn letters(&self) -> usize {
+        self.strip / font::ADVANCE
+    }
+
+    fn left(&self, file: usize) -> usize {
+        GAP + file * (self.strip + FILE_GAP)
+    }
+
+    fn width(&self) -> usize {
+        self.left(self.files) - FILE_GAP + GAP
+    }
+
+    fn rank_height(&self, rank: &[Strip]) -> usize {
+        rank.iter().map(|strip| strip.height(self.letters())).max().unwrap_or(0) + GAP
+    }
+
+    fn height(&self, strips: &[Strip]) -> usize {
+        HEAD + strips.chunks(self.files).map(|rank| self.rank_height(rank)).sum::<usize>()
+    }
 }
 
 /// Reads the samples, as long as their images together fit on a sheet.
@@ -105,7 +153,7 @@ fn read_strips(dataset: &Dataset, indices: &[u64]) -> Result<Vec<Strip>, Inspect
             let width = images.iter().map(|image| image.width).sum();
             return Err(InspectError::SheetTooLarge { width, height: area / width });
         }
-        strips.push(Strip { title: format!("{index}  {key}"), caption, images });
+        strips.push(Strip { title: format!("#{index} {key}"), caption, images });
     }
     Ok(strips)
 }
@@ -136,23 +184,23 @@ impl Strip {
     }
 
     /// The images side by side, number, key and caption below them.
-    fn draw(&self, sheet: &mut Canvas, top: usize, widths: &[usize], letters: usize) {
-        let mut left = GAP;
-        for (image, width) in self.images.iter().zip(widths) {
-            sheet.image(left, top, image);
-            left += width + GAP;
+    fn draw(&self, sheet: &mut Canvas, left: usize, top: usize, plan: &Plan) {
+        let mut cell = left;
+        for (image, width) in self.images.iter().zip(&plan.cells) {
+            sheet.image(cell, top, image);
+            cell += width + GAP;
         }
         let mut below = top + self.images_height() + GAP / 2;
-        for line in self.lines(letters) {
-            sheet.text(GAP, below, &line);
+        for line in self.lines(plan.letters()) {
+            sheet.text(left, below, &line);
             below += font::LINE;
         }
     }
 }
 
-fn draw_heads(sheet: &mut Canvas, columns: &[ImageColumn], widths: &[usize]) {
-    let mut left = GAP;
-    for (column, width) in columns.iter().zip(widths) {
+fn draw_heads(sheet: &mut Canvas, left: usize, columns: &[ImageColumn], cells: &[usize]) {
+    let mut left = left;
+    for (column, width) in columns.iter().zip(cells) {
         sheet.text(left, GAP, &column.to_string());
         left += width + GAP;
     }

@@ -60,11 +60,19 @@ impl Pieces {
             let ends_word =
                 tokenizer.decode([last]).ends_with(' ') || self.is_special(last.to_u16());
             if ends_word || end == tokens.len() {
-                words.push(self.word(tokenizer, &tokens[start..end]));
+                words.push(self.joined(tokenizer, &tokens[start..end]));
                 start = end;
             }
         }
         Ok(words.join(" "))
+    }
+
+    /// The text of one word of the tagger's tokenizer, all its pieces divided by [`JOINT`].
+    ///
+    /// # Errors
+    /// As [`Pieces::text`].
+    pub fn word(&self, ids: &[u16]) -> Result<String, InspectError> {
+        Ok(self.text(ids)?.replace(' ', &JOINT.to_string()))
     }
 
     /// A row as the model reads it, without padding: the kept ids with the special ones around.
@@ -93,8 +101,8 @@ impl Pieces {
         id == self.specials.start || Some(id) == self.specials.end
     }
 
-    /// One word. Pieces that cut a character in two are shown joined.
-    fn word(&self, tokenizer: &Tokenizer, tokens: &[Token]) -> String {
+    /// Pieces up to one that ends a word. Those that cut a character in two are shown undivided.
+    fn joined(&self, tokenizer: &Tokenizer, tokens: &[Token]) -> String {
         if let [token] = tokens
             && self.is_special(token.to_u16())
         {
@@ -123,6 +131,7 @@ mod tests {
         assert_eq!(pieces.row(&row).unwrap(), "<start> quick brown fox mr . smith <end>");
         assert_eq!(pieces.row(&[49406, 320, 49407, 0, 0]).unwrap(), "<start> a <end>");
         assert_eq!(pieces.kept(&[49406, 49407, 0, 0]), 0);
+        assert_eq!(pieces.word(&[1982, 269]).unwrap(), "mr·.");
         let tokenizer = Tokenizer::new();
         let mut tokens = Vec::new();
         tokenizer.encode("hypercheckered 北京市 😀", &mut tokens);

@@ -282,7 +282,7 @@ fn words(stored: StoredText<'_>, pieces: &Pieces) -> Result<Vec<WordView>, Inspe
         let (ids, after) = rest.split_at(usize::from(length).min(rest.len()));
         rest = after;
         let tag = stored.pos.get(word).map_or("", |&tag| PennTag::from_byte(tag).name());
-        words.push(WordView { text: pieces.text(ids)?, tag });
+        words.push(WordView { text: pieces.word(ids)?, tag });
     }
     Ok(words)
 }

@@ -1,6 +1,6 @@
 //! The zero-shot set, in the folder layout of CLIP_benchmark's WebDataset reader.
 
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
 use webdataset::{Sample, Value};
 
@@ -34,7 +34,11 @@ pub(super) fn is_complete(folder: &Path) -> bool {
 }
 
 /// Draws the set: the classes in turn, those held out of training among them.
-pub(super) fn write(plan: &Plan, folder: &Path, drawn: &dyn Fn()) -> Result<(), SynthError> {
+pub(super) fn write(
+    plan: &Plan,
+    folder: &Path,
+    drawn: &dyn Fn() -> ControlFlow<()>,
+) -> Result<(), SynthError> {
     let compositions = plan.compositions();
     let names: Vec<String> = compositions.iter().map(|composition| composition.name()).collect();
     let mut easel = Easel::new()?;
@@ -47,7 +51,9 @@ pub(super) fn write(plan: &Plan, folder: &Path, drawn: &dyn Fn()) -> Result<(), 
         sample.insert("cls", Value::Text(class.to_string()));
         sample.insert("jpg", Value::Bytes(easel.draw(&scene, &mut dice)?.into()));
         tar.write(&sample)?;
-        drawn();
+        if drawn().is_break() {
+            return Err(SynthError::Stopped);
+        }
     }
     tar.commit()?;
     let held_out: Vec<&str> = plan.held_out().into_iter().map(|class| &*names[class]).collect();

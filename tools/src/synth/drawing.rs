@@ -1,6 +1,7 @@
 //! The work itself: tars drawn side by side by a few threads.
 
 use std::{
+    ops::ControlFlow,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -47,16 +48,16 @@ impl Plan {
 }
 
 /// Draws the units into the output with this many threads. `drawn` is called after each picture, by
-/// any of them.
+/// any of them, and may end the work.
 ///
 /// # Errors
-/// The first thing that went wrong; units that were complete by then stay.
+/// The first thing that went wrong, [`SynthError::Stopped`] where `drawn` ended the work; units that were complete by then stay.
 pub fn draw(
     plan: &Plan,
     output: &Path,
     units: &[Unit],
     threads: usize,
-    drawn: &(dyn Fn() + Sync),
+    drawn: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<(), SynthError> {
     let training = output.join(TRAINING_FOLDER);
     let classes = output.join(CLASSES_FOLDER);
@@ -146,7 +147,8 @@ mod tests {
     }
 
     fn draw_all(output: &Path, threads: usize) -> BTreeMap<String, String> {
-        draw(&plan(), output, &plan().missing(output), threads, &|| ()).unwrap();
+        draw(&plan(), output, &plan().missing(output), threads, &|| ControlFlow::Continue(()))
+            .unwrap();
         files(output)
     }
 
@@ -158,6 +160,18 @@ mod tests {
         assert_eq!(alone, draw_all(&output, 3));
         assert_eq!(alone.len(), 1 + 3 * 3 + 5);
         assert_eq!(plan().missing(&output), []);
+
+        let stopped = folder.path().join("stopped");
+        let left = AtomicUsize::new(75);
+        let countdown = || match left.fetch_sub(1, Ordering::Relaxed) {
+            1 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let units = plan().missing(&stopped);
+        let ended = draw(&plan(), &stopped, &units, 1, &countdown);
+        assert!(matches!(ended, Err(SynthError::Stopped)));
+        assert_eq!(plan().missing(&stopped), [Unit::ZeroShot]);
+        assert_eq!(alone, draw_all(&stopped, 2));
 
         fs::remove_file(output.join("train/00001_stats.json")).unwrap();
         fs::write(output.join("train/.00001.tar.tmp"), "cut off").unwrap();

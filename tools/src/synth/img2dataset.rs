@@ -1,6 +1,6 @@
 //! One tar of the training set with its side files, as img2dataset 1.47 lays them out.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 use arrow::array::{ArrayRef, BooleanArray, Int32Array, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -83,12 +83,13 @@ pub(super) fn is_complete(folder: &Path, tar: u32) -> bool {
     [names.tar, names.parquet, names.stats].iter().all(|name| folder.join(name).is_file())
 }
 
-/// Draws one tar of the plan into the folder; `drawn` is called after each picture.
+/// Draws one tar of the plan into the folder; `drawn` is called after each
+/// picture and may end the work.
 pub(super) fn write_tar(
     plan: &Plan,
     folder: &Path,
     tar: u32,
-    drawn: &dyn Fn(),
+    drawn: &dyn Fn() -> ControlFlow<()>,
 ) -> Result<(), SynthError> {
     let names = Names::of(tar);
     let compositions = plan.compositions();
@@ -108,7 +109,9 @@ pub(super) fn write_tar(
         let record = Record::new(plan, &scene, class, key, caption, &jpeg);
         pending.write(&record.sample(jpeg))?;
         records.push(record);
-        drawn();
+        if drawn().is_break() {
+            return Err(SynthError::Stopped);
+        }
     }
     pending.commit()?;
     write_rows(&folder.join(names.parquet), &records)?;

@@ -99,6 +99,9 @@ pub enum SynthError {
         /// What went wrong.
         source: parquet::errors::ParquetError,
     },
+    /// The caller wanted no more.
+    #[error("stopped before everything was drawn; what is complete stays")]
+    Stopped,
     /// A picture cannot be encoded.
     #[error("a drawn picture cannot be encoded as JPEG")]
     Jpeg(#[from] turbojpeg::Error),

@@ -101,9 +101,9 @@ impl Size {
     /// Radius range as a share of the picture's short side.
     pub fn radius(self) -> (f32, f32) {
         match self {
-            Size::Small => (0.17, 0.21),
-            Size::Medium => (0.25, 0.30),
-            Size::Large => (0.36, 0.42),
+            Size::Small => (0.23, 0.27),
+            Size::Medium => (0.31, 0.36),
+            Size::Large => (0.40, 0.46),
         }
     }
 }

@@ -1,4 +1,7 @@
 //! Character classes as Python sees them, because every rule of the originals is written in them.
+//!
+//! Letters and numbers are those of Unicode 18 (crate `unicode-properties` 0.1.5), like those of Python's `regex` 2026.11, on
+//! which open_clip's tokenizer stands; the standard library's tables are a version behind.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -8,13 +11,16 @@ pub(crate) fn is_letter(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphabetic();
     }
-    c.is_alphabetic() && c.general_category_group() == GeneralCategoryGroup::Letter
+    c.general_category_group() == GeneralCategoryGroup::Letter
 }
 
 /// `\p{N}`: decimal digits, letter numbers, other numbers.
 #[inline]
 pub(crate) fn is_number(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_digit() } else { c.is_numeric() }
+    if c.is_ascii() {
+        return c.is_ascii_digit();
+    }
+    c.general_category_group() == GeneralCategoryGroup::Number
 }
 
 /// `\d` of Python's `re`: a decimal digit of any script.
@@ -23,7 +29,7 @@ pub(crate) fn is_decimal_digit(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit();
     }
-    c.is_numeric() && c.general_category() == GeneralCategory::DecimalNumber
+    c.general_category() == GeneralCategory::DecimalNumber
 }
 
 /// `str.isdigit()` of Python for one character: decimal digits, and digits that are raised, lowered or in a circle.
@@ -55,13 +61,29 @@ pub(crate) fn is_numeric_digit(c: char) -> bool {
         )
 }
 
-/// `\w` of Python's `re`: letters, numbers and the underscore; no combining marks.
+/// `\w` of Python's `regex`, with which NLTK cuts: letters, marks, decimal digits, connectors, joiners.
 #[inline]
 pub(crate) fn is_word_character(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || c == '_';
+    }
+    let category = c.general_category();
+    c.is_alphabetic()
+        || is_letter(c)
+        || c.general_category_group() == GeneralCategoryGroup::Mark
+        || category == GeneralCategory::DecimalNumber
+        || category == GeneralCategory::ConnectorPunctuation
+        || matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// `\w` of Python's own `re`, with which NLTK finds contractions: letters, numbers and the underscore; no marks.
+#[inline]
+pub(crate) fn is_plain_word_character(c: char) -> bool {
     c == '_' || is_letter(c) || is_number(c)
 }
 
-/// `str.isspace()`, `str.split()` and `\s` of Python's `re`: Unicode's white space and the four ASCII separators.
+/// `str.isspace()`, `str.split()` and `\s` of Python's own `re`: Unicode's white space and the four ASCII separators. `\s` of
+/// Python's `regex` is white space alone, [`char::is_whitespace`].
 #[inline]
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
@@ -72,9 +94,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_neither_letters_nor_word_characters() {
+    fn marks_are_not_letters() {
         assert!(is_letter('é') && is_letter('語') && is_letter('ª'));
-        assert!(!is_letter('\u{301}') && !is_word_character('\u{301}'));
+        assert!(!is_letter('\u{301}') && !is_plain_word_character('\u{301}'));
+        assert!(is_word_character('\u{301}') && is_word_character('‿') && !is_word_character('½'));
         // Alphabetic to Unicode, but a number (Ⅷ) and a mark (Devanagari vowel sign), not letters.
         assert!(!is_letter('Ⅷ') && is_number('Ⅷ') && !is_letter('\u{93e}'));
         assert!(is_decimal_digit('३') && !is_decimal_digit('²') && is_number('²'));

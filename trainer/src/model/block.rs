@@ -41,7 +41,8 @@ struct Linear {
 
 impl Block {
     pub(super) fn new(parameters: &Parameters, name: &str, config: BlockConfig) -> Block {
-        let norm = |part: &str| LayerNorm::new(parameters, &format!("{name}.{part}"), config.ln_eps);
+        let norm =
+            |part: &str| LayerNorm::new(parameters, &format!("{name}.{part}"), config.ln_eps);
         let linear = |weight: &str, bias: &str| Linear {
             weight: parameters.tensor(&format!("{name}.{weight}")),
             bias: parameters.tensor(&format!("{name}.{bias}")),

@@ -4,6 +4,7 @@ use clipa_schemas::random::Random;
 use tch::Tensor;
 
 use super::{config::VisionPositions, positions};
+use crate::seed;
 
 /// What a parameter holds before training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +37,7 @@ impl Initial {
     /// tower keeps its weights when the other one changes.
     pub fn tensor(self, seed: u64, name: &str, shape: &[i64]) -> Tensor {
         let count = shape.iter().product::<i64>() as usize;
-        let mut random = Random::from_parts(&[seed, name_hash(name)]);
+        let mut random = seed::random(seed, name, 0);
         let values: Vec<f32> = match self {
             Initial::Constant(value) => vec![value; count],
             Initial::Normal { std } => normals(&mut random, std, count),
@@ -64,13 +65,6 @@ fn normals(random: &mut Random, std: f64, count: usize) -> Vec<f32> {
     values
 }
 
-/// FNV-1a, 64 bits: short, and fixed for ever.
-fn name_hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use tch::Kind;
@@ -92,9 +86,8 @@ mod tests {
 
     #[test]
     fn values_depend_on_seed_and_name_only() {
-        let first = |seed, name| {
-            Initial::Normal { std: 1.0 }.tensor(seed, name, &[3]).double_value(&[0])
-        };
+        let first =
+            |seed, name| Initial::Normal { std: 1.0 }.tensor(seed, name, &[3]).double_value(&[0]);
         assert_eq!(first(1, "a"), first(1, "a"));
         assert_ne!(first(1, "a"), first(1, "b"));
         assert_ne!(first(1, "a"), first(2, "a"));

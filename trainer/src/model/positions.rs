@@ -130,7 +130,10 @@ mod tests {
                         }
                     }
                     let got = resized.double_value(&[1 + y * new + x, 0]);
-                    assert!((got - expected).abs() < 1e-5, "{old}->{new} {y},{x}: {got} {expected}");
+                    assert!(
+                        (got - expected).abs() < 1e-5,
+                        "{old}->{new} {y},{x}: {got} {expected}"
+                    );
                 }
             }
         }
@@ -138,7 +141,8 @@ mod tests {
 
     #[test]
     fn text_embeddings_are_interpolated_linearly() {
-        let ramp = |rows: i64| Tensor::arange(rows, (Kind::Float, tch::Device::Cpu)).reshape([-1, 1]);
+        let ramp =
+            |rows: i64| Tensor::arange(rows, (Kind::Float, tch::Device::Cpu)).reshape([-1, 1]);
         let at = |tensor: &Tensor, row: i64| tensor.double_value(&[row, 0]);
         let longer = resize_text(&ramp(8), 32);
         assert_eq!(longer.size(), [32, 1]);

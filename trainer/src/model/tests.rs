@@ -3,7 +3,9 @@
 use tch::Kind;
 
 use super::{
-    config::{Gelu, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool, VisionPositions},
+    config::{
+        Gelu, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool, VisionPositions,
+    },
     cost::Cost,
     vision::patchify,
     *,
@@ -79,7 +81,8 @@ fn fill(model: &Clip) {
 
 /// `[2, 3, 32, 32]` = sin(0.01·index), as `[2, 32, 32, 3]`.
 fn golden_pixels() -> Tensor {
-    let values: Vec<f32> = (0..2 * 3 * 32 * 32).map(|i| (0.01 * f64::from(i)).sin() as f32).collect();
+    let values: Vec<f32> =
+        (0..2 * 3 * 32 * 32).map(|i| (0.01 * f64::from(i)).sin() as f32).collect();
     Tensor::from_slice(&values).view([2, 3, 32, 32]).permute([0, 2, 3, 1]).contiguous()
 }
 
@@ -155,7 +158,8 @@ fn bytes_are_normalised_channel_by_channel() {
 }
 
 fn random_images() -> Tensor {
-    let bytes: Vec<u8> = (0..2 * 32 * 32 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..2 * 32 * 32 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     torch_ext::from_owned(bytes, &[2, 32, 32, 3]).unwrap()
 }
 

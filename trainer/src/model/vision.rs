@@ -24,7 +24,11 @@ pub(super) struct VisionTower {
 }
 
 impl VisionTower {
-    pub(super) fn new(config: &ModelConfig, parameters: &Parameters, device: Device) -> VisionTower {
+    pub(super) fn new(
+        config: &ModelConfig,
+        parameters: &Parameters,
+        device: Device,
+    ) -> VisionTower {
         let vision = config.vision.clone();
         let norm = |name: &str| LayerNorm::new(parameters, name, config.ln_eps);
         let block = BlockConfig {
@@ -84,7 +88,9 @@ impl VisionTower {
         let rows = self.positional_embedding.size()[0];
         let positions = self.positional_embedding.narrow(0, 1, rows - 1);
         let positions = match keep {
-            Some(keep) => positions.index_select(0, &keep.reshape([-1])).view([batch, count, width]),
+            Some(keep) => {
+                positions.index_select(0, &keep.reshape([-1])).view([batch, count, width])
+            }
             None => positions.unsqueeze(0),
         };
         let class = &self.class_embedding + self.positional_embedding.select(0, 0);
@@ -122,10 +128,11 @@ impl VisionTower {
 pub(super) fn patchify(images: &Tensor, patch: i64) -> Tensor {
     let (batch, height, width) = dimensions(images);
     let (rows, columns) = (height / patch, width / patch);
-    images
-        .view([batch, rows, patch, columns, patch, 3])
-        .permute([0, 1, 3, 5, 2, 4])
-        .reshape([batch, rows * columns, 3 * patch * patch])
+    images.view([batch, rows, patch, columns, patch, 3]).permute([0, 1, 3, 5, 2, 4]).reshape([
+        batch,
+        rows * columns,
+        3 * patch * patch,
+    ])
 }
 
 fn pixel_map(statistics: PixelStatistics, device: Device) -> (Tensor, Tensor) {

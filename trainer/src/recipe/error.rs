@@ -8,7 +8,9 @@ use crate::model::ModelConfigError;
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// Neither a built-in recipe nor a file.
-    #[error("no recipe named `{name}`{hint}: `clipa-train recipes` lists the built-in ones; a recipe of your own is named by its path")]
+    #[error(
+        "no recipe named `{name}`{hint}: `clipa-train recipes` lists the built-in ones; a recipe of your own is named by its path"
+    )]
     Unknown {
         /// What was asked for.
         name: String,

@@ -26,7 +26,9 @@ fn compare(value: &Value, known: &Value, path: &str, origin: &str) -> Result<(),
             }
             Ok(())
         }
-        (Value::Array(items), Value::Array(known)) if known.first().is_some_and(Value::is_table) => {
+        (Value::Array(items), Value::Array(known))
+            if known.first().is_some_and(Value::is_table) =>
+        {
             items.iter().try_for_each(|item| compare(item, &known[0], path, origin))
         }
         // A value of another type is the deserializer's to explain.

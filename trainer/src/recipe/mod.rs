@@ -19,7 +19,6 @@ mod tests;
 use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 pub use self::{
@@ -122,8 +121,7 @@ impl Recipe {
 
     /// SHA-256 of [`Recipe::to_toml`], in hexadecimal.
     pub fn hash(&self) -> String {
-        let digest = Sha256::digest(self.to_toml());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        clipa_schemas::file::sha256_hex(self.to_toml().as_bytes())
     }
 
     fn checked(self) -> Result<Recipe, RecipeError> {
@@ -155,9 +153,11 @@ fn read_file(name: &str) -> Result<String, RecipeError> {
 /// A recipe in which every key that there is has a value.
 fn known_keys() -> Value {
     let text = built_in::find("b16-i50-t16").map_or("", |recipe| recipe.text);
-    let mut recipe: Recipe = toml::from_str(text).expect("the built-in recipe is checked by a test");
+    let mut recipe: Recipe =
+        toml::from_str(text).expect("the built-in recipe is checked by a test");
     for stage in &mut recipe.stages {
-        stage.image_reduction = clipa_schemas::reduction::image::ImageReduction::Random { drop: 0.5 };
+        stage.image_reduction =
+            clipa_schemas::reduction::image::ImageReduction::Random { drop: 0.5 };
         stage.positions = Some(recipe.model.vision.positions);
         stage.epochs = Some(1.0);
         stage.samples = Some(1);

@@ -9,7 +9,11 @@ const EXCLUSIVE: [(&str, &str); 2] = [("lr", "base_lr"), ("samples", "epochs")];
 
 /// Applies `key=value`. `stage.KEY` is a key of `running`, the stage that runs; `stage.NAME.KEY` of the stage of that
 /// name. The value is TOML; what is not TOML is a string.
-pub(super) fn apply(recipe: &mut Table, text: &str, running: Option<&str>) -> Result<(), RecipeError> {
+pub(super) fn apply(
+    recipe: &mut Table,
+    text: &str,
+    running: Option<&str>,
+) -> Result<(), RecipeError> {
     let error = |why: &str| RecipeError::Override { text: text.to_owned(), why: why.to_owned() };
     let (key, value) = text.split_once('=').ok_or_else(|| error("it is not KEY=VALUE"))?;
     let (key, value) = (key.trim(), parse(value.trim()));

@@ -67,6 +67,9 @@ pub struct Stage {
     pub log_steps: u64,
     /// Steps between two checkpoints.
     pub checkpoint_steps: u64,
+    /// Checkpoints that are kept; older ones are removed when a new one is complete.
+    #[serde(default = "two")]
+    pub keep_checkpoints: u64,
     /// What happens to an image on the way.
     #[serde(default)]
     pub augment: Augmentation,
@@ -136,7 +139,10 @@ impl Augmentation {
         let [brightness, contrast, saturation, hue] = self.jitter;
         let probability = self.jitter_probability;
         Augment::Random {
-            crop: RandomResizedCrop { scale: self.crop_scale.into(), ratio: self.crop_ratio.into() },
+            crop: RandomResizedCrop {
+                scale: self.crop_scale.into(),
+                ratio: self.crop_ratio.into(),
+            },
             jitter: (probability > 0.0).then_some(ColourJitter {
                 brightness,
                 contrast,
@@ -204,13 +210,15 @@ impl Stage {
 
     /// The first value that cannot work whatever the data set is.
     pub(super) fn check(&self) -> Result<(), BadValue> {
-        let bad = |key, value: &dyn ToString, why: &str| Err((key, value.to_string(), why.to_owned()));
+        let bad =
+            |key, value: &dyn ToString, why: &str| Err((key, value.to_string(), why.to_owned()));
         one_of(("epochs", self.epochs.is_some()), ("samples", self.samples.is_some()))?;
         one_of(("lr", self.lr.is_some()), ("base_lr", self.base_lr.is_some()))?;
         for (key, value) in [
             ("batch", self.batch),
             ("log_steps", self.log_steps),
             ("checkpoint_steps", self.checkpoint_steps),
+            ("keep_checkpoints", self.keep_checkpoints),
         ] {
             if value == 0 {
                 return bad(key, &value, "it must be at least 1");
@@ -232,7 +240,8 @@ impl Stage {
                 return bad(key, &value, words);
             }
         }
-        if let ImageReduction::Random { drop } | ImageReduction::Block { drop } = self.image_reduction
+        if let ImageReduction::Random { drop } | ImageReduction::Block { drop } =
+            self.image_reduction
             && !(0.0..1.0).contains(&drop)
         {
             return bad("image_reduction.drop", &drop, "it must lie in 0..1");
@@ -245,21 +254,30 @@ impl Stage {
         let total = self.total_samples(samples_per_epoch);
         let steps = total / self.batch;
         if steps == 0 {
-            let why = format!("larger than the whole stage of {total} samples: lower it, or raise `samples`");
+            let why = format!(
+                "larger than the whole stage of {total} samples: lower it, or raise `samples`"
+            );
             return Err(("batch", self.batch.to_string(), why));
         }
         if self.warmup_steps >= steps {
-            let why = format!("the stage ends after {steps} steps, before the warm-up does: lower it");
+            let why =
+                format!("the stage ends after {steps} steps, before the warm-up does: lower it");
             return Err(("warmup_steps", self.warmup_steps.to_string(), why));
         }
         Ok(())
     }
 }
 
+fn two() -> u64 {
+    2
+}
+
 /// Exactly one of two keys must be given.
 fn one_of(left: (&'static str, bool), right: (&'static str, bool)) -> Result<(), BadValue> {
     match (left.1, right.1) {
-        (true, true) => Err((left.0, "given".to_owned(), format!("so is `{}`; choose one", right.0))),
+        (true, true) => {
+            Err((left.0, "given".to_owned(), format!("so is `{}`; choose one", right.0)))
+        }
         (false, false) => {
             Err((left.0, "not given".to_owned(), format!("give this or `{}`", right.0)))
         }

@@ -113,7 +113,10 @@ fn unknown_keys_name_the_nearest_ones() {
     assert!(refused("modle.embed_dim=3").contains("did you mean `model`"));
     let text = load("tiny-i17-t8").to_toml().replace("beta1", "momentum");
     let error = Recipe::parse(&text, "mine.toml", &[], None).unwrap_err().to_string();
-    assert!(error.starts_with("recipe mine.toml: unknown key `stage.momentum`; known here: "), "{error}");
+    assert!(
+        error.starts_with("recipe mine.toml: unknown key `stage.momentum`; known here: "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -124,7 +127,10 @@ fn a_wrong_value_is_named_with_stage_and_key() {
     );
     assert!(refused("stage.image_size=33").contains("must divide image_size = 33"));
     assert!(refused("model.text.heads=7").contains("model.text.heads = 7"));
-    assert!(refused("stage.image_reduction={mask=\"random\",drop=1.5}").contains("image_reduction.drop"));
+    assert!(
+        refused("stage.image_reduction={mask=\"random\",drop=1.5}")
+            .contains("image_reduction.drop")
+    );
     assert!(refused("stage.batch=many").contains("stage.batch=many"));
     assert!(refused("stage.text_reduction=nouns").contains("nouns"));
     assert!(refused("batch").contains("KEY=VALUE"));
@@ -179,8 +185,9 @@ fn the_published_recipes_take_a_step() {
         let side = stage.image_size;
         let bytes = (0..2 * side * side * 3).map(|i| (i * i % 251) as u8).collect();
         let images = torch_ext::from_owned(bytes, &[2, side, side, 3]).unwrap();
-        let tokens: Vec<i64> =
-            (0..2 * stage.context_length).map(|i| if i % 5 == 4 { 49407 } else { 320 + i }).collect();
+        let tokens: Vec<i64> = (0..2 * stage.context_length)
+            .map(|i| if i % 5 == 4 { 49407 } else { 320 + i })
+            .collect();
         let tokens = torch_ext::from_owned(tokens, &[2, stage.context_length]).unwrap();
         let images = crate::loss::normalise(&clip.encode_image(&images, None));
         let texts = crate::loss::normalise(&clip.encode_text(&tokens));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{open, page::Page, print_json};
+use super::{open, page::Page};
 use crate::{
     inspect::{
         InspectError,
@@ -15,7 +15,7 @@ use crate::{
     },
     printer::{
         Outcome, Printer,
-        figures::{bytes, count},
+        figures::{bytes, count, counted},
     },
 };
 
@@ -53,7 +53,7 @@ fn parse_context_length(text: &str) -> Result<usize, String> {
 }
 
 /// Shows a sample.
-pub(super) fn show(args: &SampleArgs, printer: &Printer) -> Result<Outcome, InspectError> {
+pub(super) fn show(args: &SampleArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.png {
         png::check_free(path)?;
     }
@@ -65,7 +65,7 @@ pub(super) fn show(args: &SampleArgs, printer: &Printer) -> Result<Outcome, Insp
     let options = ReductionOptions { context_length: args.context_length, seed: args.seed };
     let view = SampleView::read(&dataset, position, options)?;
     if args.json {
-        print_json(&view, printer);
+        printer.json(&view)?;
     } else {
         printer.data(page(&view));
     }
@@ -128,7 +128,7 @@ fn page(view: &SampleView) -> String {
 }
 
 fn text_page(page: &mut Page, text: &TextView) {
-    page.head(&format!("{}: {} tokens", text.column, count(text.tokens as u64)));
+    page.head(&format!("{}: {}", text.column, counted(text.tokens as u64, "token")));
     let words = text.words.iter().map(|word| {
         let shown = if word.text.is_empty() { "(nothing)" } else { &word.text };
         if word.tag.is_empty() { shown.to_owned() } else { format!("{shown}/{}", word.tag) }

@@ -207,5 +207,5 @@ fn a_set_in_the_making_is_shown_as_far_as_it_is() {
     assert_eq!(outcome.unwrap(), Outcome::Fine);
     assert!(heard.data().contains("not complete"), "{}", heard.data());
     assert!(heard.data().contains("  accepted          10"), "{}", heard.data());
-    assert!(heard.talk().contains("2 units are finished so far"), "{}", heard.talk());
+    assert!(heard.talk().contains("2 units finished so far"), "{}", heard.talk());
 }

@@ -2,6 +2,7 @@
 //! then what the mode asks for.
 
 mod html;
+mod mojibake;
 mod repair;
 
 use super::characters::is_space;

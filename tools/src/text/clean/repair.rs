@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use super::html;
+use super::{html, mojibake};
 use crate::text::characters::is_decimal_digit;
 
 /// Rounds of repair for one line; ftfy has no limit, and text that needs more than a few is adversarial.
@@ -33,6 +33,12 @@ fn fix_line(line: &str, entities: bool, out: &mut String) {
         let before = text.clone().into_owned();
         if entities && !text.contains('<') {
             text = unescape_unambiguous(text);
+        }
+        if let Some(fixed) = mojibake::fix_encoding(&text) {
+            text = Cow::Owned(fixed);
+        }
+        if text.contains(mojibake::is_c1) {
+            text = Cow::Owned(mojibake::replace_c1(&text));
         }
         text = replace_characters(text);
         text = drop_terminal_escapes(text);

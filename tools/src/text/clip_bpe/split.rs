@@ -4,7 +4,7 @@
 //! letters, single numbers, runs of anything else that is not white space; the first alternative that fits wins. The
 //! original ignores case, and `ſ` (long s) is an `s` to it, in clitics and in the special tokens alike.
 
-use crate::text::characters::{is_letter, is_number, is_space};
+use crate::text::characters::{is_letter, is_number};
 
 /// One piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        self.rest = self.rest.trim_start_matches(is_space);
+        self.rest = self.rest.trim_start();
         let first = self.rest.chars().next()?;
         if first == '<' {
             for (name, piece) in
@@ -60,7 +60,7 @@ impl<'a> Iterator for Pieces<'a> {
         } else if is_number(first) {
             first.len_utf8()
         } else {
-            run(self.rest, |c| !is_letter(c) && !is_number(c) && !is_space(c))
+            run(self.rest, |c| !is_letter(c) && !is_number(c) && !c.is_whitespace())
         };
         Some(Piece::Word(self.take(bytes)))
     }

@@ -85,7 +85,9 @@ impl NltkTagger {
     pub fn open(directory: &Path) -> Result<NltkTagger, NltkError> {
         let folder = |folders: &[&str], name: &str| {
             let mut all = folders.iter().map(|folder| directory.join(folder));
-            all.find(|folder| folder.join(name).is_file() || folder.join(format!("{name}.gz")).is_file())
+            all.find(|folder| {
+                folder.join(name).is_file() || folder.join(format!("{name}.gz")).is_file()
+            })
         };
         let missing = |what| NltkError::Missing { what, directory: directory.to_owned() };
         const WEIGHTS: &str = "averaged_perceptron_tagger_eng.weights.json";
@@ -234,7 +236,11 @@ fn normalize(word: &str, out: &mut Words) {
     }
 }
 
-fn read_json(folder: &Path, name: &str, digest: &mut Sha256) -> Result<(PathBuf, Value), NltkError> {
+fn read_json(
+    folder: &Path,
+    name: &str,
+    digest: &mut Sha256,
+) -> Result<(PathBuf, Value), NltkError> {
     let plain = folder.join(name);
     let packed = folder.join(format!("{name}.gz"));
     let path = if plain.is_file() { plain } else { packed };
@@ -263,14 +269,18 @@ fn classes_of(value: &Value) -> Result<Vec<PennTag>, String> {
 
 fn certain_of(value: &Value) -> Result<FxHashMap<String, PennTag>, String> {
     let words = value.as_object().ok_or("expected words with their tags")?;
-    let pair = |(word, tag): (&String, &Value)| Ok((word.clone(), tag_of(tag.as_str().unwrap_or_default())?));
+    let pair = |(word, tag): (&String, &Value)| {
+        Ok((word.clone(), tag_of(tag.as_str().unwrap_or_default())?))
+    };
     words.iter().map(pair).collect()
 }
 
 type Features = (FxHashMap<String, (u32, u32)>, Vec<(PennTag, f64)>);
 
 fn features_of(value: Value) -> Result<Features, String> {
-    let Value::Object(rows) = value else { return Err("expected features with their weights".into()) };
+    let Value::Object(rows) = value else {
+        return Err("expected features with their weights".into());
+    };
     let (mut features, mut entries) = (FxHashMap::default(), Vec::new());
     for (feature, weights) in rows {
         let start = entries.len() as u32;

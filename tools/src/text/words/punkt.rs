@@ -123,7 +123,9 @@ mod tests {
             abbreviations: set(&["mr", "vol", "s.p.a"]),
             collocations: [("j".to_owned(), "bach".to_owned())].into_iter().collect(),
             sentence_starters: set(&["the"]),
-            written: [("it".to_owned(), 2 | 16), ("dogs".to_owned(), 32 | 64)].into_iter().collect(),
+            written: [("it".to_owned(), 2 | 16), ("dogs".to_owned(), 32 | 64)]
+                .into_iter()
+                .collect(),
             hash: String::new(),
         }
     }

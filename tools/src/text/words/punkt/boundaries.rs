@@ -30,7 +30,8 @@ impl<'a> Iterator for Sentences<'a> {
             let following = self.slices.next();
             self.pending = following;
             if let Some((next_start, next_end)) = following
-                && let Some((closers, used)) = closing_punctuation(&self.text[next_start..next_end.max(next_start)])
+                && let Some((closers, used)) =
+                    closing_punctuation(&self.text[next_start..next_end.max(next_start)])
             {
                 self.pending = Some((next_start + used, next_end));
                 return Some(&self.text[start..next_start + closers]);
@@ -45,9 +46,8 @@ impl<'a> Iterator for Sentences<'a> {
 /// Closing quotes and brackets at the start of a sentence, which belong to the one before: their bytes, and the bytes up to
 /// where this sentence then starts.
 fn closing_punctuation(text: &str) -> Option<(usize, usize)> {
-    let closer = |c: char| {
-        matches!(c, '"' | '\'' | ')' | ']' | '}' | '‘' | '’' | '“' | '”' | '«' | '»')
-    };
+    let closer =
+        |c: char| matches!(c, '"' | '\'' | ')' | ']' | '}' | '‘' | '’' | '“' | '”' | '«' | '»');
     let mut closers = 0;
     for c in text.chars() {
         if !closer(c) {
@@ -55,7 +55,7 @@ fn closing_punctuation(text: &str) -> Option<(usize, usize)> {
         }
         closers += c.len_utf8();
         let rest = &text[closers..];
-        let after = rest.trim_start_matches(is_space);
+        let after = rest.trim_start();
         if after.len() < rest.len() || rest.is_empty() || rest.starts_with("--") {
             return Some((closers, text.len() - after.len()));
         }
@@ -98,10 +98,10 @@ impl Iterator for Marks<'_> {
             if ends_word(c) {
                 return Some(Mark { at, next_word: None, after: at + 1 + c.len_utf8() });
             }
-            let word = rest.trim_start_matches(is_space);
+            let word = rest.trim_start();
             if word.len() < rest.len() && !word.is_empty() {
                 let start = self.text.len() - word.len();
-                let length = word.find(is_space).unwrap_or(word.len());
+                let length = word.find(char::is_whitespace).unwrap_or(word.len());
                 return Some(Mark { at, next_word: Some(start), after: start + length });
             }
         }
@@ -191,14 +191,18 @@ impl Punkt {
         }
         let starts = self.starts_sentence(next);
         if (token.abbreviation || token.ellipsis) && !initial {
-            if starts == Some(true) || (next.starts_upper() && self.sentence_starters.contains(next_kind)) {
+            if starts == Some(true)
+                || (next.starts_upper() && self.sentence_starters.contains(next_kind))
+            {
                 token.ends_sentence = true;
                 return;
             }
         }
         if initial || kind == NUMBER {
-            let never_lower = self.written.get(next_kind).is_none_or(|flags| flags & Written::LOWER == 0);
-            let name_after_initial = starts.is_none() && initial && next.starts_upper() && never_lower;
+            let never_lower =
+                self.written.get(next_kind).is_none_or(|flags| flags & Written::LOWER == 0);
+            let name_after_initial =
+                starts.is_none() && initial && next.starts_upper() && never_lower;
             if starts == Some(false) || name_after_initial {
                 token.ends_sentence = false;
                 token.abbreviation = true;
@@ -212,7 +216,8 @@ impl Punkt {
             return Some(false);
         }
         let flags = self.written.get(token.kind_without_end()).copied().unwrap_or_default();
-        if token.starts_upper() && flags & Written::LOWER != 0 && flags & Written::INSIDE_UPPER == 0 {
+        if token.starts_upper() && flags & Written::LOWER != 0 && flags & Written::INSIDE_UPPER == 0
+        {
             return Some(true);
         }
         let unseen = flags & Written::UPPER != 0 || flags & Written::START_LOWER == 0;

@@ -54,7 +54,8 @@ impl<'a> Token<'a> {
     /// A letter and a period.
     pub(super) fn is_initial(&self) -> bool {
         let mut characters = self.text.chars();
-        let letter = characters.next().is_some_and(|c| is_word_character(c) && !is_decimal_digit(c));
+        let letter =
+            characters.next().is_some_and(|c| is_word_character(c) && !is_decimal_digit(c));
         letter && characters.as_str() == "."
     }
 
@@ -77,7 +78,8 @@ fn is_number(word: &str) -> bool {
 
 /// The words of a stretch of text, line by line.
 pub(super) fn tokens<'a>(text: &'a str, punkt: &'a Punkt) -> impl Iterator<Item = Token<'a>> {
-    text.split('\n').flat_map(Cutter::new).map(|word| Token::new(word, punkt))
+    let lines = text.split('\n').filter(|line| !line.chars().all(is_space));
+    lines.flat_map(Cutter::new).map(|word| Token::new(word, punkt))
 }
 
 /// Cuts a line into runs of hyphens or periods, words up to what cannot be inside one, and single characters.
@@ -95,7 +97,7 @@ impl<'a> Iterator for Cutter<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        self.rest = self.rest.trim_start_matches(is_space);
+        self.rest = self.rest.trim_start();
         let first = self.rest.chars().next()?;
         let end = match run_of_marks(self.rest) {
             0 if starts_word(first) => word_end(self.rest),
@@ -111,7 +113,21 @@ impl<'a> Iterator for Cutter<'a> {
 fn starts_word(c: char) -> bool {
     !matches!(
         c,
-        '(' | '"' | '`' | '{' | '[' | ':' | ';' | '&' | '#' | '*' | '@' | ')' | '}' | ']' | '-' | ','
+        '(' | '"'
+            | '`'
+            | '{'
+            | '['
+            | ':'
+            | ';'
+            | '&'
+            | '#'
+            | '*'
+            | '@'
+            | ')'
+            | '}'
+            | ']'
+            | '-'
+            | ','
     )
 }
 
@@ -119,15 +135,33 @@ fn starts_word(c: char) -> bool {
 pub(super) fn ends_word(c: char) -> bool {
     matches!(
         c,
-        ')' | '"' | ';' | '}' | ']' | '*' | ':' | '@' | '\'' | '(' | '{' | '[' | '?' | '!'
-            | '‘' | '’' | '“' | '”' | '«' | '»'
+        ')' | '"'
+            | ';'
+            | '}'
+            | ']'
+            | '*'
+            | ':'
+            | '@'
+            | '\''
+            | '('
+            | '{'
+            | '['
+            | '?'
+            | '!'
+            | '‘'
+            | '’'
+            | '“'
+            | '”'
+            | '«'
+            | '»'
     )
 }
 
 /// Bytes of the word at the start of `text`.
 fn word_end(text: &str) -> usize {
     let ends = |text: &str| {
-        text.chars().next().is_none_or(|c| is_space(c) || ends_word(c)) || run_of_marks(text) > 0
+        text.chars().next().is_none_or(|c| c.is_whitespace() || ends_word(c))
+            || run_of_marks(text) > 0
     };
     let found = text.char_indices().skip(1).map(|(at, _)| at).find(|&at| {
         let rest = &text[at..];
@@ -148,7 +182,7 @@ fn run_of_marks(text: &str) -> usize {
     loop {
         let rest = &text[end..];
         let Some(after) = rest.strip_prefix('.') else { break };
-        let Some(space) = after.chars().next().filter(|&c| is_space(c)) else {
+        let Some(space) = after.chars().next().filter(|c| c.is_whitespace()) else {
             // A last period without a space behind it.
             return if pairs >= 2 { end + 1 } else { 0 };
         };

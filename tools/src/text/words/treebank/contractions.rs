@@ -1,6 +1,6 @@
 //! Words that are two: `cannot`, `gonna`, `'tis`.
 
-use crate::text::characters::{is_space, is_word_character};
+use crate::text::characters::{is_plain_word_character, is_space};
 
 /// The two parts, and whether white space must follow (for the others a word must end).
 const INSIDE: [(&str, &str, bool); 8] = [
@@ -21,8 +21,8 @@ pub(super) fn split_words(text: &str, out: &mut String) {
     let mut previous_in_word = false;
     split(text, out, |rest| {
         let c = rest.chars().next()?;
-        let starts_word = !previous_in_word && is_word_character(c);
-        previous_in_word = is_word_character(c);
+        let starts_word = !previous_in_word && is_plain_word_character(c);
+        previous_in_word = is_plain_word_character(c);
         if starts_word { inside(rest) } else { None }
     });
 }
@@ -57,8 +57,11 @@ fn split(text: &str, out: &mut String, mut found: impl FnMut(&str) -> Option<(us
 fn inside(text: &str) -> Option<(usize, usize)> {
     INSIDE.iter().find_map(|&(first, second, space)| {
         let (first, second, after) = parts(text, first, second)?;
-        let ends =
-            if space { after.is_some_and(is_space) } else { !after.is_some_and(is_word_character) };
+        let ends = if space {
+            after.is_some_and(is_space)
+        } else {
+            !after.is_some_and(is_plain_word_character)
+        };
         ends.then_some((first, second))
     })
 }
@@ -66,7 +69,7 @@ fn inside(text: &str) -> Option<(usize, usize)> {
 fn after_space(text: &str) -> Option<(usize, usize)> {
     AFTER_SPACE.iter().find_map(|&(first, second)| {
         let (first, second, after) = parts(text, first, second)?;
-        (!after.is_some_and(is_word_character)).then_some((first, second))
+        (!after.is_some_and(is_plain_word_character)).then_some((first, second))
     })
 }
 

@@ -1,7 +1,5 @@
 //! Periods.
 
-use crate::text::characters::is_space;
-
 /// What may stand between the final period and the end of the sentence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closers {
@@ -23,7 +21,7 @@ impl Closers {
 
 /// Parts the period that ends the sentence from its word, unless it follows another period or begins the sentence.
 pub(super) fn part_final(text: &mut String, closers: Closers) {
-    let before_spaces = text.trim_end_matches(is_space);
+    let before_spaces = text.trim_end();
     let up_to_period = before_spaces.trim_end_matches(|c| closers.contains(c));
     let Some(word) = up_to_period.strip_suffix('.') else { return };
     if word.is_empty() || word.ends_with('.') {

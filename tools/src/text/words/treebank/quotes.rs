@@ -1,6 +1,6 @@
 //! Quotes and clitics.
 
-use crate::text::characters::{is_space, is_word_character};
+use crate::text::characters::is_word_character;
 
 /// Clitics of one letter, and a lone apostrophe, before a space.
 pub(super) const SHORT_CLITICS: [&str; 7] = ["'s", "'S", "'m", "'M", "'d", "'D", "'"];
@@ -88,7 +88,7 @@ pub(super) fn part_apostrophe_before_space(text: &str, out: &mut String) {
 pub(super) fn collapse_spaces(text: &str, out: &mut String) {
     let mut in_space = false;
     for c in text.chars() {
-        let space = is_space(c);
+        let space = c.is_whitespace();
         if !space {
             out.push(c);
         } else if !in_space {
