@@ -1,6 +1,7 @@
 //! How fast batches come out of a data set, without a model: `cargo bench -p clipa-trainer --bench stream`.
 //!
-//! Draws data sets into a temporary folder (about 2 GB; `CLIPA_BENCH_ROWS` rows instead of 8,192 each), reads each
+//! Draws data sets into a temporary folder, one after the other (at most 1 GB; `CLIPA_BENCH_ROWS` rows instead of
+//! 8,192; `CLIPA_BENCH_ONLY=178` for the columns with 178 in their names), reads each
 //! with one and with two workers, and prints samples/s, samples per second of CPU time (of all threads together, so
 //! that a shared machine does not hide a cost), GB/s of batch bytes, and the ratio to copying the same images in
 //! random order with one thread and nothing else. Best of several passes.

@@ -62,3 +62,23 @@ impl Mapping {
         Ok(())
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_cut_while_it_is_mapped_is_an_error_and_no_signal() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), vec![7u8; 1 << 16]).unwrap();
+        let mapping = Mapping::open(file.path()).unwrap();
+        mapping.populate(100..1 << 16).unwrap();
+        assert!(mapping.bytes().iter().all(|&byte| byte == 7));
+        file.as_file().set_len(1 << 12).unwrap();
+        mapping.populate(0..1 << 12).unwrap();
+        match mapping.populate(1 << 15..1 << 16) {
+            Err(error) => assert_eq!(error.kind(), io::Error::from_raw_os_error(14).kind()), // EFAULT
+            Ok(()) => println!("skipped: this kernel can't populate (it is older than 5.14)"),
+        }
+    }
+}
