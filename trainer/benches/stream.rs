@@ -1,10 +1,10 @@
 //! How fast batches come out of a data set, without a model: `cargo bench -p clipa-trainer --bench stream`.
 //!
 //! Draws data sets into a temporary folder, one after the other (at most 1 GB; `CLIPA_BENCH_ROWS` rows instead of
-//! 8,192; `CLIPA_BENCH_ONLY=178` for the columns with 178 in their names), reads each
-//! with one and with two workers, and prints samples/s, samples per second of CPU time (of all threads together, so
-//! that a shared machine does not hide a cost), GB/s of batch bytes, and the ratio to copying the same images in
-//! random order with one thread and nothing else. Best of several passes.
+//! 8,192; `CLIPA_BENCH_ONLY=178` for the columns with 178 in their names), reads each with one and with two workers,
+//! and prints samples/s, samples per second of CPU time (of all threads together, so that a shared machine does not
+//! hide a cost), GB/s of batch bytes, and the ratio to copying the same images in random order with one thread and
+//! nothing else. Best of several passes.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../src/stream/tests/dataset.rs"]
@@ -62,7 +62,7 @@ fn main() {
     let rows = std::env::var("CLIPA_BENCH_ROWS").map_or(ROWS, |rows| rows.parse().unwrap());
     println!("{rows} rows, batches of {BATCH}");
     println!(
-        "{:42} {:>7} {:>11} {:>13} {:>6} {:>10}",
+        "{:50} {:>7} {:>11} {:>13} {:>6} {:>10}",
         "", "workers", "samples/s", "samples/CPU s", "GB/s", "of memcpy"
     );
     let only = std::env::var("CLIPA_BENCH_ONLY").unwrap_or_default();
@@ -84,7 +84,7 @@ fn main() {
         let print = |what: &str, workers: usize, rate: Rate| {
             let gigabytes = rate.wall * f64::from(size * size * 3) / 1e9;
             println!(
-                "{:42} {workers:>7} {:>11.0} {:>13.0} {gigabytes:>6.2} {:>10.3}",
+                "{:50} {workers:>7} {:>11.0} {:>13.0} {gigabytes:>6.2} {:>10.3}",
                 format!("{column} -> {size}, {what}"),
                 rate.wall,
                 rate.cpu,
