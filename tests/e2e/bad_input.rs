@@ -59,10 +59,12 @@ fn a_truncated_tar_is_an_error_that_keeps_what_was_whole() {
     std::fs::write(&tar, &whole[..whole.len() / 2 + 100]).unwrap();
     let other = clipa_tests::copy_into(folder.path(), &drawn_tars()[1]);
     let output = folder.path().join("pairs");
-    let finished = ingest(&tar, &output).arg(&other).exits_with(1).says(["00000.tar", "truncated"]);
+    let finished = ingest(&tar, &output).arg(&other).exits_with(1).says(["00000.tar", "cut off"]);
     let accepted = counts(&finished.json()).accepted;
     assert!(accepted > 32, "the whole tar and the first half of the other: {accepted}");
-    inspect(["verify"]).arg(&output).succeeds();
+    // The cut stays on record, and is all that is wrong.
+    let verified = inspect(["verify"]).arg(&output).exits_with(1).says(["cut off"]);
+    assert!(verified.stdout().contains(" 1 problem;"), "{}", verified.account());
 }
 
 #[test]

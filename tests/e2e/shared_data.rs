@@ -50,6 +50,15 @@ fn every_odd_image_is_kept_or_rejected_and_what_pillow_reads_is_kept() {
     let output = folder.path().join("pairs");
     let report = ingested(&[&tar], &output);
     assert_eq!(counts(&report).found, entries.len() as u64);
+    let rejects =
+        inspect(["rejects", "--examples", "1000", "--json"]).arg(&output).succeeds().json();
+    let reasons = rejects.as_object().unwrap().values();
+    let examples = reasons.flat_map(|reason| reason["examples"].as_array().unwrap());
+    let rejected: BTreeSet<usize> =
+        examples.map(|example| example["key"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(rejected.len() as u64, counts(&report).rejected);
+    let lost = rejected.iter().map(|index| &entries[*index]).find(|entry| entry["pillow"] == "ok");
+    assert_eq!(lost, None, "Pillow reads it");
     inspect(["verify"]).arg(&output).succeeds();
 }
 

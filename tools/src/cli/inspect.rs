@@ -206,11 +206,19 @@ fn check(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     if findings.problems.is_empty() {
         return Ok(Outcome::Fine);
     }
-    printer.hint(
-        "remove the files of a damaged unit (shards/N.json, shards/N.parquet, rejects/N.parquet) and \
-         run the same ingest again: it makes that unit anew",
-    );
+    printer.hint(repair_hint(&findings));
     Ok(Outcome::Problems)
+}
+
+/// The files named one by one where they are few.
+fn repair_hint(findings: &Findings) -> String {
+    let files = findings.damaged_units();
+    let files = match files.len() {
+        0 => return "run the same ingest again: it writes the manifest anew".to_owned(),
+        1..=6 => printable(&files.join(" ")).into_owned(),
+        _ => "shards/N.json, shards/N.parquet and rejects/N.parquet of each unit".to_owned(),
+    };
+    format!("remove {files}, and run the same ingest again: it makes what is missing anew")
 }
 
 fn verified(folder: &Path, findings: &Findings) -> String {
@@ -295,6 +303,9 @@ fn with_remedy(error: anyhow::Error) -> anyhow::Error {
             "clipa-inspect rejects DIR shows why samples were rejected".to_owned()
         }
         InspectError::Exists { .. } => "give another file, or remove that one".to_owned(),
+        InspectError::Output { .. } => {
+            "the folder must exist, be writable and have room".to_owned()
+        }
         InspectError::SheetTooLarge { .. } => "give fewer --rows".to_owned(),
         _ => return error,
     };

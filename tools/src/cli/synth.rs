@@ -26,23 +26,24 @@ use crate::{
 /// Set by Ctrl-C: drawing stops after the pictures in hand.
 static STOP: AtomicBool = AtomicBool::new(false);
 
+const ABOUT_THE_SETS: &str = "\
+The pictures show coloured shapes; the captions say so in the many ways of the web. The training set is
+laid out as img2dataset writes LAION (tars with .jpg, .json, .txt), the zero-shot set as CLIP_benchmark
+reads it; its classes are all pairs of shape and colour, of which a few never occur in training. The same
+numbers give the same bytes. A run that was stopped is continued.
+
+Examples:
+  clipa-prep synth --output drawn
+  clipa-prep synth --output drawn-large --samples 100000 --tars 50 --side 128";
+
 /// Draw a captioned training set and a zero-shot set, so that everything can be tried with no data
-///
-/// The pictures show coloured shapes; the captions say so in the many ways of the web. The training
-/// set is laid out as img2dataset writes LAION (tars with .jpg, .json, .txt), the zero-shot set as
-/// CLIP_benchmark reads it; its classes are all pairs of shape and colour, of which a few never occur
-/// in training. The same numbers give the same bytes. A run that was stopped is continued.
-///
-/// Examples:
-///   clipa-prep synth --output drawn
-///   clipa-prep synth --output drawn-large --samples 100000 --tars 50 --side 128
 #[derive(Args, Clone, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = ABOUT_THE_SETS)]
 pub struct SynthArgs {
     /// Folder for the two sets: new, empty, or begun by the same command.
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Number of training images. More takes longer (about 0.5 ms each) and lets a model learn more.
+    /// Number of training images. More takes longer (about 0.3 ms of CPU each) and lets a model learn more.
     #[arg(long, value_name = "N", default_value_t = Plan::default().samples)]
     pub samples: u32,
     /// Number of tars that they are spread over; also how many threads can share the work.

@@ -58,7 +58,8 @@ pub(super) fn decode_raster(
     repairs.insert_if(pixels.has_icc, Repair::IccIgnored);
     let (width, height, own) = (pixels.width, pixels.height, pixels.orientation);
     let rgb = to_rgb(pixels, format, &mut repairs)?;
-    Ok(Upright { rgb, width, height, repairs }.turned(own.or(exif_hint)).decoded(format, 1))
+    let upright = Upright { rgb, width, height, full_size: (width, height), repairs };
+    Ok(upright.turned(own.or(exif_hint)).decoded(format, 1))
 }
 
 struct Pixels {

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, io::Cursor, path::PathBuf};
 use image::{DynamicImage, ImageFormat as Encoding, Rgb, RgbImage};
 use proptest::prelude::*;
 
+use clipa_schemas::sample::StoredImage;
+
 use super::exif::tests::block;
 use super::*;
 
@@ -248,6 +250,9 @@ fn large_jpegs_are_scaled_while_they_are_decoded() {
     let limits = DecodeLimits { largest_side_px: Some(112), ..DecodeLimits::default() };
     let scaled = decode(&jpeg, &limits, None).unwrap();
     assert_eq!((scaled.divisor, scaled.width, scaled.height), (4, 450, 400));
+    assert_eq!(scaled.full_size, (1800, 1600));
+    let turned = decode(&jpeg, &limits, Some(Orientation::Rotate90)).unwrap();
+    assert_eq!((turned.width, turned.full_size), (400, (1600, 1800)));
     let full = plain(&jpeg).unwrap();
     let plan = plan("112:rgb8-square");
     let small =
@@ -379,7 +384,8 @@ proptest! {
     ) {
         let (format, repairs) = (ImageFormat::Png, Repairs::default());
         let rgb = picture(width, height).into_raw();
-        let decoded = Decoded { width, height, rgb, format, repairs, divisor: 1 };
+        let full_size = (width, height);
+        let decoded = Decoded { width, height, rgb, format, repairs, divisor: 1, full_size };
         let columns = format!("{side}:rgb8-square {side}:rgb8 {second}:rgb8 {second}:rgb8-square");
         if side != second {
             let images = rendered(&decoded, &[], &columns);

@@ -80,7 +80,15 @@ pub enum InspectError {
         /// The file.
         path: PathBuf,
     },
-    /// A PNG cannot be written.
+    /// The file cannot be written.
+    #[error("{} cannot be written: {source}", path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: clipa_schemas::Error,
+    },
+    /// A PNG cannot be encoded.
     #[error("{}: {source}", path.display())]
     Png {
         /// The file.

@@ -30,10 +30,13 @@ pub fn write(path: &Path, pixels: &Pixels) -> Result<(), InspectError> {
     PngEncoder::new(&mut png)
         .write_image(&pixels.rgb, width, height, ExtendedColorType::Rgb8)
         .map_err(failed)?;
+    save(path, &png).map_err(|source| InspectError::Output { path: path.to_owned(), source })
+}
+
+fn save(path: &Path, png: &[u8]) -> clipa_schemas::Result<()> {
     let mut file = AtomicFile::create(path)?;
-    file.write_all(&png).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    file.commit(String::new())?;
-    Ok(())
+    file.write_all(png).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    file.commit(String::new()).map(drop)
 }
 
 #[cfg(test)]

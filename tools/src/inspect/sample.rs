@@ -7,7 +7,9 @@ use arrow::{
 use clipa_schemas::{
     file::hex,
     image_column::ImageColumn,
+    manifest::{Kind, Manifest},
     penn::PennTag,
+    prompts,
     reduction::text::{TextReduction, reduce},
     shard::ShardReader,
     text::StoredText,
@@ -36,6 +38,8 @@ pub struct SampleView {
     pub source: String,
     /// The columns with one plain value, in file order; those without a value are left out.
     pub fields: serde_json::Map<String, serde_json::Value>,
+    /// Name of its class, in a classification set.
+    pub class: Option<String>,
     /// The stored images.
     pub images: Vec<ImageView>,
     /// The token columns.
@@ -121,13 +125,15 @@ impl SampleView {
                 text_view(column, block.get(row), options)
             })
             .collect::<Result<Vec<_>, InspectError>>()?;
+        let fields = fields(&reader, position, &plain_columns(&reader))?;
         Ok(SampleView {
             index,
             shard,
             row_group,
             row,
             source: dataset.units[unit].source.path.clone(),
-            fields: fields(&reader, position, &plain_columns(&reader))?,
+            class: class_name(dataset, fields.get("label"))?,
+            fields,
             images,
             texts,
         })
@@ -185,6 +191,19 @@ fn pixels_of(
         column: column.name(),
         source,
     })
+}
+
+/// The name that the prompts of a classification set give to a label.
+fn class_name(
+    dataset: &Dataset,
+    label: Option<&serde_json::Value>,
+) -> Result<Option<String>, InspectError> {
+    let Manifest { kind, tokens, .. } = &dataset.manifest;
+    let label = label.filter(|_| *kind == Kind::Classes).and_then(serde_json::Value::as_u64);
+    let (Some(label), Some(column)) = (label, tokens.first()) else { return Ok(None) };
+    let prompts = prompts::read(&dataset.folder, column)?;
+    let place = prompts.class.iter().position(|&class| u64::from(class) == label);
+    Ok(place.map(|place| prompts.class_name[place].clone()))
 }
 
 fn open(dataset: &Dataset, position: Position) -> Result<(String, ShardReader), InspectError> {

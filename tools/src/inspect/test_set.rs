@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use clipa_schemas::{
-    file::write_json,
+    file::{FileDigest, write_json},
     image_column::ImageColumn,
     ledger::{Ledger, Source, UnitEntry},
     manifest::{Kind, Manifest, REJECTS, SHARDS, entry_path},
@@ -78,7 +78,7 @@ pub(crate) fn write_changed(folder: &Path, kind: Kind, mut change: impl FnMut(u6
         .map(|unit| write_unit(folder, unit, &manifest.configuration_sha256, &layout, &mut change))
         .collect();
     if kind == Kind::Classes {
-        write_prompts(folder, &layout.tokens);
+        manifest.prompts = Some(write_prompts(folder, &layout.tokens));
     }
     manifest.finish(&entries, true);
     manifest.write(folder).unwrap();
@@ -134,9 +134,14 @@ fn write_unit(
     entry
 }
 
-fn write_prompts(folder: &Path, tokens: &[String]) {
+fn write_prompts(folder: &Path, tokens: &[String]) -> FileDigest {
     let (text, pos) = caption();
-    let prompt =
-        Prompt { prompt: "a red circle".to_owned(), tokens: vec![text], pos, ..Prompt::default() };
-    prompts::write(folder, tokens, &[prompt]).unwrap();
+    let prompt = Prompt {
+        class_name: "red circle".to_owned(),
+        prompt: "a red circle".to_owned(),
+        tokens: vec![text],
+        pos,
+        ..Prompt::default()
+    };
+    prompts::write(folder, tokens, &[prompt]).unwrap()
 }

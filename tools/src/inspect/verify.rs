@@ -99,6 +99,26 @@ pub fn verify(
 }
 
 impl Findings {
+    /// Names of the files to remove so that an ingest makes the damaged units anew, entries first.
+    pub fn damaged_units(&self) -> Vec<String> {
+        let stems = self.problems.iter().filter_map(|problem| {
+            let (part, name) = problem.file.split_once('/')?;
+            let known = [SHARDS, REJECTS].contains(&part);
+            name.split_once('.').filter(|_| known).map(|(stem, _)| stem.to_owned())
+        });
+        let stems: std::collections::BTreeSet<String> = stems.collect();
+        stems
+            .into_iter()
+            .flat_map(|stem| {
+                [
+                    format!("{SHARDS}/{stem}.json"),
+                    format!("{SHARDS}/{stem}.parquet"),
+                    format!("{REJECTS}/{stem}.parquet"),
+                ]
+            })
+            .collect()
+    }
+
     fn problem(&mut self, file: impl Into<String>, what: impl Into<String>) {
         self.problems.push(Problem { file: file.into(), what: what.into() });
     }
@@ -234,8 +254,16 @@ fn compare_with_manifest(manifest: &Manifest, entries: &[UnitEntry], findings: &
     }
 }
 
-/// The prompts have no checksum of their own; they are read, and their classes counted.
+/// Checksum of the prompts, and every one of them read.
 fn check_prompts(folder: &Path, manifest: &Manifest, findings: &mut Findings) {
+    let Some(digest) = &manifest.prompts else {
+        let what = "the manifest names no prompts: run `clipa-prep classes ingest` again";
+        return findings.problem(prompts::PROMPTS, what);
+    };
+    if let Err(error) = digest.verify(folder) {
+        let what = without_path(&error, &folder.join(prompts::PROMPTS));
+        return findings.problem(prompts::PROMPTS, what);
+    }
     for tokens in &manifest.tokens {
         match prompts::read(folder, tokens) {
             Ok(read) if read.is_empty() => {

@@ -6,6 +6,7 @@ use clap::Parser;
 use clipa_trainer::cli::{self, Arguments, Printer};
 
 fn main() -> ExitCode {
+    cli::wait_politely();
     // Before anything asks libtorch for a GPU, which would remember "no". Failing is the normal case on a CPU machine.
     let _ = torch_ext::load_cuda();
     let printer = Printer;

@@ -37,7 +37,7 @@ pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<ExitC
 
 fn print(report: &ZeroShotReport, arguments: &EvalArguments, printer: &Printer) -> Result<()> {
     if arguments.json {
-        printer.data(serde_json::to_string_pretty(report)?);
+        printer.data(serde_json::to_string_pretty(&report.to_json(arguments.per_class))?);
         return Ok(());
     }
     printer.data(report.to_string().trim_end());

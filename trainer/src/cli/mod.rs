@@ -5,6 +5,7 @@ mod eval;
 mod machine;
 mod printer;
 mod recipes;
+mod threads;
 mod train;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use anyhow::Result;
 pub use self::{
     arguments::{Arguments, Command},
     printer::Printer,
+    threads::wait_politely,
 };
 
 /// Exit code of a run that was interrupted and can be continued, as a shell gives it for Ctrl-C.

@@ -28,6 +28,16 @@ pub enum EvalError {
         /// Why not.
         source: ReductionError,
     },
+    /// A prompt holds a token id that the model has no row for.
+    #[error("prompt `{prompt}` of {path} has token {token}, which the model does not know: was it made with another tokenizer?", path = path.display())]
+    Token {
+        /// The data set.
+        path: PathBuf,
+        /// The prompt.
+        prompt: String,
+        /// The id.
+        token: u16,
+    },
     /// A class without a prompt has no classifier.
     #[error("{path} has no prompt for class {class}: prepare it again with a name for every class", path = path.display())]
     ClassWithoutPrompt {

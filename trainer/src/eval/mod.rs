@@ -2,8 +2,6 @@
 
 mod error;
 mod report;
-#[cfg(test)]
-mod tests;
 mod zero_shot;
 
 pub use self::{

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
 /// Top-1 and top-5 accuracy over some samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hits {
     /// Samples.
     pub samples: u64,
@@ -16,7 +16,7 @@ pub struct Hits {
 }
 
 /// Accuracy of one class.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ClassReport {
     /// Number of the class.
     pub class: usize,
@@ -29,7 +29,7 @@ pub struct ClassReport {
 }
 
 /// Accuracy over a set.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ZeroShotReport {
     /// Side of the images in pixels.
     pub image_size: i64,
@@ -47,7 +47,28 @@ pub struct ZeroShotReport {
     pub classes: Vec<ClassReport>,
 }
 
+fn identity_of(class: &ClassReport) -> Figures {
+    let fields = [
+        ("class", json!(class.class)),
+        ("name", json!(class.name)),
+        ("held_out", json!(class.held_out)),
+    ];
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+type Figures = serde_json::Map<String, Value>;
+
 impl Hits {
+    fn figures(&self) -> Figures {
+        let fields = [
+            ("samples", json!(self.samples)),
+            ("top1", json!(self.top1_accuracy())),
+            ("top1_error", json!(self.top1_error())),
+            ("top5", json!(self.top5_accuracy())),
+        ];
+        fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
     /// Counts one sample whose class came at `rank` (0 is the best).
     pub(super) fn count(&mut self, rank: Option<usize>) {
         self.samples += 1;
@@ -79,6 +100,30 @@ impl Hits {
 }
 
 impl ZeroShotReport {
+    /// The figures for another program; accuracies between 0 and 1, class by class where `per_class` asks for it.
+    pub fn to_json(&self, per_class: bool) -> Value {
+        let mut value = json!({
+            "image_size": self.image_size,
+            "context_length": self.context_length,
+            "prompts": self.prompts,
+            "classes": self.classes.len(),
+            "chance": self.chance,
+            "held_out": self.held_out.map(|hits| Value::Object(hits.figures())),
+        });
+        if let Some(figures) = value.as_object_mut() {
+            figures.extend(self.all.figures());
+        }
+        if per_class {
+            let classes = self.classes.iter().map(|class| {
+                let mut figures = identity_of(class);
+                figures.extend(class.hits.figures());
+                Value::Object(figures)
+            });
+            value["per_class"] = classes.collect();
+        }
+        value
+    }
+
     pub(super) fn sum_up(&mut self) {
         let sum = |classes: &mut dyn Iterator<Item = &ClassReport>| {
             classes.fold(None, |sum: Option<Hits>, class| {

@@ -67,12 +67,12 @@ fn classifier(
     precision: Precision,
 ) -> Result<Tensor, EvalError> {
     let classes = prompts.classes();
-    let width = model.config().embed_dim;
+    let (width, vocab_size) = (model.config().embed_dim, model.config().text.vocab_size);
     let mut sums = Tensor::zeros([classes as i64, width], (Kind::Float, model.device()));
     for first in (0..prompts.len()).step_by(PROMPT_BATCH) {
         let places = first..(first + PROMPT_BATCH).min(prompts.len());
         let count = places.len() as i64;
-        let tokens = prompt_tokens(prompts, places.clone(), dataset, config)?;
+        let tokens = prompt_tokens(prompts, places.clone(), dataset, config, vocab_size)?;
         let tokens = torch_ext::from_owned(tokens, &[count, config.context_length as i64])?;
         let tokens = tokens.to_device(model.device());
         let embeddings = in_precision(model, precision, || model.encode_text(&tokens))?;
@@ -95,6 +95,7 @@ fn prompt_tokens(
     places: std::ops::Range<usize>,
     dataset: &Path,
     config: &StreamConfig,
+    vocab_size: i64,
 ) -> Result<Vec<i64>, EvalError> {
     let reduction = match config.text {
         TextReduction::Random | TextReduction::Block => TextReduction::Truncate,
@@ -110,6 +111,10 @@ fn prompt_tokens(
                 source,
             },
         )?;
+        if let Some(&token) = row.iter().find(|&&token| i64::from(token) >= vocab_size) {
+            let (path, prompt) = (dataset.into(), prompts.prompt[place].clone());
+            return Err(EvalError::Token { path, prompt, token });
+        }
         tokens.extend(row.iter().map(|&token| i64::from(token)));
     }
     Ok(tokens)

@@ -184,6 +184,16 @@ pub struct ModelConfigError {
     pub why: String,
 }
 
+impl Tokenizer {
+    /// Ids that it gives: 0 up to this, exclusive.
+    pub fn ids(self) -> i64 {
+        match self {
+            Tokenizer::ClipBpe => 49_408,
+            Tokenizer::BertWordpiece => 30_522,
+        }
+    }
+}
+
 impl PixelStatistics {
     /// Mean of red, green, blue, in `[0, 1]`.
     pub fn mean(self) -> [f64; 3] {
@@ -231,6 +241,19 @@ impl ModelConfig {
             return Err(ModelConfigError { key: "model.vision.width", value: vision.width, why });
         }
         Ok(())
+    }
+
+    /// Checks that the token embedding has a row for every id of the tokenizer.
+    ///
+    /// # Errors
+    /// A vocabulary that is too small.
+    pub fn check_vocabulary(&self) -> Result<(), ModelConfigError> {
+        let (value, ids) = (self.text.vocab_size, self.text.tokenizer.ids());
+        if value >= ids {
+            return Ok(());
+        }
+        let why = format!("its tokenizer has {ids} ids");
+        Err(ModelConfigError { key: "model.text.vocab_size", value, why })
     }
 
     /// Checks that a stage's lengths fit this model.

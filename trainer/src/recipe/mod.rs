@@ -127,6 +127,7 @@ impl Recipe {
     fn checked(self) -> Result<Recipe, RecipeError> {
         let model_error = |source| RecipeError::Model { recipe: self.name.clone(), source };
         self.model.check().map_err(model_error)?;
+        self.model.check_vocabulary().map_err(model_error)?;
         for stage in &self.stages {
             stage.check().map_err(|bad| self.bad_value(stage, bad))?;
             self.model.check_sizes(stage.sizes()).map_err(model_error)?;

@@ -126,6 +126,7 @@ fn a_wrong_value_is_named_with_stage_and_key() {
         "recipe tiny-i17-t8, stage pretrain: batch = 1: a contrast needs at least 2 pairs"
     );
     assert!(refused("stage.image_size=33").contains("must divide image_size = 33"));
+    assert!(refused("model.text.vocab_size=100").contains("its tokenizer has 49408 ids"));
     assert!(refused("model.text.heads=7").contains("model.text.heads = 7"));
     assert!(
         refused("stage.image_reduction={mask=\"random\",drop=1.5}")

@@ -62,6 +62,19 @@ pub enum RunError {
         /// Each setting, there and now.
         differences: String,
     },
+    /// The data set holds a token id that the model has no row for.
+    #[error(
+        "token {token} in the batch from sample {first_sample} on: the model knows {vocab_size} ids. The data set was made with \
+         another tokenizer, or is damaged: run `clipa-inspect verify` on it"
+    )]
+    Token {
+        /// The id.
+        token: i64,
+        /// Rows of the token embedding.
+        vocab_size: i64,
+        /// First sample of the batch.
+        first_sample: u64,
+    },
     /// The loss or a gradient is no number any more.
     #[error(
         "the loss or its gradient stopped being a number after step {after} and by step {by}; nothing was written since {kept}. \

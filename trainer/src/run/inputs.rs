@@ -47,9 +47,13 @@ impl Masks {
 
 impl Inputs {
     /// Makes tensors of a batch without copying its images; the batch gives its memory back when the tensor dies.
+    ///
+    /// # Errors
+    /// A token id that is not below `vocab_size`.
     pub(super) fn new(
         mut batch: Batch,
         masks: Option<&Masks>,
+        vocab_size: i64,
         device: Device,
     ) -> Result<Inputs, RunError> {
         let (rows, side) = (batch.len as i64, i64::from(batch.image_size));
@@ -59,6 +63,11 @@ impl Inputs {
             torch_ext::from_owned(kept, &[rows, columns])
         });
         let tokens = std::mem::take(&mut batch.tokens);
+        if let Some(token) = tokens.iter().find(|&&token| token >= vocab_size) {
+            // libtorch would look up a row that is not there.
+            let (token, first_sample) = (*token, batch.first_sample);
+            return Err(RunError::Token { token, vocab_size, first_sample });
+        }
         let tokens = torch_ext::from_owned(tokens, &[rows, batch.context_length as i64])?;
         let images =
             torch_ext::from_owner(batch, |batch| &mut batch.images, &[rows, side, side, 3])?;
@@ -101,9 +110,16 @@ mod tests {
         let images = vec![7u8; 2 * 8 * 8 * 3];
         let address = images.as_ptr() as usize;
         let batch = Batch::from_parts(images, vec![1, 2, 3, 4], None, 8, 2);
-        let inputs = Inputs::new(batch, None, Device::Cpu).unwrap();
+        let inputs = Inputs::new(batch, None, 5, Device::Cpu).unwrap();
         assert_eq!(inputs.images.data_ptr() as usize, address);
         assert_eq!(inputs.images.size(), [2, 8, 8, 3]);
         assert_eq!(inputs.tokens.int64_value(&[1, 0]), 3);
+    }
+
+    #[test]
+    fn a_token_without_a_row_is_an_error() {
+        let batch = Batch::from_parts(vec![0; 192], vec![1, 5], None, 8, 2);
+        let error = Inputs::new(batch, None, 5, Device::Cpu).unwrap_err();
+        assert!(matches!(error, RunError::Token { token: 5, .. }));
     }
 }

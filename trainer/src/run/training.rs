@@ -72,12 +72,13 @@ impl Training {
         report: &mut dyn FnMut(&StepRecord),
     ) -> Result<Outcome, RunError> {
         let masks = Masks::new(&self.stage, self.model.config(), self.identity.seed);
+        let vocab_size = self.model.config().text.vocab_size;
         let mut metrics = MetricsFile::open(&folder.metrics(), self.step)?;
         let mut meter = Meter::start();
         let mut health = Health::new(self.step, self.device);
         loop {
             let batch = meter.wait(|| stream.next())?;
-            let inputs = Inputs::new(batch, masks.as_ref(), self.device)?;
+            let inputs = Inputs::new(batch, masks.as_ref(), vocab_size, self.device)?;
             let loss = self.loss(&inputs)?;
             self.optimizer.zero_grad();
             loss.backward();

@@ -110,6 +110,9 @@ fn page(view: &SampleView) -> String {
     for name in view.fields.keys().filter(|name| *name != "key") {
         page.entry(name, &view.field(name).unwrap_or_default());
     }
+    if let Some(class) = &view.class {
+        page.entry("class", class);
+    }
     page.space();
     page.head("images");
     for image in &view.images {

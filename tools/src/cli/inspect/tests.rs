@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use clap::{CommandFactory, Parser};
+use clipa_schemas::manifest::Kind;
 
 use super::*;
 use crate::{inspect::test_set, printer::Heard};
@@ -91,6 +92,15 @@ fn a_sample_is_shown_with_its_reductions_and_without_its_control_characters() {
 }
 
 #[test]
+fn a_sample_of_a_classification_set_names_its_class() {
+    let folder = tempfile::tempdir().unwrap();
+    test_set::write_changed(folder.path(), Kind::Classes, |_, sample| sample.label = Some(0));
+    let (outcome, heard) = asked(folder.path(), &["sample", "4"]);
+    assert_eq!(outcome.unwrap(), Outcome::Fine);
+    assert!(heard.data().contains("  class             red circle\n"), "{}", heard.data());
+}
+
+#[test]
 fn the_png_of_a_sample_is_its_largest_image() {
     let folder = set();
     let png = folder.path().join("a.png");
@@ -158,7 +168,8 @@ fn verify_says_what_is_wrong_and_what_to_do() {
     assert!(heard.data().contains(": 1 problem; 5 rows"), "{}", heard.data());
     let talk = heard.talk();
     assert!(talk.starts_with("warning: shards/00001.parquet: 4 bytes, its entry says "), "{talk}");
-    assert!(talk.contains("\nhint: remove the files of a damaged unit"), "{talk}");
+    let files = "shards/00001.json shards/00001.parquet rejects/00001.parquet";
+    assert!(talk.contains(&format!("\nhint: remove {files}, and run")), "{talk}");
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub(super) fn decode_jpeg(
     repairs.insert_if(is_cmyk, Repair::Cmyk);
     let rgb = if is_cmyk { rgb_from_cmyk(&raw.pixels, head.is_adobe) } else { raw.pixels };
     let own = head.exif.iter().find_map(|range| orientation_in(&jpeg[range.clone()]));
-    let upright = Upright { rgb, width: raw.width, height: raw.height, repairs };
+    let Raw { width, height, full_size, .. } = raw;
+    let upright = Upright { rgb, width, height, full_size, repairs };
     Ok(upright.turned(own.or(exif_hint)).decoded(ImageFormat::Jpeg, raw.divisor))
 }
 
@@ -70,6 +71,7 @@ struct Raw {
     pixels: Vec<u8>,
     width: u32,
     height: u32,
+    full_size: (u32, u32),
     colorspace: Colorspace,
     divisor: u32,
     has_stray_end: bool,
@@ -103,6 +105,7 @@ fn decode_once(jpeg: &[u8], head: &Head, limits: &DecodeLimits) -> Result<Raw, F
     let mut decompressor = Decompressor::new().map_err(|error| classify(&error))?;
     let header = decompressor.read_header(jpeg).map_err(|error| classify(&error))?;
     let divisor = prepare(&mut decompressor, &header, limits)?;
+    let full_size = (header.width as u32, header.height as u32);
     let header = header.scaled(ScalingFactor::new(1, divisor as usize));
     let format = match header.colorspace {
         Colorspace::CMYK | Colorspace::YCCK => PixelFormat::CMYK,
@@ -126,6 +129,7 @@ fn decode_once(jpeg: &[u8], head: &Head, limits: &DecodeLimits) -> Result<Raw, F
         pixels: image.pixels,
         width: header.width as u32,
         height: header.height as u32,
+        full_size,
         colorspace: header.colorspace,
         divisor,
         has_stray_end,

@@ -143,3 +143,30 @@ fn an_unfinished_set_is_said_to_be_one() {
     let what = "not complete: the run that makes this data set has not ended";
     assert_eq!(findings.problems, [Problem { file: "dataset.json".into(), what: what.into() }]);
 }
+
+#[test]
+fn a_flipped_bit_in_the_manifest_or_an_entry_is_found_or_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path());
+    let manifest = Manifest::read(folder.path()).unwrap();
+    for file in ["dataset.json", "shards/00001.json"] {
+        let path = folder.path().join(file);
+        let whole = fs::read(&path).unwrap();
+        let entry = clipa_schemas::file::read_json::<UnitEntry>(&entry_path(folder.path(), 1));
+        let entry = entry.unwrap();
+        for place in (0..whole.len()).step_by(3) {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 1 << (place % 7);
+            fs::write(&path, damaged).unwrap();
+            let found = verify(folder.path(), 1, &|_| ()).map(|findings| findings.problems.len());
+            if matches!(found, Ok(0)) {
+                // White space, for one, may change without changing anything.
+                assert_eq!(Manifest::read(folder.path()).unwrap(), manifest, "{file} byte {place}");
+                let read =
+                    clipa_schemas::file::read_json::<UnitEntry>(&entry_path(folder.path(), 1));
+                assert_eq!(read.unwrap(), entry, "{file} byte {place}");
+            }
+        }
+        fs::write(&path, whole).unwrap();
+    }
+}

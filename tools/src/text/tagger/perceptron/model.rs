@@ -3,17 +3,29 @@
 use clipa_schemas::penn::PennTag;
 
 use super::super::{TagBuffers, Tagger};
-use super::features::FeatureHashes;
+use super::features::{FEATURES, FeatureHashes};
 use super::file::{self, WeightsError};
 use super::lexicon::{Lexicon, TAGS};
 use crate::text::words::{Words, sentences_by_rule};
 
 /// Weights of the features, from their hash to one number a tag.
-#[derive(Default)]
+///
+/// Most features of a word were never seen in training, so a small set of bits, which stays in the cache, answers first.
 pub(super) struct Weights {
+    /// Whether a feature may be there, by the upper bits of its hash.
+    seen: Box<[u64; SEEN_BITS / 64]>,
     /// Open addressing: the feature's hash, and where its entries lie (start above, count in the low byte; 0 = free).
     slots: Vec<(u32, u32)>,
     entries: Vec<Weight>,
+}
+
+/// Bits that tell whether a feature may be there: about 8 for each feature.
+const SEEN_BITS: usize = 1 << 21;
+
+/// The word and the bit of a hash in [`Weights::seen`].
+fn seen_bit(hash: u32) -> (usize, u64) {
+    let bit = (hash >> 11) as usize;
+    (bit / 64, 1 << (bit % 64))
 }
 
 /// What one feature says about one tag.
@@ -33,10 +45,13 @@ impl Weights {
     /// A table of these features; each has between 1 and [`TAGS`] entries, all of them less than [`WEIGHTS_MAX`].
     pub(super) fn new(features: &[FeatureWeights]) -> Weights {
         let mut weights = Weights {
+            seen: Box::new([0; SEEN_BITS / 64]),
             slots: vec![(0, 0); (features.len() * 2).next_power_of_two()],
             entries: Vec::with_capacity(features.iter().map(|(_, entries)| entries.len()).sum()),
         };
         for (hash, entries) in features {
+            let (word, bit) = seen_bit(*hash);
+            weights.seen[word] |= bit;
             let mut at = weights.home(*hash);
             while weights.slots[at].1 != 0 {
                 at = (at + 1) & (weights.slots.len() - 1);
@@ -51,16 +66,13 @@ impl Weights {
         hash as usize & (self.slots.len() - 1)
     }
 
-    fn of(&self, hash: u32) -> &[Weight] {
+    /// Where the entries of a feature lie; 0 where it has none.
+    fn place(&self, hash: u32) -> u32 {
         let mut at = self.home(hash);
         loop {
             let (key, place) = self.slots[at];
-            if place == 0 {
-                return &[];
-            }
-            if key == hash {
-                let start = (place >> 8) as usize;
-                return &self.entries[start..start + (place & 0xFF) as usize];
+            if place == 0 || key == hash {
+                return place;
             }
             at = (at + 1) & (self.slots.len() - 1);
         }
@@ -68,9 +80,18 @@ impl Weights {
 
     /// The tag with the highest sum; of equals the one with the lowest number.
     pub(super) fn best(&self, features: &FeatureHashes) -> u8 {
-        let mut scores = [0i32; TAGS];
+        // Two passes, so that the memory that the first asks for arrives while it goes on.
+        let (mut known, mut count) = ([0u32; FEATURES], 0);
         for &hash in features {
-            for weight in self.of(hash) {
+            let (word, bit) = seen_bit(hash);
+            known[count] = hash;
+            count += usize::from(self.seen[word] & bit != 0);
+        }
+        let mut scores = [0i32; TAGS];
+        for &hash in &known[..count] {
+            let place = self.place(hash);
+            let start = (place >> 8) as usize;
+            for weight in &self.entries[start..start + (place & 0xFF) as usize] {
                 scores[usize::from(weight.tag)] += i32::from(weight.value);
             }
         }

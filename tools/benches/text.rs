@@ -1,0 +1,145 @@
+//! Time a caption for each step of the text side, on one core.
+//!
+//! ```text
+//! cargo bench -p clipa-tools --bench text [FILE]
+//! ```
+//!
+//! FILE has one caption a line, gzip or plain (`caption TAB url` is read too); without it, the LAION captions of the shared data.
+//! Times are those of the processor, so that other programs on the machine disturb little.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clipa_tools::text::clean::{CleanMode, clean_into};
+use clipa_tools::text::clip_bpe::{ClipBpe, Merges};
+use clipa_tools::text::tagger::TagBuffers;
+use clipa_tools::text::words::Words;
+use clipa_tools::text::{TaggerChoice, TextConfig};
+use flate2::read::MultiGzDecoder;
+
+/// Every step runs over all captions at least this often, and for this long in seconds.
+const ROUNDS_MIN: u32 = 3;
+const SECONDS_MIN: f64 = 1.0;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+    let file = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let Some(file) = file.map(PathBuf::from).or_else(laion) else {
+        writeln!(out, "no captions: give a file, or put the shared data beside the workspace")?;
+        return Ok(());
+    };
+    let captions = read_captions(&file)?;
+    let characters: usize = captions.iter().map(|caption| caption.chars().count()).sum();
+    writeln!(out, "{} captions, {characters} characters", captions.len())?;
+    let report = |out: &mut dyn Write, step: &str, seconds: f64| {
+        let each = seconds / captions.len() as f64;
+        writeln!(out, "{step:<34} {:>7.2} µs a caption {:>9.0} captions/s", each * 1e6, 1.0 / each)
+    };
+
+    let mut cleaned = String::new();
+    let clean = time(|| {
+        for caption in &captions {
+            cleaned.clear();
+            clean_into(caption, CleanMode::Lower, &mut cleaned);
+        }
+    });
+    report(&mut out, "clean", clean)?;
+
+    let mut bpe = ClipBpe::new(std::sync::Arc::new(Merges::of_clip()?));
+    let mut ids = Vec::new();
+    let both = time(|| {
+        for caption in &captions {
+            (cleaned.clear(), ids.clear());
+            clean_into(caption, CleanMode::Lower, &mut cleaned);
+            bpe.encode(&cleaned, &mut ids);
+        }
+    });
+    report(&mut out, "clean + BPE", both)?;
+
+    let nltk = shared().map(|shared| TaggerChoice::Nltk(shared.join("metadata")));
+    for choice in [Some(TaggerChoice::Perceptron), nltk].into_iter().flatten() {
+        let name = if choice == TaggerChoice::Perceptron { "perceptron" } else { "nltk" };
+        let config = TextConfig { tagger: choice };
+        let Some(tagger) = config.open_tagger()? else { continue };
+        let (mut buffers, mut words, mut tags) =
+            (TagBuffers::default(), Words::default(), Vec::new());
+        let mut count = 0;
+        let cutting = time(|| {
+            count = 0;
+            for caption in &captions {
+                words.clear();
+                tagger.words(caption, &mut buffers, &mut words);
+                count += words.len();
+            }
+        });
+        report(&mut out, &format!("words ({name})"), cutting)?;
+        let tagging = time(|| {
+            for caption in &captions {
+                (words.clear(), tags.clear());
+                tagger.words(caption, &mut buffers, &mut words);
+                tagger.tag(&words, &mut buffers, &mut tags);
+            }
+        });
+        report(&mut out, &format!("words + tags ({name})"), tagging)?;
+        writeln!(
+            out,
+            "{:<34} {:.2} million words/s",
+            format!("  tags alone ({name})"),
+            count as f64 / (tagging - cutting) / 1e6
+        )?;
+        let mut encoder = config.open()?.encoder();
+        let all = time(|| captions.iter().for_each(|caption| drop(encoder.encode(caption))));
+        report(&mut out, &format!("clean + BPE + words + tags ({name})"), all)?;
+    }
+    Ok(())
+}
+
+/// Processor seconds of one round, the mean of several.
+fn time(mut round: impl FnMut()) -> f64 {
+    round();
+    let (start, before, mut rounds) = (Instant::now(), processor_seconds(), 0);
+    while rounds < ROUNDS_MIN || start.elapsed().as_secs_f64() < SECONDS_MIN {
+        round();
+        rounds += 1;
+    }
+    let seconds = match (before, processor_seconds()) {
+        (Some(before), Some(after)) => after - before,
+        _ => start.elapsed().as_secs_f64(),
+    };
+    seconds / f64::from(rounds)
+}
+
+/// Seconds that this process has spent on a processor, where Linux tells it.
+fn processor_seconds() -> Option<f64> {
+    let schedule = std::fs::read_to_string("/proc/self/schedstat").ok()?;
+    let nanoseconds: u64 = schedule.split_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds as f64 / 1e9)
+}
+
+fn shared() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let shared = std::env::var_os("CLIPA_SHARED").map_or_else(beside, PathBuf::from).join("data");
+    shared.is_dir().then_some(shared)
+}
+
+fn laion() -> Option<PathBuf> {
+    Some(shared()?.join("text/laion400m_1000_nltk_pos.jsonl.gz"))
+}
+
+fn read_captions(path: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    let file = File::open(path)?;
+    let gzip = path.extension().is_some_and(|extension| extension == "gz");
+    let reader: Box<dyn Read> =
+        if gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let caption = |line: String| match serde_json::from_str::<serde_json::Value>(&line) {
+        Ok(serde_json::Value::Object(row)) => {
+            row["caption"].as_str().unwrap_or_default().to_owned()
+        }
+        Ok(serde_json::Value::String(caption)) => caption,
+        _ => line.split('\t').next().unwrap_or_default().to_owned(),
+    };
+    BufReader::new(reader).lines().map(|line| Ok(caption(line?))).collect()
+}
