@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nltk = shared().map(|shared| TaggerChoice::Nltk(shared.join("metadata")));
     for choice in [Some(TaggerChoice::Perceptron), nltk].into_iter().flatten() {
         let name = if choice == TaggerChoice::Perceptron { "perceptron" } else { "nltk" };
-        let config = TextConfig { tagger: choice };
+        let config = TextConfig { tagger: choice, ..TextConfig::default() };
         let Some(tagger) = config.open_tagger()? else { continue };
         let (mut buffers, mut words, mut tags) =
             (TagBuffers::default(), Words::default(), Vec::new());

@@ -1,9 +1,10 @@
 //! How fast batches come out of a data set, without a model: `cargo bench -p clipa-trainer --bench stream`.
 //!
-//! Draws data sets into a temporary folder (about 2 GB; `CLIPA_BENCH_ROWS` rows instead of 8,192 each), reads each
-//! with one and with two workers, and prints samples/s, samples per second of CPU time (of all threads together, so
-//! that a shared machine does not hide a cost), GB/s of batch bytes, and the ratio to copying the same images in
-//! random order with one thread and nothing else. Best of several passes.
+//! Draws data sets into a temporary folder, one after the other (at most 1 GB; `CLIPA_BENCH_ROWS` rows instead of
+//! 8,192; `CLIPA_BENCH_ONLY=178` for the columns with 178 in their names), reads each with one and with two workers,
+//! and prints samples/s, samples per second of CPU time (of all threads together, so that a shared machine does not
+//! hide a cost), GB/s of batch bytes, and the ratio to copying the same images in random order with one thread and
+//! nothing else. Best of several passes.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../src/stream/tests/dataset.rs"]
@@ -11,6 +12,7 @@ mod dataset;
 
 use std::{
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -60,7 +62,7 @@ fn main() {
     let rows = std::env::var("CLIPA_BENCH_ROWS").map_or(ROWS, |rows| rows.parse().unwrap());
     println!("{rows} rows, batches of {BATCH}");
     println!(
-        "{:42} {:>7} {:>11} {:>13} {:>6} {:>10}",
+        "{:50} {:>7} {:>11} {:>13} {:>6} {:>10}",
         "", "workers", "samples/s", "samples/CPU s", "GB/s", "of memcpy"
     );
     let only = std::env::var("CLIPA_BENCH_ONLY").unwrap_or_default();
@@ -77,11 +79,12 @@ fn main() {
             dataset::Draft { images: &[column], shards: &shards, kind: Kind::Pairs, tagged: true };
         draft.write(folder.path());
         let image_bytes = (size * size * 3) as usize;
+        let cold = cold(folder.path(), StreamConfig::new(size, BATCH));
         let ceiling = best(ceiling(folder.path(), image_bytes));
         let print = |what: &str, workers: usize, rate: Rate| {
             let gigabytes = rate.wall * f64::from(size * size * 3) / 1e9;
             println!(
-                "{:42} {workers:>7} {:>11.0} {:>13.0} {gigabytes:>6.2} {:>10.3}",
+                "{:50} {workers:>7} {:>11.0} {:>13.0} {gigabytes:>6.2} {:>10.3}",
                 format!("{column} -> {size}, {what}"),
                 rate.wall,
                 rate.cpu,
@@ -89,6 +92,7 @@ fn main() {
             );
         };
         print("memcpy", 1, ceiling);
+        print("first epoch from the disk", 1, cold);
         for augment in augments {
             let what = match augment {
                 Augment::Centre => "copied",
@@ -113,6 +117,24 @@ fn main() {
             }
         }
     }
+}
+
+/// The rate of the first epoch when nothing of the shards is in memory, in windows of a row group or two.
+fn cold(dataset: &Path, config: StreamConfig) -> Rate {
+    for shard in Manifest::read(dataset).unwrap().shards() {
+        // coreutils' way to evict one file
+        let input = format!("if={}", dataset.join(&shard.file.file).display());
+        let arguments = [&input, "iflag=nocache", "count=0", "status=none"];
+        assert!(Command::new("dd").args(arguments).status().unwrap().success());
+    }
+    let (begin, cpu, mut samples) = (Instant::now(), cpu_seconds(), 0);
+    let config = StreamConfig { context_length: 16, window_rows: 2048, ..config };
+    let mut stream = Stream::open(dataset, config, Cursor::default()).unwrap();
+    while samples < stream.samples_per_epoch() {
+        samples += stream.next().unwrap().len as u64;
+    }
+    let samples = samples as f64;
+    Rate { wall: samples / begin.elapsed().as_secs_f64(), cpu: samples / (cpu_seconds() - cpu) }
 }
 
 /// The best of several passes of `step`, which says how many samples it made.

@@ -7,7 +7,11 @@ pub fn three_figures(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");
     }
-    let magnitude = value.abs().log10().floor() as i32;
+    // of the number as it will be shown: 0.9999 is 1.00
+    let magnitude = format!("{:.2e}", value.abs())
+        .split_once('e')
+        .and_then(|(_, exponent)| exponent.parse::<i32>().ok())
+        .unwrap_or_default();
     match magnitude {
         6.. => format!("{value:.2e}"),
         2..6 => format!("{value:.0}"),

@@ -367,10 +367,12 @@ fn samples_next_to_a_cut_are_flagged() {
         index.samples.iter().map(|sample| (sample.key.clone(), sample.cut)).collect::<Vec<_>>()
     };
     let sample = |key: &str, cut| (key.to_owned(), cut);
-    assert_eq!(cuts(4 * 1024), [sample("a", false), sample("b", false)]);
+    assert_eq!(cuts(4 * 1024), [sample("a", false), sample("b", false)], "no end mark");
     assert_eq!(cuts(3 * 1024 + 512), [sample("a", false), sample("b", true)], "no data");
     assert_eq!(cuts(3 * 1024 + 100), [sample("a", false), sample("b", true)], "half a header");
-    assert_eq!(cuts(3 * 1024), [sample("a", false), sample("b", false)], "at a boundary");
+    assert_eq!(cuts(3 * 1024), [sample("a", false), sample("b", true)], "at a boundary");
+    assert_eq!(cuts(2 * 1024 + 100), [sample("a", false)], "the next one's header");
+    assert_eq!(cuts(2 * 1024), [sample("a", false)], "between samples");
 }
 
 #[test]

@@ -47,8 +47,11 @@ pub fn write_prompts(
         }
     }
     let mut manifest = Manifest::read(dataset)?;
-    manifest.prompts = Some(prompts::write(dataset, token_columns, &rows)?);
-    manifest.write(dataset)?;
+    let written = Some(prompts::write(dataset, token_columns, &rows)?);
+    if manifest.prompts != written {
+        manifest.prompts = written;
+        manifest.write(dataset)?;
+    }
     Ok(rows.len())
 }
 

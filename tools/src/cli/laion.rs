@@ -222,7 +222,7 @@ impl CommonArgs {
             unpad: false,
             limits,
             filter: Filter::default(),
-            text: TextConfig { tagger: self.tagger.clone() },
+            text: TextConfig { tagger: self.tagger.clone(), ..TextConfig::default() },
         })
     }
 }

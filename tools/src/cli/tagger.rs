@@ -116,7 +116,7 @@ fn run_eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             std::sync::Arc::new(PerceptronTagger::from_bytes(&bytes)?)
         }
         None => {
-            let config = TextConfig { tagger: args.tagger.clone() };
+            let config = TextConfig { tagger: args.tagger.clone(), ..TextConfig::default() };
             match config.open_tagger()? {
                 Some(tagger) => tagger,
                 None => bail!("`none` tags nothing\nhint: --tagger perceptron"),

@@ -57,10 +57,10 @@ impl Default for Plan {
     fn default() -> Self {
         Plan {
             drawing_version: DRAWING_VERSION,
-            samples: 8_192,
+            samples: 16_384,
             tars: 8,
             side: 64,
-            shapes: Shape::ALL.len() as u32,
+            shapes: 6,
             colours: Colour::ALL.len() as u32,
             eval_samples: 960,
             seed: 0,

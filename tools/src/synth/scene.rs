@@ -9,7 +9,11 @@ use super::{
 /// Width to height of the pictures, as the web has them: squares, and both ways of 5:4 and 4:3.
 const ASPECTS: [(u32, u32); 5] = [(1, 1), (5, 4), (4, 5), (4, 3), (3, 4)];
 /// Greatest number of specks of the background's own tones.
-const MAX_CLUTTER: usize = 5;
+const MAX_CLUTTER: usize = 2;
+
+/// Part of the way from the middle to the edge that a shape moves: all of it would take a small model much longer to
+/// learn shapes wherever they are.
+const ROOM_USED: f32 = 0.7;
 
 /// What is drawn, and what the caption may say about it.
 #[derive(Clone, Debug)]
@@ -88,7 +92,7 @@ impl Scene {
         let side = self.width.min(self.height) as f32;
         let (low, high) = self.size.radius();
         let radius = side * dice.between(low, high);
-        let room = side / 2.0 - radius;
+        let room = ROOM_USED * (side / 2.0 - radius);
         let mut shift = |step: i8| {
             let wanted = f32::from(step) * room + side * dice.between(-0.06, 0.06);
             wanted.clamp(-room, room)

@@ -11,6 +11,7 @@ use super::encoder::CaptionEncoder;
 use super::tagger::Tagger;
 use super::tagger::nltk::{NltkError, NltkTagger};
 use super::tagger::perceptron::{PerceptronTagger, WeightsError};
+use super::wordpiece::{WordPiece, WordPieceError};
 
 /// Version of cleaning and word rules: rises when any caption gets other words or other ids than before.
 const RULES_VERSION: u32 = 1;
@@ -70,6 +71,9 @@ pub enum TextError {
     /// NLTK's files cannot be used.
     #[error(transparent)]
     Nltk(#[from] NltkError),
+    /// BERT's vocabulary cannot be used.
+    #[error(transparent)]
+    WordPiece(#[from] WordPieceError),
 }
 
 /// How captions become token columns.
@@ -77,12 +81,19 @@ pub enum TextError {
 pub struct TextConfig {
     /// The tagger.
     pub tagger: TaggerChoice,
+    /// BERT's `vocab.txt`, if captions are to be encoded with WordPiece too ([`WordPiece::in_cache`] finds one).
+    pub bert_vocab: Option<PathBuf>,
 }
 
 impl TextConfig {
     /// Loads everything (about 0.1 s).
     pub fn open(&self) -> Result<TextParts, TextError> {
-        Ok(TextParts { merges: Arc::new(Merges::of_clip()?), tagger: self.open_tagger()? })
+        let wordpiece = self.bert_vocab.as_deref().map(WordPiece::open).transpose()?;
+        Ok(TextParts {
+            merges: Arc::new(Merges::of_clip()?),
+            tagger: self.open_tagger()?,
+            wordpiece: wordpiece.map(Arc::new),
+        })
     }
 
     /// Names of the token columns, as in the shards.
@@ -110,6 +121,7 @@ impl TextConfig {
 pub struct TextParts {
     pub(super) merges: Arc<Merges>,
     pub(super) tagger: Option<Arc<dyn Tagger>>,
+    pub(super) wordpiece: Option<Arc<WordPiece>>,
 }
 
 impl TextParts {
@@ -123,13 +135,48 @@ impl TextParts {
     pub fn identity(&self) -> BTreeMap<String, String> {
         let tagger =
             self.tagger.as_ref().map_or_else(|| "none".to_owned(), |tagger| tagger.identity());
-        BTreeMap::from([
+        let mut identity = BTreeMap::from([
             (
                 "clip_bpe".to_owned(),
                 format!("open_clip lower, merges sha256:{}", self.merges.hash()),
             ),
             ("tagger".to_owned(), tagger),
             ("text_rules".to_owned(), RULES_VERSION.to_string()),
-        ])
+        ]);
+        if let Some(wordpiece) = &self.wordpiece {
+            let name = format!("uncased, vocabulary sha256:{}", wordpiece.hash());
+            identity.insert("bert_wordpiece".to_owned(), name);
+        }
+        identity
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tagger_is_named_as_it_is_read() {
+        for name in ["perceptron", "none", "nltk:/some/folder"] {
+            assert_eq!(name.parse::<TaggerChoice>().unwrap().to_string(), name);
+        }
+        for name in ["", "nltk", "nltk:", "Perceptron", "bert:x"] {
+            let error = name.parse::<TaggerChoice>().unwrap_err();
+            assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = TextConfig {
+            tagger: TaggerChoice::Nltk(folder.path().into()),
+            ..TextConfig::default()
+        };
+        let error = config.open().err().unwrap().to_string();
+        assert!(error.contains("weights.json") && error.contains("hint:"), "{error}");
+        let config =
+            TextConfig { bert_vocab: Some(folder.path().join("no.txt")), ..TextConfig::default() };
+        assert!(config.open().err().unwrap().to_string().contains("no.txt"));
     }
 }

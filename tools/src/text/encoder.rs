@@ -1,29 +1,29 @@
 //! One caption in, its token columns out.
 
+use std::sync::Arc;
+
 use clipa_schemas::penn::PennTag;
 use clipa_schemas::text::TokenizedText;
-use rustc_hash::FxHashMap;
 
 use super::clean::{CleanMode, clean_into};
 use super::clip_bpe::ClipBpe;
 use super::config::TextParts;
-use super::tagger::TagBuffers;
+use super::tagger::{TagBuffers, Tagger};
+use super::word_cache::WordCache;
+use super::wordpiece::{WordPiece, WordPieceBuffers};
 use super::words::Words;
 
 /// Most token ids that are stored for one word; the rest of a longer word is dropped (from its entry as a word only,
 /// not from the caption's own ids). A word of ordinary letters reaches it beyond 65,535 letters.
 pub const WORD_TOKENS_MAX: usize = u16::MAX as usize;
 
-/// Words that a worker remembers at most; a full cache is emptied.
-const CACHED_WORDS_MAX: usize = 1 << 16;
-/// Longest word that is remembered, in bytes.
-const CACHED_WORD_BYTES_MAX: usize = 32;
-
 /// The token columns of one caption.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedCaption {
     /// CLIP's byte pairs, of the caption and word by word.
     pub clip_bpe: TokenizedText,
+    /// BERT's pieces, the same way; `None` where [`super::TextConfig::bert_vocab`] is.
+    pub bert_wordpiece: Option<TokenizedText>,
     /// Penn tag of each word ([`PennTag::byte`]).
     pub pos: Vec<u8>,
     /// Number of words; 0 without a tagger.
@@ -43,78 +43,92 @@ impl EncodedCaption {
 /// cuts it, each cleaned and encoded for itself: what the syntax mask of CLIPA joins and encodes. A word of which
 /// cleaning leaves nothing has no ids and keeps its place.
 pub struct CaptionEncoder {
-    parts: TextParts,
+    tagger: Option<Arc<dyn Tagger>>,
     bpe: ClipBpe,
+    bpe_words: WordCache,
+    pieces: Option<Pieces>,
     buffers: TagBuffers,
     words: Words,
     tags: Vec<PennTag>,
     cleaned: String,
-    /// Raw word to its ids: a range of `cached_ids`.
-    cache: FxHashMap<Box<str>, (u32, u32)>,
-    cached_ids: Vec<u16>,
+}
+
+/// The second tokenizer.
+struct Pieces {
+    wordpiece: Arc<WordPiece>,
+    buffers: WordPieceBuffers,
+    words: WordCache,
 }
 
 impl CaptionEncoder {
     pub(super) fn new(parts: &TextParts) -> Self {
         CaptionEncoder {
-            parts: parts.clone(),
+            tagger: parts.tagger.clone(),
             bpe: ClipBpe::new(parts.merges.clone()),
+            bpe_words: WordCache::default(),
+            pieces: parts.wordpiece.clone().map(|wordpiece| Pieces {
+                wordpiece,
+                buffers: WordPieceBuffers::default(),
+                words: WordCache::default(),
+            }),
             buffers: TagBuffers::default(),
             words: Words::default(),
             tags: Vec::new(),
             cleaned: String::new(),
-            cache: FxHashMap::default(),
-            cached_ids: Vec::new(),
         }
     }
 
     /// Encodes a raw caption of any length; time grows linearly with it (`n log n` for a single word).
     pub fn encode(&mut self, caption: &str) -> EncodedCaption {
-        let mut encoded = EncodedCaption::default();
-        self.cleaned.clear();
-        clean_into(caption, CleanMode::Lower, &mut self.cleaned);
-        self.bpe.encode(&self.cleaned, &mut encoded.clip_bpe.tokens);
-        let Some(tagger) = self.parts.tagger.clone() else { return encoded };
-
-        let mut words = std::mem::take(&mut self.words);
-        words.clear();
-        tagger.words(caption, &mut self.buffers, &mut words);
+        self.words.clear();
         self.tags.clear();
-        tagger.tag(&words, &mut self.buffers, &mut self.tags);
-        encoded.words = words.len() as u32;
-        encoded.pos.extend(self.tags.iter().map(|tag| tag.byte()));
-        encoded.clip_bpe.word_lengths.reserve(words.len());
-        for word in words.iter() {
-            let start = encoded.clip_bpe.word_tokens.len();
-            self.encode_word(word, &mut encoded.clip_bpe.word_tokens);
-            encoded.clip_bpe.word_tokens.truncate(start + WORD_TOKENS_MAX);
-            let length = encoded.clip_bpe.word_tokens.len() - start;
-            encoded.clip_bpe.word_lengths.push(length as u16);
+        if let Some(tagger) = &self.tagger {
+            tagger.words(caption, &mut self.buffers, &mut self.words);
+            tagger.tag(&self.words, &mut self.buffers, &mut self.tags);
         }
-        self.words = words;
-        encoded
+        let CaptionEncoder { bpe, bpe_words, pieces, words, tags, cleaned, .. } = self;
+        let clip_bpe =
+            tokenized(caption, words, CleanMode::Lower, bpe_words, cleaned, |text, ids| {
+                bpe.encode(text, ids);
+            });
+        let bert_wordpiece = pieces.as_mut().map(|Pieces { wordpiece, buffers, words: cache }| {
+            tokenized(caption, words, CleanMode::Whitespace, cache, cleaned, |text, ids| {
+                wordpiece.encode(text, buffers, ids);
+            })
+        });
+        EncodedCaption {
+            clip_bpe,
+            bert_wordpiece,
+            pos: tags.iter().map(|tag| tag.byte()).collect(),
+            words: words.len() as u32,
+        }
     }
+}
 
-    fn encode_word(&mut self, word: &str, ids: &mut Vec<u16>) {
-        if let Some(&(start, end)) = self.cache.get(word) {
-            ids.extend_from_slice(&self.cached_ids[start as usize..end as usize]);
-            return;
-        }
-        let start = ids.len();
-        self.cleaned.clear();
-        clean_into(word, CleanMode::Lower, &mut self.cleaned);
-        self.bpe.encode(&self.cleaned, ids);
-        if word.len() > CACHED_WORD_BYTES_MAX {
-            return;
-        }
-        if self.cache.len() == CACHED_WORDS_MAX {
-            self.cache.clear();
-            self.cached_ids.clear();
-        }
-        let cached = self.cached_ids.len();
-        self.cached_ids.extend_from_slice(&ids[start..]);
-        self.cache.insert(word.into(), (cached as u32, self.cached_ids.len() as u32));
+/// The columns of one tokenizer: `encode` appends the ids of a cleaned text.
+fn tokenized(
+    caption: &str,
+    words: &Words,
+    mode: CleanMode,
+    cache: &mut WordCache,
+    cleaned: &mut String,
+    mut encode: impl FnMut(&str, &mut Vec<u16>),
+) -> TokenizedText {
+    let mut clean_and_encode = |text: &str, ids: &mut Vec<u16>| {
+        cleaned.clear();
+        clean_into(text, mode, cleaned);
+        encode(cleaned, ids);
+    };
+    let mut text = TokenizedText::default();
+    clean_and_encode(caption, &mut text.tokens);
+    text.word_lengths.reserve_exact(words.len());
+    for word in words.iter() {
+        let start = text.word_tokens.len();
+        cache.encode(word, &mut text.word_tokens, &mut clean_and_encode);
+        text.word_tokens.truncate(start + WORD_TOKENS_MAX);
+        text.word_lengths.push((text.word_tokens.len() - start) as u16);
     }
+    text
 }
 
 #[cfg(test)]
@@ -155,7 +169,8 @@ mod tests {
 
     #[test]
     fn without_a_tagger_there_are_no_words() {
-        let parts = TextConfig { tagger: TaggerChoice::None }.open().unwrap();
+        let parts =
+            TextConfig { tagger: TaggerChoice::None, ..TextConfig::default() }.open().unwrap();
         let encoded = parts.encoder().encode("A dog.");
         assert_eq!(encoded.clip_bpe.tokens, [320, 1929, 269]);
         let without = EncodedCaption { words: 0, pos: vec![], ..encoded.clone() };

@@ -20,7 +20,11 @@ pub mod clean;
 pub mod clip_bpe;
 mod config;
 mod encoder;
+#[cfg(test)]
+pub(crate) mod shared_data;
 pub mod tagger;
+mod word_cache;
+pub mod wordpiece;
 pub mod words;
 
 pub use config::{TaggerChoice, TextConfig, TextError, TextParts};

@@ -22,7 +22,6 @@ mod order;
 mod painter;
 mod permutation;
 mod pipeline;
-mod prefetch;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,6 @@ use super::{
     config::StreamConfig,
     error::StreamError,
     order::{GroupRef, MAX_GROUP_ROWS, WindowPlan},
-    prefetch,
     window::{Group, Window},
 };
 
@@ -48,6 +47,17 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Their names in the shard.
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![self.image.name()];
+        names.extend(
+            self.image.size_names().into_iter().flat_map(|(width, height)| [width, height]),
+        );
+        names.extend(self.tokens.iter().flat_map(|tokens| [tokens.clone(), "pos".to_owned()]));
+        names.extend(self.label.then(|| "label".to_owned()));
+        names
+    }
+
     /// What training reads: images and captions.
     pub(super) fn of_pairs(
         dataset: &Path,
@@ -176,7 +186,8 @@ impl Source {
         let digest = &self.shards[place.shard as usize];
         let before = &digest.row_groups[..place.group as usize];
         let first_row = before.iter().map(|&rows| u64::from(rows)).sum();
-        prefetch::image_chunk(&reader, place.group as usize, self.columns.image)?;
+        // From here on nothing waits for storage; a page at a time would be a hundred times slower.
+        reader.populate(place.group as usize, &self.columns.names())?;
         let group = Group::read(&reader, place.group as usize, first_row, &self.columns)?;
         if group.rows() != place.rows as usize {
             let detail = format!(

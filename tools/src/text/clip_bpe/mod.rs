@@ -10,22 +10,17 @@ mod split;
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 pub use merges::{Merges, VocabularyError};
 
 use merge::Merger;
 use split::{Piece, Pieces};
 
+use super::word_cache::WordCache;
+
 /// Id of `<start_of_text>`.
 pub const START_OF_TEXT: u16 = 49_406;
 /// Id of `<end_of_text>`; the largest id.
 pub const END_OF_TEXT: u16 = 49_407;
-
-/// Pieces that a worker remembers at most; a full cache is emptied.
-const CACHED_PIECES_MAX: usize = 1 << 16;
-/// Longest piece that is remembered, in bytes.
-const CACHED_PIECE_BYTES_MAX: usize = 32;
 
 /// Encodes cleaned text for one worker: shares the merge table, owns a cache and buffers.
 ///
@@ -40,20 +35,13 @@ const CACHED_PIECE_BYTES_MAX: usize = 32;
 pub struct ClipBpe {
     merges: Arc<Merges>,
     merger: Merger,
-    /// Piece to its ids: a range of `cached_ids`.
-    cache: FxHashMap<Box<str>, (u32, u32)>,
-    cached_ids: Vec<u16>,
+    cache: WordCache,
 }
 
 impl ClipBpe {
     /// An encoder over this table, its cache empty.
     pub fn new(merges: Arc<Merges>) -> Self {
-        ClipBpe {
-            merges,
-            merger: Merger::default(),
-            cache: FxHashMap::default(),
-            cached_ids: Vec::new(),
-        }
+        ClipBpe { merges, merger: Merger::default(), cache: WordCache::default() }
     }
 
     /// Appends the ids of `text`, which is cleaned and in lower case already ([`crate::text::clean`]).
@@ -63,10 +51,9 @@ impl ClipBpe {
             match piece {
                 Piece::StartOfText => ids.push(START_OF_TEXT),
                 Piece::EndOfText => ids.push(END_OF_TEXT),
-                Piece::Word(word) if word.len() <= CACHED_PIECE_BYTES_MAX => {
-                    self.encode_cached(word, ids);
-                }
-                Piece::Word(word) => self.merger.merge(word, &self.merges, ids),
+                Piece::Word(word) => self.cache.encode(word, ids, |word, ids| {
+                    self.merger.merge(word, &self.merges, ids);
+                }),
             }
         }
     }
@@ -79,21 +66,6 @@ impl ClipBpe {
     /// The text of one id ([`Merges::piece`]).
     pub fn piece(&self, id: u16) -> String {
         self.merges.piece(id)
-    }
-
-    fn encode_cached(&mut self, word: &str, ids: &mut Vec<u16>) {
-        if let Some(&(start, end)) = self.cache.get(word) {
-            ids.extend_from_slice(&self.cached_ids[start as usize..end as usize]);
-            return;
-        }
-        if self.cache.len() == CACHED_PIECES_MAX {
-            self.cache.clear();
-            self.cached_ids.clear();
-        }
-        let start = self.cached_ids.len();
-        self.merger.merge(word, &self.merges, &mut self.cached_ids);
-        ids.extend_from_slice(&self.cached_ids[start..]);
-        self.cache.insert(word.into(), (start as u32, self.cached_ids.len() as u32));
     }
 }
 

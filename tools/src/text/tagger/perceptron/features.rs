@@ -7,7 +7,7 @@ use crate::text::characters::{is_letter, is_number};
 use crate::text::words::Words;
 
 /// Features of one word in its context.
-pub(super) const FEATURES: usize = 38;
+pub(super) const FEATURES: usize = 42;
 /// The hashes of one word's features; equal features have equal hashes.
 pub(super) type FeatureHashes = [u32; FEATURES];
 /// Longest suffix in characters.
@@ -19,6 +19,7 @@ const PREFIX_CHARS_MAX: usize = 3;
 #[derive(Default)]
 pub struct WordBuffers {
     words: Vec<WordView>,
+    capitals: Capitals,
     folded: String,
     shape: String,
 }
@@ -40,6 +41,41 @@ pub(super) struct WordView {
     certain: Option<PennTag>,
 }
 
+/// How a list of words uses capitals; a capital says little where all words have one.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Capitals {
+    /// No word has one.
+    Never,
+    /// Words of both kinds.
+    #[default]
+    Sometimes,
+    /// All words but short ones have one.
+    Always,
+}
+
+/// Words of fewer letters are in lower case in titles, too.
+const TITLE_LETTERS_MIN: usize = 4;
+
+impl Capitals {
+    fn of(words: &Words) -> Capitals {
+        let (mut upper, mut lower) = (false, false);
+        for word in words.iter() {
+            match word.chars().next() {
+                Some(first) if first.is_uppercase() => upper = true,
+                Some(first) if first.is_lowercase() && word.len() >= TITLE_LETTERS_MIN => {
+                    lower = true
+                }
+                _ => {}
+            }
+        }
+        match (upper, lower) {
+            (false, _) => Capitals::Never,
+            (true, true) => Capitals::Sometimes,
+            (true, false) => Capitals::Always,
+        }
+    }
+}
+
 /// What stands before the first word and after the last.
 const OUTSIDE: u64 = 0x5151_5151;
 
@@ -47,6 +83,7 @@ impl WordBuffers {
     /// Looks at all words.
     pub(super) fn view(&mut self, words: &Words, lexicon: &Lexicon) {
         self.words.clear();
+        self.capitals = Capitals::of(words);
         for word in words.iter() {
             let view = self.view_word(word, lexicon);
             self.words.push(view);
@@ -140,6 +177,10 @@ impl WordBuffers {
             mix(35, suffix3, right.suffixes[1]),
             mix(36, tags, right.folded),
             mix(37, left2.folded, left.folded),
+            mix(38, word.shape, self.capitals as u64),
+            mix(39, suffix3, word.shape),
+            mix(40, possible(word) ^ self.capitals as u64, word.shape),
+            mix(41, word.folded, possible(right)),
         ]
     }
 }

@@ -109,9 +109,16 @@ struct Parameter {
     since: u32,
 }
 
+/// The weights of one feature while they are learnt.
+#[derive(Default)]
+struct Row {
+    updates: u32,
+    parameters: Vec<Parameter>,
+}
+
 #[derive(Default)]
 struct Learner {
-    rows: FxHashMap<u32, Vec<Parameter>>,
+    rows: FxHashMap<u32, Row>,
     decisions: u32,
     views: WordBuffers,
 }
@@ -145,7 +152,8 @@ impl Learner {
 
     fn guess(&self, features: &FeatureHashes) -> u8 {
         let mut scores = [0; TAGS];
-        for parameter in features.iter().filter_map(|hash| self.rows.get(hash)).flatten() {
+        let rows = features.iter().filter_map(|hash| self.rows.get(hash));
+        for parameter in rows.filter(|row| row.updates >= tau()).flat_map(|row| &row.parameters) {
             scores[usize::from(parameter.tag)] += parameter.weight;
         }
         best(&scores)
@@ -154,6 +162,8 @@ impl Learner {
     fn update(&mut self, features: &FeatureHashes, tag: u8, change: i32) {
         for &hash in features {
             let row = self.rows.entry(hash).or_default();
+            row.updates += 1;
+            let row = &mut row.parameters;
             let parameter = match row.iter_mut().position(|parameter| parameter.tag == tag) {
                 Some(at) => &mut row[at],
                 None => {
@@ -171,8 +181,9 @@ impl Learner {
     /// Every weight averaged over all decisions, in [`STEPS_PER_UNIT`]s, by the hash of its feature.
     fn averages(&self) -> Vec<FeatureWeights> {
         let mut features: Vec<FeatureWeights> = Vec::new();
-        for (&hash, row) in &self.rows {
-            let mut weights: Vec<Weight> = row.iter().filter_map(|p| self.average(p)).collect();
+        for (&hash, row) in self.rows.iter().filter(|(_, row)| row.updates >= tau()) {
+            let mut weights: Vec<Weight> =
+                row.parameters.iter().filter_map(|p| self.average(p)).collect();
             weights.sort_unstable_by_key(|weight| weight.tag);
             if !weights.is_empty() {
                 features.push((hash, weights));
@@ -196,4 +207,9 @@ impl Learner {
         let value = steps.clamp(i64::from(-i8::MAX), i64::from(i8::MAX)) as i8;
         (steps.abs() >= STEPS_MIN).then_some(Weight { tag: parameter.tag, value })
     }
+}
+
+fn tau() -> u32 {
+    static T: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    *T.get_or_init(|| std::env::var("TAU").ok().and_then(|x| x.parse().ok()).unwrap_or(0))
 }
