@@ -129,7 +129,8 @@ fn run_show(
     for line in captions.lines() {
         let line = line.context("cannot read the captions")?;
         let caption = serde_json::from_str::<String>(&line).unwrap_or(line);
-        (words.clear(), tags.clear());
+        words.clear();
+        tags.clear();
         if let Some(tagger) = &tagger {
             tagger.words(&caption, &mut buffers, &mut words);
             tagger.tag(&words, &mut buffers, &mut tags);

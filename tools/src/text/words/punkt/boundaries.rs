@@ -190,13 +190,10 @@ impl Punkt {
             return;
         }
         let starts = self.starts_sentence(next);
-        if (token.abbreviation || token.ellipsis) && !initial {
-            if starts == Some(true)
-                || (next.starts_upper() && self.sentence_starters.contains(next_kind))
-            {
-                token.ends_sentence = true;
-                return;
-            }
+        let starter = next.starts_upper() && self.sentence_starters.contains(next_kind);
+        if (token.abbreviation || token.ellipsis) && !initial && (starts == Some(true) || starter) {
+            token.ends_sentence = true;
+            return;
         }
         if initial || kind == NUMBER {
             let never_lower =
