@@ -52,7 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut ids = Vec::new();
     let both = time(|| {
         for caption in &captions {
-            (cleaned.clear(), ids.clear());
+            cleaned.clear();
+            ids.clear();
             clean_into(caption, CleanMode::Lower, &mut cleaned);
             bpe.encode(&cleaned, &mut ids);
         }
@@ -78,7 +79,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         report(&mut out, &format!("words ({name})"), cutting)?;
         let tagging = time(|| {
             for caption in &captions {
-                (words.clear(), tags.clear());
+                words.clear();
+                tags.clear();
                 tagger.words(caption, &mut buffers, &mut words);
                 tagger.tag(&words, &mut buffers, &mut tags);
             }

@@ -120,3 +120,77 @@ pub(super) fn dimensions(x: &Tensor) -> (i64, i64, i64) {
     let size = x.size();
     (size[0], size[1], size[2])
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::model::{Initial, ParameterSpec};
+
+    const WIDTH: i64 = 24;
+
+    fn block(causal: bool) -> (Block, Parameters) {
+        let spec = |name: &str, shape: &[i64]| ParameterSpec {
+            name: format!("b.{name}"),
+            shape: shape.to_vec(),
+            initial: Initial::Normal { std: 0.5 },
+            trained: true,
+        };
+        let (w, m) = (WIDTH, 2 * WIDTH);
+        let specs = vec![
+            spec("ln_1.weight", &[w]),
+            spec("ln_1.bias", &[w]),
+            spec("attn.in_proj_weight", &[3 * w, w]),
+            spec("attn.in_proj_bias", &[3 * w]),
+            spec("attn.out_proj.weight", &[w, w]),
+            spec("attn.out_proj.bias", &[w]),
+            spec("ln_2.weight", &[w]),
+            spec("ln_2.bias", &[w]),
+            spec("mlp.c_fc.weight", &[m, w]),
+            spec("mlp.c_fc.bias", &[m]),
+            spec("mlp.c_proj.weight", &[w, m]),
+            spec("mlp.c_proj.bias", &[w]),
+        ];
+        let parameters = Parameters::new(specs, 1, Device::Cpu);
+        let config = BlockConfig { heads: 3, gelu: Gelu::Erf, ln_eps: 1e-5, causal };
+        (Block::new(&parameters, "b", config), parameters)
+    }
+
+    /// softmax(q·kᵀ/√d)·v, head by head, as it is written in papers.
+    fn attention_by_definition(block: &Block, x: &Tensor, causal: bool) -> Tensor {
+        let (batch, tokens, width) = dimensions(x);
+        let (heads, depth) = (block.config.heads, width / block.config.heads);
+        let part = |index: i64| {
+            let part = block.in_proj.forward(x).narrow(2, index * width, width);
+            part.view([batch, tokens, heads, depth]).transpose(1, 2)
+        };
+        let mut logits = part(0).matmul(&part(1).transpose(-2, -1)) / (depth as f64).sqrt();
+        if causal {
+            let later = Tensor::ones([tokens, tokens], (Kind::Bool, Device::Cpu)).triu(1);
+            logits = logits.masked_fill(&later, f64::NEG_INFINITY);
+        }
+        let attended = logits.softmax(-1, Kind::Float).matmul(&part(2));
+        block.out_proj.forward(&attended.transpose(1, 2).reshape([batch, tokens, width]))
+    }
+
+    #[test]
+    fn attention_and_its_gradients_follow_the_definition() {
+        for causal in [false, true] {
+            let (block, parameters) = block(causal);
+            let x = Initial::Normal { std: 1.0 }.tensor(2, "x", &[2, 17, WIDTH]);
+            let x = x.set_requires_grad(true);
+            let weight = parameters.tensor("b.attn.in_proj_weight");
+            let probe = Initial::Normal { std: 1.0 }.tensor(3, "probe", &[2, 17, WIDTH]);
+            let gradients = |output: &Tensor| {
+                let sum = (output * &probe).sum(Kind::Float);
+                Tensor::run_backward(&[sum], &[&x, &weight], false, false)
+            };
+            let (fused, plain) = (block.attention(&x), attention_by_definition(&block, &x, causal));
+            assert!(fused.allclose(&plain, 1e-4, 1e-4, false), "causal {causal}");
+            for (fused, plain) in gradients(&fused).iter().zip(gradients(&plain)) {
+                assert!(fused.allclose(&plain, 1e-4, 1e-3, false), "causal {causal}");
+            }
+        }
+    }
+}
