@@ -324,7 +324,8 @@ mod tests {
         for line in BufReader::new(MultiGzDecoder::new(file)).lines() {
             let row: Value = serde_json::from_str(&line.unwrap()).unwrap();
             let caption = row["caption"].as_str().unwrap();
-            (words.clear(), tags.clear());
+            words.clear();
+            tags.clear();
             tagger.words(caption, &mut buffers, &mut words);
             tagger.tag(&words, &mut buffers, &mut tags);
             let ours: Vec<Value> =

@@ -80,7 +80,7 @@ impl Weights {
 
     /// The tag with the highest sum; of equals the one with the lowest number.
     pub(super) fn best(&self, features: &FeatureHashes) -> u8 {
-        // Two passes, so that the memory that the first asks for arrives while it goes on.
+        // Pass by pass, so that the memory that a pass asks for arrives while it goes on.
         let (mut known, mut count) = ([0u32; FEATURES], 0);
         for &hash in features {
             let (word, bit) = seen_bit(hash);
@@ -88,8 +88,9 @@ impl Weights {
             count += usize::from(self.seen[word] & bit != 0);
         }
         let mut scores = [0i32; TAGS];
-        for &hash in &known[..count] {
-            let place = self.place(hash);
+        let places = &mut known[..count];
+        places.iter_mut().for_each(|known| *known = self.place(*known));
+        for &place in &*places {
             let start = (place >> 8) as usize;
             for weight in &self.entries[start..start + (place & 0xFF) as usize] {
                 scores[usize::from(weight.tag)] += i32::from(weight.value);
