@@ -117,6 +117,7 @@ fn a_checkpoint_of_another_model_is_refused() {
         .arg(data.place("other"))
         .exits_with(1)
         .says(["another model", "visual.class_embedding"]);
+    assert!(!data.place("other").exists(), "a refused run left its folder");
     before.must_equal(&tree(&data.place("finished")));
 }
 

@@ -40,15 +40,15 @@ pub fn decode(
 ) -> Result<Decoded, DecodeError> {
     let format = ImageFormat::sniff(bytes)?;
     limits.check_bytes(bytes.len())?;
-    if format == ImageFormat::Jpeg {
-        return decode_jpeg(bytes, limits, exif_hint);
-    }
-    // A decoder that stumbles over untrusted bytes costs a sample, not the run.
-    catch_unwind(AssertUnwindSafe(|| decode_raster(format, bytes, limits, exif_hint)))
-        .unwrap_or_else(|_| {
-            let detail = "the decoder panicked".to_owned();
-            Err(DecodeError::Undecodable { format: format.name(), detail })
-        })
+    // A parser that stumbles over untrusted bytes costs a sample, not the run.
+    let decoded = catch_unwind(AssertUnwindSafe(|| match format {
+        ImageFormat::Jpeg => decode_jpeg(bytes, limits, exif_hint),
+        _ => decode_raster(format, bytes, limits, exif_hint),
+    }));
+    decoded.unwrap_or_else(|_| {
+        let detail = "the decoder panicked".to_owned();
+        Err(DecodeError::Undecodable { format: format.name(), detail })
+    })
 }
 
 /// RGB rows on their way to being upright.

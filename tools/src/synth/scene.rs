@@ -13,7 +13,7 @@ const MAX_CLUTTER: usize = 2;
 
 /// Part of the way from the middle to the edge that a shape moves: all of it would take a small model much longer to
 /// learn shapes wherever they are.
-const ROOM_USED: f32 = 0.7;
+const ROOM_USED: f32 = 0.4;
 
 /// What is drawn, and what the caption may say about it.
 #[derive(Clone, Debug)]

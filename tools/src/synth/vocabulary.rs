@@ -101,9 +101,9 @@ impl Size {
     /// Radius range as a share of the picture's short side.
     pub fn radius(self) -> (f32, f32) {
         match self {
-            Size::Small => (0.23, 0.27),
-            Size::Medium => (0.31, 0.36),
-            Size::Large => (0.40, 0.46),
+            Size::Small => (0.27, 0.31),
+            Size::Medium => (0.34, 0.38),
+            Size::Large => (0.42, 0.47),
         }
     }
 }

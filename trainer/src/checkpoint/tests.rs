@@ -5,8 +5,9 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 use crate::{loss, model::InputSizes, recipe::Recipe, stream::Cursor};
 
-const SET: [&str; 5] = [
+const SET: [&str; 6] = [
     "model.vision.width=16",
+    "model.vision.heads=2",
     "model.vision.layers=1",
     "model.vision.mlp_width=16",
     "model.text.width=16",

@@ -37,13 +37,17 @@ pub(super) fn train(
         printer.talk("dry run: nothing was written");
         return Ok(ExitCode::SUCCESS);
     }
-    // Opened before the folder is made: a data set that can't be read leaves no trace.
+    // Opened before the folder is made: a data set that can't be read, or weights that do not fit, leave no trace.
     Stream::open(&arguments.data, plan.stream_config(resources), Default::default())?;
     let file = from.map(checkpoint::model_file).transpose()?;
-    let folder =
-        RunFolder::open(&arguments.output, &plan.recipe, &plan.identity, arguments.resume)?;
-    let continued = checkpoint::latest(folder.path())?;
+    let output = &arguments.output;
+    let continued =
+        match RunFolder::is_there(output, &plan.recipe, &plan.identity, arguments.resume)? {
+            true => checkpoint::latest(output)?,
+            false => None,
+        };
     let mut training = plan.training(continued.as_deref(), file.as_deref(), resources)?;
+    let folder = RunFolder::open(output, &plan.recipe, &plan.identity, arguments.resume)?;
     if training.step >= plan.schedule.total_steps {
         printer.talk(format!("{} is finished: nothing to do", folder.path().display()));
         return Ok(ExitCode::SUCCESS);

@@ -82,15 +82,8 @@ impl RunFolder {
         resume: bool,
     ) -> Result<RunFolder, RunError> {
         let folder = RunFolder { path: path.to_owned() };
-        if path.join(IDENTITY).is_file() {
-            if !resume {
-                return Err(RunError::Exists { path: path.into(), at: folder.progress()? });
-            }
-            folder.compare(recipe, identity)?;
+        if RunFolder::is_there(path, recipe, identity, resume)? {
             return Ok(folder);
-        }
-        if holds_anything(path)? {
-            return Err(RunError::NotARun { path: path.into() });
         }
         fs::create_dir_all(path).map_err(RunError::io(path))?;
         let stage = recipe.stage(&identity.stage)?;
@@ -99,6 +92,30 @@ impl RunFolder {
         // Last: this file says that the folder is a run.
         file::write_json(&path.join(IDENTITY), identity)?;
         Ok(folder)
+    }
+
+    /// Is the same run there, to be continued? Writes nothing.
+    ///
+    /// # Errors
+    /// A folder that holds something else, another run, or a run that is not to be resumed.
+    pub fn is_there(
+        path: &Path,
+        recipe: &Recipe,
+        identity: &Identity,
+        resume: bool,
+    ) -> Result<bool, RunError> {
+        let folder = RunFolder { path: path.to_owned() };
+        if path.join(IDENTITY).is_file() {
+            if !resume {
+                return Err(RunError::Exists { path: path.into(), at: folder.progress()? });
+            }
+            folder.compare(recipe, identity)?;
+            return Ok(true);
+        }
+        if holds_anything(path)? {
+            return Err(RunError::NotARun { path: path.into() });
+        }
+        Ok(false)
     }
 
     /// Where it is.

@@ -43,3 +43,22 @@ pub fn evaluate(tagger: &dyn Tagger, sentences: &[Sentence]) -> Agreement {
     }
     agreement
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::corpus::read_corpus;
+    use super::super::perceptron::PerceptronTagger;
+    use super::*;
+    use crate::text::shared_data::shared_data;
+
+    /// The figures of docs and README; a change of features or weights must not fall below them.
+    #[test]
+    fn the_embedded_tagger_on_the_treebanks_development_set() {
+        let Some(data) = shared_data() else { return };
+        let sentences = read_corpus(&data.join("text/pos/ewt_dev.tsv.gz")).unwrap();
+        let agreement = evaluate(&PerceptronTagger::embedded().unwrap(), &sentences);
+        assert_eq!(agreement.words, 25_147);
+        assert!(agreement.tags * 1000 >= agreement.words * 945, "{agreement:?}");
+        assert!(agreement.classes * 1000 >= agreement.words * 974, "{agreement:?}");
+    }
+}

@@ -295,7 +295,12 @@ fn features_of(value: Value) -> Result<Features, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+
+    use serde_json::json;
+
     use super::*;
+    use crate::text::shared_data::shared_data;
 
     #[test]
     fn neighbours_are_seen_normalized() {
@@ -306,5 +311,27 @@ mod tests {
         let words: Vec<&str> = words.iter().collect();
         assert_eq!(words, ["dog", "!HYPHEN", "-x", "!YEAR", "!YEAR", "!DIGITS", "½", "éa", ""]);
         assert_eq!([suffix("dogs"), suffix("né"), suffix("日本語だ")], ["ogs", "né", "本語だ"]);
+    }
+
+    #[test]
+    fn every_caption_of_laion_as_nltk_tags_it() {
+        let Some(data) = shared_data() else { return };
+        let tagger = NltkTagger::open(&data.join("metadata")).unwrap();
+        let file = File::open(data.join("text/laion400m_1000_nltk_pos.jsonl.gz")).unwrap();
+        let (mut buffers, mut words, mut tags) =
+            (TagBuffers::default(), Words::default(), Vec::new());
+        let mut captions = 0;
+        for line in BufReader::new(MultiGzDecoder::new(file)).lines() {
+            let row: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let caption = row["caption"].as_str().unwrap();
+            (words.clear(), tags.clear());
+            tagger.words(caption, &mut buffers, &mut words);
+            tagger.tag(&words, &mut buffers, &mut tags);
+            let ours: Vec<Value> =
+                words.iter().zip(&tags).map(|(word, tag)| json!([word, tag.name()])).collect();
+            assert_eq!(Value::Array(ours), row["tags"], "{caption}");
+            captions += 1;
+        }
+        assert_eq!(captions, 1000);
     }
 }

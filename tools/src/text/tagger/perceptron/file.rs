@@ -138,3 +138,48 @@ impl Reader<'_> {
         if tag == PennTag::UNKNOWN { Err(damaged("a tag is unknown")) } else { Ok(tag) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> (Lexicon, Vec<FeatureWeights>) {
+        let mut lexicon = Lexicon::default();
+        let tag = |name| PennTag::from_name(name).unwrap();
+        lexicon.certain.extend([(7, tag("DT")), (3, tag("."))]);
+        lexicon.possible.extend([(9, TagSet::from_bits(6)), (1, TagSet::from_bits(1 << 45))]);
+        let weight = |tag, value| Weight { tag, value };
+        let features = vec![
+            (0, vec![weight(1, -127)]),
+            (300, vec![weight(2, 5), weight(45, 127)]),
+            (u32::MAX, vec![weight(20, 2)]),
+        ];
+        (lexicon, features)
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (lexicon, features) = example();
+        let (read_lexicon, read_features) = read(&write(&lexicon, &features)).unwrap();
+        assert_eq!(read_features, features);
+        assert_eq!(read_lexicon.certain, lexicon.certain);
+        assert_eq!(read_lexicon.possible, lexicon.possible);
+    }
+
+    #[test]
+    fn a_cut_file_is_an_error_and_a_flipped_bit_no_panic() {
+        let (lexicon, features) = example();
+        let bytes = write(&lexicon, &features);
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_err(), "{length} bytes");
+        }
+        assert!(read(&[&bytes[..], b"x"].concat()).is_err());
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            // Weights have no checksum of their own, so some flips read as other weights; the hash tells them apart.
+            let _ = read(&flipped);
+            assert_ne!(hash(&flipped), hash(&bytes));
+        }
+    }
+}
