@@ -123,7 +123,7 @@ fn a_checkpoint_of_another_model_is_refused() {
 
 #[test]
 fn an_unknown_recipe_key_and_an_unknown_recipe_are_named() {
-    let data = Data::new();
+    let data = Data::shared();
     data.pretrain("run")
         .args(["--set", "stage.learning_rat=1"])
         .exits_with(1)

@@ -11,7 +11,7 @@ mod counts;
 mod folder;
 mod program;
 
-pub use archive::{Member, members, write_tar};
+pub use archive::{Member, members, middle_of_jpeg, write_tar};
 pub use counts::{Counts, counts, number};
 pub use folder::{Tree, tree};
 pub use program::{Finished, Program, inspect, lasting, prep, train};
