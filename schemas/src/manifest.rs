@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
-    file::{read_json, sha256_hex, write_json},
+    file::{FileDigest, read_json, sha256_hex, write_json},
     image_column::ImageColumn,
     ledger::{Ledger, ShardDigest, Source, UnitEntry, unit_stem},
 };
@@ -50,6 +50,9 @@ pub struct Manifest {
     pub complete: bool,
     /// Finished units, in order.
     pub units: Vec<Unit>,
+    /// The prompts of a classification set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<FileDigest>,
     /// Sums over the units.
     pub totals: Ledger,
 }
@@ -98,6 +101,7 @@ impl Manifest {
             tagged,
             complete: false,
             units: Vec::new(),
+            prompts: None,
             totals: Ledger::default(),
         }
     }

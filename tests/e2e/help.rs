@@ -1,16 +1,18 @@
 //! The help of every command is what `golden/help` holds; `CLIPA_UPDATE_GOLDEN=1` writes it anew.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use clipa_tests::Program;
 use std::path::{Path, PathBuf};
 
 /// Every command with its own help, the program's own first.
-const COMMANDS: [(&str, &[&str]); 3] = [
+const COMMANDS: [(&str, &[&str]); 4] = [
     (
         "clipa-prep",
         &["", "laion", "laion ingest", "classes ingest", "synth", "tagger train", "tagger eval"],
     ),
-    ("clipa-inspect", &["", "summary", "sample", "grid", "verify"]),
+    ("clipa-inspect", &["", "summary", "sample", "grid", "verify", "rejects"]),
     ("clipa-train", &["", "pretrain", "finetune", "eval", "recipes"]),
+    ("xtask", &["", "demo", "test", "libtorch", "peers", "bench", "env"]),
 ];
 
 fn golden(program: &str, command: &str) -> PathBuf {

@@ -1,6 +1,12 @@
 //! `clipa-prep laion ingest` and `classes ingest`: complete, repeatable, and the same after a kill.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use clipa_tests::{Program, Tree, draw, drawn, drawn_tars, inspect, prep, temporary, tree};
+use clipa_schemas::prompts;
+use clipa_tests::{
+    DRAWN_SAMPLES, Program, Tree, counts, draw, drawn, drawn_tars, inspect, number, prep,
+    temporary, tree,
+};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -20,19 +26,15 @@ fn ingest(input: &Path, output: &Path) -> Program {
     .arg(output)
 }
 
-fn count(report: &serde_json::Value, field: &str) -> u64 {
-    report[field].as_u64().unwrap_or_else(|| panic!("no {field} in {report}"))
-}
-
 #[test]
 fn every_sample_found_is_accepted_or_rejected_and_can_be_read_back() {
     let folder = temporary();
     let output = folder.path().join("pairs");
     let report = ingest(&drawn().join("train"), &output).arg("--json").succeeds().json();
-    assert_eq!(count(&report, "found"), clipa_tests::DRAWN_SAMPLES as u64);
-    assert_eq!(count(&report, "found"), count(&report, "accepted") + count(&report, "rejected"));
+    let counted = counts(&report);
+    assert_eq!(counted.found, DRAWN_SAMPLES as u64);
     let summary = inspect(["summary", "--json"]).arg(&output).succeeds().json();
-    assert_eq!(count(&summary, "rows"), count(&report, "accepted"));
+    assert_eq!(number(&summary, "rows"), counted.accepted);
     inspect(["verify"]).arg(&output).succeeds();
 }
 
@@ -40,8 +42,10 @@ fn every_sample_found_is_accepted_or_rejected_and_can_be_read_back() {
 fn a_second_run_does_nothing() {
     let folder = temporary();
     let output = folder.path().join("pairs");
+    // The lock is taken again; it has no content.
     let times = |output: &Path| -> Vec<SystemTime> {
         tree(output)
+            .without(|name| name == ".lock")
             .names()
             .iter()
             .map(|name| output.join(name).metadata().unwrap().modified().unwrap())
@@ -83,7 +87,7 @@ fn the_order_and_the_spelling_of_inputs_change_no_byte() {
 fn killed_and_continued(reached: impl Fn(&Path) -> bool) {
     let folder = temporary();
     let input = folder.path().join("drawn");
-    draw(&input, 600, 4);
+    draw(&input, 640, 8);
     let train = input.join("train");
     let undisturbed = folder.path().join("undisturbed");
     ingest(&train, &undisturbed).succeeds();
@@ -151,10 +155,20 @@ fn a_zero_shot_set_keeps_its_classes() {
         .arg("--output")
         .arg(&output)
         .succeeds();
-    let names = std::fs::read_to_string(classes.join("classnames.txt")).unwrap();
-    let manifest = std::fs::read_to_string(output.join("dataset.json")).unwrap();
-    for name in names.lines() {
-        assert!(manifest.contains(name), "{name} is not in the manifest");
-    }
+    let lines = |file: &str| -> BTreeSet<String> {
+        let text = std::fs::read_to_string(classes.join(file)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    let prompts = prompts::read(&output, "clip_bpe").unwrap();
+    let (names, held_out) = (lines("classnames.txt"), lines("held_out.txt"));
+    assert_eq!(prompts.class_name.iter().cloned().collect::<BTreeSet<_>>(), names);
+    assert_eq!(prompts.classes(), names.len());
+    let templates = lines("zeroshot_classification_templates.txt").len();
+    assert_eq!(prompts.len(), names.len() * templates);
+    let marked = prompts.class_name.iter().zip(&prompts.held_out);
+    let marked: BTreeSet<String> =
+        marked.filter(|(_, mark)| **mark == Some(true)).map(|(name, _)| name.clone()).collect();
+    assert_eq!(marked, held_out);
+    assert!(!held_out.is_empty() && held_out.len() < names.len());
     inspect(["verify"]).arg(&output).succeeds();
 }

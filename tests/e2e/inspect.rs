@@ -1,25 +1,31 @@
 //! `clipa-inspect`: what is damaged is found, what is shown is what is stored.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use clipa_tests::{drawn, inspect, prep, temporary};
+use clipa_tests::{Member, drawn, inspect, prep, temporary, write_tar};
 use std::path::{Path, PathBuf};
 
+/// The drawn tars and one with a broken image, so that there are rejects too.
 fn data_set(folder: &Path) -> PathBuf {
+    let broken = folder.join("broken.tar");
+    let picture = Member::new("a.jpg", "no picture");
+    write_tar(&broken, Member::sample("broken", picture, "a rejected caption"));
     let output = folder.join("pairs");
     prep(["laion", "ingest", "--image", "40:rgb8", "--image", "32:rgb8-square"])
         .arg(drawn().join("train"))
+        .arg(broken)
         .arg("--output")
         .arg(&output)
         .succeeds();
     output
 }
 
-/// One bit in an image, one in a compressed column, one in the footer, one in the manifest.
+/// The first bytes, an image or a compressed column, and the footer; of shards and rejects.
 #[test]
 fn a_flipped_byte_anywhere_is_found() {
     let folder = temporary();
     let output = data_set(folder.path());
     inspect(["verify"]).arg(&output).succeeds();
-    for file in ["shards/00000.parquet", "shards/00002.parquet", "rejects/00000.parquet"] {
+    for file in ["shards/00000.parquet", "shards/00002.parquet", "rejects/00003.parquet"] {
         let path = output.join(file);
         let whole = std::fs::read(&path).unwrap();
         for part in [4, whole.len() / 3, whole.len() / 2, whole.len() - 200] {

@@ -1,9 +1,10 @@
 //! `clipa-train`: a killed run goes on as if nothing had happened; a wrong one is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use clipa_tests::{Program, drawn, prep, temporary, train, tree};
+use clipa_tests::{DRAWN_CLASS_IMAGES, Program, drawn, lasting, number, prep, train, tree};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+use std::sync::OnceLock;
 
 const RECIPE: &str = "tiny-i17-t8";
 /// Steps of a short stage: two epochs of the drawn set.
@@ -24,26 +25,36 @@ const SHORT: [&str; 10] = [
 
 /// The drawn pairs and classes, ingested for the recipe.
 struct Data {
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Data {
+    /// The data of this test program, with a finished pre-training in `finished`.
+    fn shared() -> &'static Self {
+        static SHARED: OnceLock<Data> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let data = Self::new();
+            data.pretrain("finished").succeeds();
+            data
+        })
+    }
+
     fn new() -> Self {
-        let folder = temporary();
+        let folder = lasting("data");
         for (verb, input, output) in
             [("laion", "train", "pairs"), ("classes", "classes", "classes")]
         {
             prep([verb, "ingest", "--for", RECIPE])
                 .arg(drawn().join(input))
                 .arg("--output")
-                .arg(folder.path().join(output))
+                .arg(folder.join(output))
                 .succeeds();
         }
         Self { folder }
     }
 
     fn place(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
     fn pretrain(&self, run: &str) -> Program {
@@ -73,9 +84,8 @@ fn losses(run: &Path) -> Vec<(u64, f64)> {
 
 #[test]
 fn a_killed_run_continues_with_the_same_losses_number_for_number() {
-    let data = Data::new();
-    data.pretrain("undisturbed").succeeds();
-    let undisturbed = data.losses("undisturbed");
+    let data = Data::shared();
+    let undisturbed = data.losses("finished");
     assert_eq!(undisturbed.len(), STEPS);
     for killed_at in [3, 8] {
         let run = format!("killed-{killed_at}");
@@ -88,33 +98,32 @@ fn a_killed_run_continues_with_the_same_losses_number_for_number() {
 
 #[test]
 fn a_run_that_is_there_is_never_overwritten() {
-    let data = Data::new();
-    data.pretrain("run").succeeds();
-    let before = tree(&data.place("run"));
-    data.pretrain("run").exits_with(1).says(["run", "--resume"]);
-    before.must_equal(&tree(&data.place("run")));
+    let data = Data::shared();
+    let before = tree(&data.place("finished"));
+    data.pretrain("finished").exits_with(1).says(["finished", "--resume"]);
+    before.must_equal(&tree(&data.place("finished")));
 }
 
 #[test]
 fn a_checkpoint_of_another_model_is_refused() {
-    let data = Data::new();
-    data.pretrain("run").succeeds();
-    let before = tree(&data.place("run"));
+    let data = Data::shared();
+    let before = tree(&data.place("finished"));
     train(["finetune", "--recipe", RECIPE, "--set", "model.vision.width=32"])
         .arg("--from")
-        .arg(data.place("run"))
+        .arg(data.place("finished"))
         .arg("--data")
         .arg(data.place("pairs"))
         .arg("--output")
         .arg(data.place("other"))
         .exits_with(1)
-        .says(["width"]);
-    before.must_equal(&tree(&data.place("run")));
+        .says(["another model", "visual.class_embedding"]);
+    assert!(!data.place("other").exists(), "a refused run left its folder");
+    before.must_equal(&tree(&data.place("finished")));
 }
 
 #[test]
 fn an_unknown_recipe_key_and_an_unknown_recipe_are_named() {
-    let data = Data::new();
+    let data = Data::shared();
     data.pretrain("run")
         .args(["--set", "stage.learning_rat=1"])
         .exits_with(1)
@@ -137,18 +146,17 @@ fn an_unknown_recipe_key_and_an_unknown_recipe_are_named() {
 
 #[test]
 fn a_stage_on_another_and_evaluation_of_both() {
-    let data = Data::new();
-    data.pretrain("first").succeeds();
+    let data = Data::shared();
     train(["finetune", "--recipe", RECIPE])
         .args(SHORT)
         .arg("--from")
-        .arg(data.place("first"))
+        .arg(data.place("finished"))
         .arg("--data")
         .arg(data.place("pairs"))
         .arg("--output")
         .arg(data.place("second"))
         .succeeds();
-    for run in ["first", "second"] {
+    for run in ["finished", "second"] {
         let report = train(["eval", "--json"])
             .arg("--run")
             .arg(data.place(run))
@@ -156,8 +164,9 @@ fn a_stage_on_another_and_evaluation_of_both() {
             .arg(data.place("classes"))
             .succeeds()
             .json();
-        let top1 = report["top1"].as_f64().expect("top1");
-        let top5 = report["top5"].as_f64().expect("top5");
-        assert!((0.0..=1.0).contains(&top1) && top1 <= top5 && top5 <= 1.0, "{report}");
+        let [top1, top5] = ["top1", "top5"].map(|field| report[field].as_f64().unwrap());
+        assert!(0.0 <= top1 && top1 <= top5 && top5 <= 1.0, "{report}");
+        assert_eq!(number(&report, "samples"), DRAWN_CLASS_IMAGES, "{report}");
+        assert!(!report["held_out"].is_null(), "{report}");
     }
 }

@@ -66,3 +66,15 @@ pub fn members(path: &Path) -> Vec<Member> {
         })
         .collect()
 }
+
+/// The byte in the middle of the content of the `nth` JPEG (from 0) of a tar.
+pub fn middle_of_jpeg(path: &Path, nth: usize) -> usize {
+    let file = File::open(path).expect("the tar can be opened");
+    let mut archive = tar::Archive::new(file);
+    let entries = archive.entries().expect("a tar").map(|entry| entry.expect("a whole tar"));
+    let entry = entries
+        .filter(|entry| entry.path().is_ok_and(|name| name.extension().is_some_and(|e| e == "jpg")))
+        .nth(nth)
+        .expect("so many JPEGs");
+    usize::try_from(entry.raw_file_position() + entry.size() / 2).expect("a small tar")
+}

@@ -7,12 +7,14 @@
 //! A test kit panics with a sentence: its only reader is a person with a failed test.
 
 mod archive;
+mod counts;
 mod folder;
 mod program;
 
-pub use archive::{Member, members, write_tar};
+pub use archive::{Member, members, middle_of_jpeg, write_tar};
+pub use counts::{Counts, counts, number};
 pub use folder::{Tree, tree};
-pub use program::{Finished, Program, inspect, prep, train};
+pub use program::{Finished, Program, inspect, lasting, prep, train};
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -24,6 +26,8 @@ pub const DRAWN_SIDE: &str = "64";
 pub const DRAWN_TARS: usize = 3;
 /// Samples of the drawn set.
 pub const DRAWN_SAMPLES: usize = 96;
+/// Images of the drawn zero-shot set, two of each class.
+pub const DRAWN_CLASS_IMAGES: u64 = 192;
 
 /// A new empty folder, removed with the value.
 pub fn temporary() -> TempDir {
@@ -31,17 +35,13 @@ pub fn temporary() -> TempDir {
 }
 
 /// The drawn set of this test program: `train/*.tar` and `classes/`, made once.
-///
-/// Its folder is left to the system's temporary folder, for a static is never dropped.
 pub fn drawn() -> &'static Path {
-    static DRAWN: OnceLock<TempDir> = OnceLock::new();
-    DRAWN
-        .get_or_init(|| {
-            let folder = temporary();
-            draw(folder.path(), DRAWN_SAMPLES, DRAWN_TARS);
-            folder
-        })
-        .path()
+    static DRAWN: OnceLock<PathBuf> = OnceLock::new();
+    DRAWN.get_or_init(|| {
+        let folder = lasting("drawn");
+        draw(&folder, DRAWN_SAMPLES, DRAWN_TARS);
+        folder
+    })
 }
 
 /// Draws a set of that size into the folder.
@@ -51,6 +51,8 @@ pub fn draw(folder: &Path, samples: usize, tars: usize) {
         .arg(samples.to_string())
         .arg("--tars")
         .arg(tars.to_string())
+        .arg("--eval-samples")
+        .arg(DRAWN_CLASS_IMAGES.to_string())
         .arg("--output")
         .arg(folder)
         .succeeds();

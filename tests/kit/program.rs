@@ -42,8 +42,24 @@ pub fn train<const N: usize>(arguments: [&str; N]) -> Program {
 
 /// The folder of the built programs: that of this test program's `deps/`.
 fn folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a test program has a path");
-    test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").to_path_buf()
+    test_program().ancestors().nth(2).expect("target/PROFILE/deps/TEST").to_path_buf()
+}
+
+fn test_program() -> PathBuf {
+    std::env::current_exe().expect("a test program has a path")
+}
+
+/// A new empty folder beside the built programs for data that all tests of this program share. It stays
+/// until the program runs again: a static is never dropped, and the system's folder would fill up.
+pub fn lasting(name: &str) -> PathBuf {
+    let program = test_program();
+    let test = program.file_stem().expect("a test program has a name");
+    let place = folder().join("clipa-tests").join(test).join(name);
+    if place.exists() {
+        std::fs::remove_dir_all(&place).expect("the last run's data can be removed");
+    }
+    std::fs::create_dir_all(&place).expect("a folder can be made beside the programs");
+    place
 }
 
 impl Program {

@@ -28,9 +28,10 @@ use std::{
 };
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
 
 pub use failure::{Hinted, WithHint};
-pub use progress::Progress;
+pub use progress::{Counted, Progress};
 
 /// Exit code of a run that could not do its job, or that found a problem.
 pub const EXIT_PROBLEM: u8 = 1;
@@ -101,6 +102,28 @@ impl Printer {
         self.bars.suspend(|| lock(&self.data).write(line.as_bytes()));
     }
 
+    /// Writes a value to stdout as indented JSON.
+    ///
+    /// Nothing of it is lost: what a terminal must not see is written as `\\u` escapes.
+    ///
+    /// # Errors
+    /// Where the value is no JSON, such as a map whose keys are no text.
+    pub fn json(&self, value: &impl Serialize) -> serde_json::Result<()> {
+        let text = serde_json::to_string_pretty(value)?;
+        let mut line = String::with_capacity(text.len() + 1);
+        for letter in text.chars() {
+            // Outside of strings JSON has no such letters but ends of lines; all of them are below U+10000.
+            if letter != '\n' && is_unwanted(letter) {
+                line.push_str(&format!("\\u{:04x}", letter as u32));
+            } else {
+                line.push(letter);
+            }
+        }
+        line.push('\n');
+        self.bars.suspend(|| lock(&self.data).write(line.as_bytes()));
+        Ok(())
+    }
+
     /// Writes a drawing made of the program's own escape sequences to stdout, unchanged.
     ///
     /// Nothing that came from data may be in it but numbers.
@@ -132,9 +155,9 @@ impl Printer {
         }
     }
 
-    /// Starts to show progress through `total` things of a kind (`images`, `tars`).
-    pub fn progress(&self, doing: &str, unit: &'static str, total: u64) -> Progress<'_> {
-        Progress::start(self, doing, unit, total)
+    /// Starts to show progress through `total` things of a kind (`"images"`), or bytes.
+    pub fn progress(&self, doing: &str, unit: impl Into<Counted>, total: u64) -> Progress<'_> {
+        Progress::start(self, doing, unit.into(), total)
     }
 
     /// Whether stdout is a terminal.
@@ -176,7 +199,7 @@ impl Printer {
 /// A piece of data made fit for one line of a terminal: control characters, also the invisible ones
 /// that change the direction of text, are gone; tabs and line ends are spaces.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+    if text.chars().any(is_unwanted) {
         let spaced: String =
             text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c }).collect();
         Cow::Owned(strip(&spaced, &[]).into_owned())
@@ -186,7 +209,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 fn strip<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
-    let unwanted = |c: char| (c.is_control() && !kept.contains(&c)) || is_invisible(c);
+    let unwanted = |c: char| is_unwanted(c) && !kept.contains(&c);
     if text.chars().any(unwanted) {
         Cow::Owned(text.chars().filter(|&c| !unwanted(c)).collect())
     } else {
@@ -194,10 +217,11 @@ fn strip<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
     }
 }
 
-/// Marks that reorder or hide the text around them.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+/// Control characters, and marks that reorder or hide the text around them.
+fn is_unwanted(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+    c.is_control() || invisible
 }
 
 impl Stream {
@@ -264,6 +288,15 @@ mod tests {
         printer.say(evil);
         assert_eq!(heard.data(), "a[31mred  b2J\n");
         assert_eq!(heard.talk(), "a[31mred\nb2J\n");
+    }
+
+    #[test]
+    fn json_keeps_everything_and_shows_nothing_dangerous() {
+        let (printer, heard) = Printer::captured();
+        let evil = "a\u{1b}[31m\n\u{202E}b\u{9b}2J\u{200D}";
+        printer.json(&[evil]).unwrap();
+        assert!(!heard.data().contains(|c| c != '\n' && is_unwanted(c)), "{:?}", heard.data());
+        assert_eq!(serde_json::from_str::<[String; 1]>(&heard.data()).unwrap(), [evil]);
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 mod builders;
 pub mod layout;
+mod mapping;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,6 @@
 //! Maps a finished shard and lends its images out of the mapping.
-#![allow(unsafe_code)] // the mapping of a finished shard, see `map`
 
-use std::{fs::File, path::Path, path::PathBuf, sync::Arc};
+use std::{ops::Range, path::Path, path::PathBuf, sync::Arc};
 
 use arrow::{
     array::{Array, AsArray, BinaryViewArray, RecordBatch, RecordBatchReader, UInt16Array},
@@ -17,10 +16,10 @@ use parquet::{
     },
     basic::Encoding,
     column::page::{Page, PageReader},
-    file::serialized_reader::SerializedPageReader,
+    file::{metadata::ColumnChunkMetaData, serialized_reader::SerializedPageReader},
 };
 
-use super::{layout::ShardLayout, texts::TextBlock};
+use super::{layout::ShardLayout, mapping::Mapping, texts::TextBlock};
 use crate::{
     error::{Error, Result},
     image_column::ImageColumn,
@@ -31,6 +30,7 @@ use crate::{
 #[derive(Clone)]
 pub struct ShardReader {
     path: Arc<PathBuf>,
+    mapping: Mapping,
     bytes: Bytes,
     metadata: ArrowReaderMetadata,
     images: Arc<[ImageColumn]>,
@@ -77,7 +77,8 @@ impl ShardReader {
     /// # Errors
     /// [`Error::Io`] where it cannot be mapped, [`Error::Corrupt`] where it is not a shard of this schema version.
     pub fn open(path: &Path) -> Result<ShardReader> {
-        let bytes = map(path)?;
+        let mapping = Mapping::open(path)?;
+        let bytes = mapping.bytes();
         let corrupt = |error: &dyn std::fmt::Display| Error::corrupt(path, error);
         let loaded = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new())
             .map_err(|error| corrupt(&error))?;
@@ -97,7 +98,29 @@ impl ShardReader {
         }
         let images = ShardLayout::images_from_text(&value("clipa.images").unwrap_or_default())
             .map_err(|error| corrupt(&error))?;
-        Ok(ShardReader { path: Arc::new(path.to_owned()), bytes, metadata, images: images.into() })
+        let path = Arc::new(path.to_owned());
+        let reader = ShardReader { path, mapping, bytes, metadata, images: images.into() };
+        reader.check_chunks()?;
+        Ok(reader)
+    }
+
+    /// Every chunk lies inside the file; Parquet's own functions panic where an offset is negative.
+    fn check_chunks(&self) -> Result<()> {
+        let inside = |chunk: &ColumnChunkMetaData| {
+            let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+            let end = start.checked_add(chunk.compressed_size());
+            start >= 0
+                && chunk.compressed_size() >= 0
+                && end.is_some_and(|end| end as u64 <= self.bytes.len() as u64)
+        };
+        let groups = self.metadata.metadata().row_groups().iter();
+        match groups.flat_map(|group| group.columns()).find(|chunk| !inside(chunk)) {
+            Some(chunk) => {
+                let name = chunk.column_path().string();
+                Err(self.corrupt(format!("column `{name}` lies outside the file")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The file.
@@ -248,23 +271,36 @@ impl ShardReader {
         Ok(batch)
     }
 
-    /// Bytes of the file that a column's chunk of a row group occupies, for prefetching exactly these.
+    /// Reads columns of a row group into memory and touches no byte of another one; returns when they are there.
+    /// Call it before bytes are borrowed that may not be in memory yet: a page that is first touched through a
+    /// borrowed slice is read alone.
     ///
     /// # Errors
-    /// [`Error::MissingColumn`], [`Error::Corrupt`] where the range lies outside the file.
-    pub fn chunk_range(&self, row_group: usize, name: &str) -> Result<std::ops::Range<usize>> {
+    /// [`Error::MissingColumn`], [`Error::Io`].
+    pub fn populate(&self, row_group: usize, names: &[impl AsRef<str>]) -> Result<()> {
+        for name in names {
+            let range = self.chunk_range(row_group, name.as_ref())?;
+            self.mapping.populate(range).map_err(Error::io(self.path.as_path()))?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the file that a column of a row group occupies; a nested column's parts lie side by side.
+    ///
+    /// # Errors
+    /// [`Error::MissingColumn`].
+    pub fn chunk_range(&self, row_group: usize, name: &str) -> Result<Range<usize>> {
         let metadata = self.metadata.metadata().row_group(row_group);
-        let chunk = metadata
+        metadata
             .columns()
             .iter()
-            .find(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name))
-            .ok_or_else(|| self.missing(name))?;
-        let (start, length) = chunk.byte_range();
-        let range = start as usize..start.saturating_add(length) as usize;
-        if range.end > self.bytes.len() {
-            return Err(self.corrupt(format!("column `{name}` ends behind the file")));
-        }
-        Ok(range)
+            .filter(|chunk| chunk.column_path().parts().first().is_some_and(|part| part == name))
+            .map(|chunk| {
+                let (start, length) = chunk.byte_range();
+                start as usize..(start + length) as usize
+            })
+            .reduce(|all, part| all.start.min(part.start)..all.end.max(part.end))
+            .ok_or_else(|| self.missing(name))
     }
 
     fn missing(&self, column: &str) -> Error {
@@ -334,16 +370,4 @@ fn with_views(schema: &Schema) -> Schema {
         _ => field.clone(),
     });
     Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone())
-}
-
-fn map(path: &Path) -> Result<Bytes> {
-    let file = File::open(path).map_err(Error::io(path))?;
-    // SAFETY: Benefit: a sample's bytes are borrowed from the page cache, 9 instead of 2-5 GB/s (docs: performance).
-    // Soundness: a shard is immutable from the moment it has its name (it is written under another one and renamed,
-    // and takedowns replace whole files), so the mapped bytes do not change. A user who truncates a shard while a
-    // program reads it gets SIGBUS; the manifest's sizes are compared on opening to refuse what was cut before.
-    let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
-    #[cfg(unix)]
-    let _ = mapping.advise(memmap2::Advice::Random); // only a hint: no read-ahead into the next column
-    Ok(Bytes::from_owner(mapping))
 }

@@ -145,6 +145,22 @@ fn missing_columns_are_named() {
     let column: ImageColumn = "64:rgb8-square".parse().unwrap();
     let error = reader.images_of(0, column).err().unwrap().to_string();
     assert!(error.contains("no column `image_64`") && error.contains("image_12"), "{error}");
+    let error = reader.populate(0, &["pos", "image_64"]).unwrap_err().to_string();
+    assert!(error.contains("no column `image_64`"), "{error}");
+}
+
+#[test]
+fn the_range_of_a_column_has_all_its_parts_and_no_other_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    write(&path, &[sample(1), sample(2)]);
+    let reader = ShardReader::open(&path).unwrap();
+    let names: Vec<String> =
+        reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let ranges: Vec<_> = names.iter().map(|name| reader.chunk_range(0, name).unwrap()).collect();
+    assert!(ranges.iter().all(|range| range.start < range.end));
+    assert!(ranges.is_sorted_by(|a, b| a.end <= b.start), "{ranges:?}");
+    reader.populate(0, &names).unwrap();
 }
 
 proptest! {

@@ -33,8 +33,11 @@ def compare(what, **values):
     global failures
     same = len({json.dumps(value) for value in values.values()}) == 1
     failures += not same
-    shown = ", ".join(f"{name} {value}" for name, value in values.items())
-    print(f"{'same' if same else 'DIFFERENT'}  {what}: {shown}")
+    if same:
+        value = str(next(iter(values.values())))
+        print(f"same  {what}: {value if len(value) < 70 else value[:60] + '...'} ({', '.join(values)})")
+    else:
+        print(f"DIFFERENT  {what}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
 
 
 def program(name, *arguments):
@@ -81,7 +84,20 @@ def duckdb_checksum(files, column):
     return total.hexdigest()
 
 
-def sizes_are_right(files, image):
+def stored_bytes(files):
+    """Bytes of each column before compression, by pyarrow."""
+    total = {}
+    for file in files:
+        metadata = pyarrow.parquet.ParquetFile(file).metadata
+        for group in range(metadata.num_row_groups):
+            for index in range(metadata.num_columns):
+                column = metadata.row_group(group).column(index)
+                name = column.path_in_schema.split(".")[0]
+                total[name] = total.get(name, 0) + column.total_uncompressed_size
+    return total
+
+
+def wrong_sizes(files, image):
     """How many rows hold an image of another size than their columns say."""
     side, encoding = image.split(":")
     wrong = {
@@ -99,6 +115,8 @@ def one(query, files):
 
 
 def check(dataset):
+    if not (dataset / "dataset.json").is_file():
+        sys.exit(f"{dataset} is not a clipa data set: it has no dataset.json")
     manifest = json.loads((dataset / "dataset.json").read_text())
     summary = json.loads(program("clipa-inspect", "summary", dataset, "--json"))
     shards = [unit["shard"] for unit in manifest["units"] if unit["shard"]]
@@ -127,7 +145,16 @@ def check(dataset):
 
     columns = sorted(pyarrow.parquet.read_schema(files[0]).names)
     described = duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(files[0])]).fetchall()
-    compare("columns", pyarrow=columns, duckdb=sorted(row[0] for row in described), expected=sorted(FIXED_COLUMNS + names))
+    compare(
+        "columns",
+        pyarrow=columns,
+        duckdb=sorted(row[0] for row in described),
+        expected=sorted(FIXED_COLUMNS + names),
+        summary=sorted(column["name"] for column in summary["columns"]),
+    )
+    compare("bytes of the shards", disk=sum(file.stat().st_size for file in files), summary=summary["shard_bytes"])
+    sizes = {column["name"]: column["uncompressed_bytes"] for column in summary["columns"]}
+    compare("bytes of each column", pyarrow=dict(sorted(stored_bytes(files).items())), summary=dict(sorted(sizes.items())))
 
     for image in manifest["images"]:
         column = f"image_{image.split(':')[0]}"
@@ -136,7 +163,7 @@ def check(dataset):
             pyarrow=pyarrow_checksum(files, column),
             duckdb=duckdb_checksum(files, column),
         )
-        compare(f"images of {image} with another size than said", duckdb=sizes_are_right(files, image), expected=0)
+        compare(f"images of {image} with another size than said", duckdb=wrong_sizes(files, image), expected=0)
     for tokens in manifest["tokens"]:
         words = f"len({tokens}.word_lengths)"
         pieces = f"list_sum({tokens}.word_lengths::INT[])"

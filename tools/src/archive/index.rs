@@ -69,13 +69,8 @@ impl TarIndex {
         let end = end.unwrap_or(TarEnd::Truncated { offset: length });
         resolve_hard_links(&mut members);
         let (mut samples, loose) = group(&members);
-        if matches!(end, TarEnd::Truncated { .. }) && members.last().is_some_and(|last| !last.cut) {
-            let last = (members.len() - 1) as MemberId;
-            samples
-                .iter_mut()
-                .rev()
-                .filter(|sample| sample.members().any(|member| member == last))
-                .for_each(|sample| sample.cut = true);
+        if end != TarEnd::Clean {
+            flag_cut_sample(&mut samples, members.len());
         }
         TarIndex { path: path.to_owned(), file, length, members, samples, loose, damage, end }
     }
@@ -126,6 +121,18 @@ impl TarIndex {
             ArchiveError::Read { path, key, offset, source }
         })
     }
+}
+
+/// A tar that was cut between members may have lost the rest of its last sample: flagged where that sample has less
+/// than the one before it. (A sample with all that its neighbour has is whole, and must not be lost.)
+fn flag_cut_sample(samples: &mut [SampleEntry], members: usize) {
+    let is_last = |sample: &SampleEntry| sample.members().any(|id| id as usize + 1 == members);
+    let Some(place) = samples.iter().rposition(is_last) else {
+        return;
+    };
+    let neighbour = place.checked_sub(1).map(|before| samples[before].clone());
+    let sample = &mut samples[place];
+    sample.cut |= neighbour.is_some_and(|neighbour| sample.lacks_what(&neighbour));
 }
 
 /// Gives a hard link the data of the earlier member that it names.

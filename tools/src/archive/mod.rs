@@ -16,6 +16,8 @@ mod pax;
 mod sample;
 pub mod sidecar;
 mod source;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use error::ArchiveError;

@@ -32,8 +32,8 @@ pub struct SampleEntry {
     pub class: Option<MemberId>,
     /// Members with other suffixes, and further images.
     pub other: Vec<MemberId>,
-    /// The file ends within one of its members, or right behind it within the next header: what follows in an
-    /// undamaged copy may belong to this sample.
+    /// The file ends within one of its members, or behind it while the sample has less than its neighbour: the rest
+    /// of it was cut off.
     pub cut: bool,
 }
 
@@ -169,6 +169,17 @@ impl SampleEntry {
             None => *slot = Some(id),
         }
         self.cut |= cut;
+    }
+
+    /// True where `other` has a kind of member that this one has not.
+    pub(super) fn lacks_what(&self, other: &SampleEntry) -> bool {
+        let lacks =
+            |mine: Option<MemberId>, theirs: Option<MemberId>| mine.is_none() && theirs.is_some();
+        lacks(self.image, other.image)
+            || lacks(self.caption, other.caption)
+            || lacks(self.sidecar, other.sidecar)
+            || lacks(self.class, other.class)
+            || self.other.len() < other.other.len()
     }
 
     /// Every member of the sample, in no particular order.

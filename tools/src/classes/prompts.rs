@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use clipa_schemas::prompts::{self, Prompt};
+use clipa_schemas::{
+    manifest::Manifest,
+    prompts::{self, Prompt},
+};
 
 use super::layout::ClassSet;
 use crate::text::TextParts;
@@ -12,7 +15,8 @@ use crate::text::TextParts;
 pub const DEFAULT_TEMPLATES: [&str; 4] =
     ["a photo of a {}.", "a picture of the {}.", "an image that shows a {}.", "{}"];
 
-/// Writes `prompts.parquet` of a data set, replacing what was there; gives the number of prompts.
+/// Writes `prompts.parquet` of a data set, replacing what was there, and names it in the manifest; gives the number
+/// of prompts.
 ///
 /// # Errors
 /// A template has no place for the class name, or the file cannot be written.
@@ -42,7 +46,12 @@ pub fn write_prompts(
             });
         }
     }
-    prompts::write(dataset, token_columns, &rows)?;
+    let mut manifest = Manifest::read(dataset)?;
+    let written = Some(prompts::write(dataset, token_columns, &rows)?);
+    if manifest.prompts != written {
+        manifest.prompts = written;
+        manifest.write(dataset)?;
+    }
     Ok(rows.len())
 }
 

@@ -151,7 +151,7 @@ pub fn run(command: LaionCommand, printer: &Printer) -> Result<Outcome> {
         let estimate = dry_run::estimate(inputs, &options, args.common.threads())?;
         estimate.tell(printer);
         if args.common.json {
-            printer.data(serde_json::to_string_pretty(&estimate)?);
+            printer.json(&estimate)?;
         }
         return Ok(if estimate.unreadable.is_empty() { Outcome::Fine } else { Outcome::Problems });
     }
@@ -172,7 +172,7 @@ pub fn ingest(
     let report = ingest::ingest(inputs, &common.output, options, common.threads(), printer, &STOP)?;
     report.tell(printer);
     if common.json {
-        printer.data(serde_json::to_string_pretty(&report)?);
+        printer.json(&report)?;
     }
     if report.interrupted {
         printer.hint("finished inputs are kept; run the same command again to continue");

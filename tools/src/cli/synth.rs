@@ -1,7 +1,14 @@
 //! `clipa-prep synth`.
 
-use std::{path::PathBuf, thread, time::Instant};
+use std::{
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Instant,
+};
 
+use anyhow::Context;
 use clap::Args;
 
 use crate::{
@@ -11,28 +18,32 @@ use crate::{
     },
     synth::{
         SynthError,
-        drawing::{self, TRAINING_FOLDER, ZEROSHOT_FOLDER},
+        drawing::{self, CLASSES_FOLDER, TRAINING_FOLDER},
         plan::{Folder, Plan},
     },
 };
 
-/// Draw a captioned training set and a zero-shot set, so that everything can be tried with no data.
-///
-/// The pictures show coloured shapes; the captions say so in the many ways of the web. The training
-/// set is laid out as img2dataset writes LAION (tars with .jpg, .json, .txt), the zero-shot set as
-/// CLIP_benchmark reads it; its classes are all pairs of shape and colour, of which a few never occur
-/// in training. The same numbers give the same bytes. A run that was stopped is continued.
-///
-/// Examples:
-///   clipa-prep synth --output drawn
-///   clipa-prep synth --output drawn-large --samples 100000 --tars 50 --side 128
+/// Set by Ctrl-C: drawing stops after the pictures in hand.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+const ABOUT_THE_SETS: &str = "\
+The pictures show coloured shapes; the captions say so in the many ways of the web. The training set is
+laid out as img2dataset writes LAION (tars with .jpg, .json, .txt), the zero-shot set as CLIP_benchmark
+reads it; its classes are all pairs of shape and colour, of which a few never occur in training. The same
+numbers give the same bytes. A run that was stopped is continued.
+
+Examples:
+  clipa-prep synth --output drawn
+  clipa-prep synth --output drawn-large --samples 100000 --tars 50 --side 128";
+
+/// Draw a captioned training set and a zero-shot set, so that everything can be tried with no data
 #[derive(Args, Clone, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = ABOUT_THE_SETS)]
 pub struct SynthArgs {
     /// Folder for the two sets: new, empty, or begun by the same command.
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Number of training images. More takes longer (about 0.5 ms each) and lets a model learn more.
+    /// Number of training images. More takes longer (about 0.3 ms of CPU each) and lets a model learn more.
     #[arg(long, value_name = "N", default_value_t = Plan::default().samples)]
     pub samples: u32,
     /// Number of tars that they are spread over; also how many threads can share the work.
@@ -107,15 +118,24 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let threads =
         args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let started = Instant::now();
+    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
     let progress = printer.progress("drawing", "images", pictures);
-    drawing::draw(&plan, output, &units, threads, &|| progress.advance(1)).map_err(with_remedy)?;
+    let drawn = || {
+        progress.advance(1);
+        if STOP.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    drawing::draw(&plan, output, &units, threads, &drawn).map_err(with_remedy)?;
     drop(progress);
     let elapsed = started.elapsed();
     let (drawn, speed) = (count(pictures), rate(pictures, "images", elapsed));
     printer.say(format!("drew {drawn} images in {} ({speed})", time(elapsed)));
     let training = output.join(TRAINING_FOLDER);
     printer.say(format!("training set: {}/*.tar", training.display()));
-    printer.say(format!("zero-shot set: {}", output.join(ZEROSHOT_FOLDER).display()));
+    printer.say(format!("zero-shot set: {}", output.join(CLASSES_FOLDER).display()));
     printer.hint(format!(
         "next: clipa-prep laion ingest '{}/*.tar' --output DATASET",
         training.display()
@@ -142,9 +162,11 @@ fn with_remedy(error: SynthError) -> anyhow::Error {
             "give another --output, or the same numbers to continue that set; nothing was changed"
         }
         SynthError::Plan { .. } => "give another --output, or remove the damaged set",
-        SynthError::File { .. } | SynthError::Tar { .. } | SynthError::Parquet { .. } => {
-            "the same command continues where this one stopped"
-        }
+        SynthError::Stopped
+        | SynthError::File { .. }
+        | SynthError::Write(_)
+        | SynthError::Tar { .. }
+        | SynthError::Parquet { .. } => "the same command continues where this one stopped",
         SynthError::OutOfRange { .. } | SynthError::Jpeg(_) => return error.into(),
     };
     Hinted::new(error, remedy).into()

@@ -22,6 +22,8 @@ pub struct Decoded {
     pub repairs: Repairs,
     /// 1, or by how much a JPEG was scaled down while it was decoded (2, 4, 8).
     pub divisor: u32,
+    /// Size of the image before that scaling, upright, in pixels: what filters go by.
+    pub full_size: (u32, u32),
 }
 
 /// Decodes JPEG, PNG, WebP, GIF or BMP, told apart by their first bytes.
@@ -38,15 +40,15 @@ pub fn decode(
 ) -> Result<Decoded, DecodeError> {
     let format = ImageFormat::sniff(bytes)?;
     limits.check_bytes(bytes.len())?;
-    if format == ImageFormat::Jpeg {
-        return decode_jpeg(bytes, limits, exif_hint);
-    }
-    // A decoder that stumbles over untrusted bytes costs a sample, not the run.
-    catch_unwind(AssertUnwindSafe(|| decode_raster(format, bytes, limits, exif_hint)))
-        .unwrap_or_else(|_| {
-            let detail = "the decoder panicked".to_owned();
-            Err(DecodeError::Undecodable { format: format.name(), detail })
-        })
+    // A parser that stumbles over untrusted bytes costs a sample, not the run.
+    let decoded = catch_unwind(AssertUnwindSafe(|| match format {
+        ImageFormat::Jpeg => decode_jpeg(bytes, limits, exif_hint),
+        _ => decode_raster(format, bytes, limits, exif_hint),
+    }));
+    decoded.unwrap_or_else(|_| {
+        let detail = "the decoder panicked".to_owned();
+        Err(DecodeError::Undecodable { format: format.name(), detail })
+    })
 }
 
 /// RGB rows on their way to being upright.
@@ -54,6 +56,8 @@ pub(super) struct Upright {
     pub(super) rgb: Vec<u8>,
     pub(super) width: u32,
     pub(super) height: u32,
+    /// Width and height before any scaling.
+    pub(super) full_size: (u32, u32),
     pub(super) repairs: Repairs,
 }
 
@@ -61,14 +65,17 @@ impl Upright {
     /// Turns the rows as EXIF says.
     pub(super) fn turned(self, orientation: Option<Orientation>) -> Upright {
         let orientation = orientation.unwrap_or(Orientation::Upright);
-        let Upright { rgb, width, height, mut repairs } = self;
+        let Upright { rgb, width, height, mut full_size, mut repairs } = self;
         repairs.insert_if(orientation != Orientation::Upright, Repair::Orientation);
+        if orientation.swaps_sides() {
+            full_size = (full_size.1, full_size.0);
+        }
         let (rgb, width, height) = orientation.apply(rgb, width, height);
-        Upright { rgb, width, height, repairs }
+        Upright { rgb, width, height, full_size, repairs }
     }
 
     pub(super) fn decoded(self, format: ImageFormat, divisor: u32) -> Decoded {
-        let Upright { rgb, width, height, repairs } = self;
-        Decoded { width, height, rgb, format, repairs, divisor }
+        let Upright { rgb, width, height, full_size, repairs } = self;
+        Decoded { width, height, rgb, format, repairs, divisor, full_size }
     }
 }

@@ -30,6 +30,15 @@ pub enum DecodeError {
         /// The decoder's words.
         detail: String,
     },
+    /// The decoder would need more memory beside the pixels than it may have (a text chunk or profile that unpacks to
+    /// gigabytes).
+    #[error("too large: {format} needs too much memory: {detail}")]
+    OverMemory {
+        /// Name of the format.
+        format: &'static str,
+        /// The decoder's words.
+        detail: String,
+    },
     /// Beyond one of [`super::DecodeLimits`]; nothing was decoded.
     #[error("too large: {what} {value} is over the limit of {limit}")]
     TooLarge {
@@ -50,7 +59,7 @@ impl DecodeError {
             DecodeError::UnsupportedFormat { .. } => "unsupported_format",
             DecodeError::Truncated { .. } => "truncated",
             DecodeError::Undecodable { .. } => "undecodable",
-            DecodeError::TooLarge { .. } => "too_large",
+            DecodeError::TooLarge { .. } | DecodeError::OverMemory { .. } => "too_large",
         }
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn orientation_in(block: &[u8]) -> Option<Orientation> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// A little-endian block with nothing but an orientation.
     pub(in crate::image) fn block(orientation: u16) -> Vec<u8> {
@@ -47,5 +48,21 @@ pub(super) mod tests {
         }
         // Cut behind the value: what was read counts.
         assert_eq!(orientation_in(&block(6)[..22]), Some(Orientation::Rotate90));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(
+            flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+            more in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let mut bytes = [block(6), more].concat();
+            for (place, byte) in flips {
+                let at = place.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let found = orientation_in(&bytes);
+            prop_assert!(found.is_none_or(|found| (1..=8).contains(&found.exif())));
+        }
     }
 }

@@ -25,12 +25,12 @@ pub struct DecodeLimits {
 }
 
 impl Default for DecodeLimits {
-    /// 64 MiB, 67 megapixels (200 MB of RGB), sides of 32,768 pixels.
+    /// 64 MiB, 67 megapixels (200 MB of RGB), sides of 65,535 pixels (all that a JPEG can have).
     fn default() -> Self {
         DecodeLimits {
             max_bytes: 64 << 20,
             max_pixels: 1 << 26,
-            max_side_px: 1 << 15,
+            max_side_px: u16::MAX as u32,
             largest_side_px: None,
         }
     }

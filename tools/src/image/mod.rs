@@ -18,6 +18,8 @@ mod pixels;
 mod raster;
 mod render;
 mod repair;
+#[cfg(test)]
+mod tests;
 mod unpad;
 
 pub use decode::{Decoded, decode};

@@ -26,7 +26,7 @@ pub(super) fn decode_raster(
     exif_hint: Option<Orientation>,
 ) -> Result<Decoded, DecodeError> {
     let mut repairs = Repairs::default();
-    let explain = |error: ImageError| explain(format, &error);
+    let explain = |error: ImageError| explain(format, bytes, &error);
     let source = Cursor::new(bytes);
     let pixels = match format {
         ImageFormat::Png => {
@@ -35,30 +35,31 @@ pub(super) fn decode_raster(
             repairs.insert_if(decoder.is_apng().map_err(explain)?, Repair::Animated);
             // The decoder expands palettes; only the header still tells (colour type 3).
             repairs.insert_if(bytes.get(25) == Some(&3), Repair::Palette);
-            read(decoder, format, limits)?
+            read(decoder, limits).map_err(explain)??
         }
         ImageFormat::WebP => {
             let decoder = WebPDecoder::new(source).map_err(explain)?;
             repairs.insert_if(decoder.has_animation(), Repair::Animated);
-            read(decoder, format, limits)?
+            read(decoder, limits).map_err(explain)??
         }
         ImageFormat::Gif => {
             let decoder = GifDecoder::new(source).map_err(explain)?;
             repairs.insert(Repair::Palette);
             repairs.insert_if(gif_has_frames(bytes, 2), Repair::Animated);
-            read(decoder, format, limits)?
+            read(decoder, limits).map_err(explain)??
         }
         ImageFormat::Bmp | ImageFormat::Jpeg => {
             let decoder = BmpDecoder::new(source).map_err(explain)?;
             let bits = bytes.get(28..30).map_or(24, |pair| u16::from_le_bytes([pair[0], pair[1]]));
             repairs.insert_if(bits <= 8, Repair::Palette);
-            read(decoder, format, limits)?
+            read(decoder, limits).map_err(explain)??
         }
     };
     repairs.insert_if(pixels.has_icc, Repair::IccIgnored);
     let (width, height, own) = (pixels.width, pixels.height, pixels.orientation);
     let rgb = to_rgb(pixels, format, &mut repairs)?;
-    Ok(Upright { rgb, width, height, repairs }.turned(own.or(exif_hint)).decoded(format, 1))
+    let upright = Upright { rgb, width, height, full_size: (width, height), repairs };
+    Ok(upright.turned(own.or(exif_hint)).decoded(format, 1))
 }
 
 struct Pixels {
@@ -72,34 +73,29 @@ struct Pixels {
 
 fn working_limits(limits: &DecodeLimits) -> Limits {
     let mut working = Limits::no_limits();
-    working.max_image_width = Some(limits.max_side_px);
-    working.max_image_height = Some(limits.max_side_px);
     working.max_alloc = Some(limits.max_output_bytes().saturating_add(MAX_WORKING_BYTES));
     working
 }
 
+/// Decodes, limits checked first; errors of the decoder outside, ours inside.
 fn read<D: ImageDecoder>(
     mut decoder: D,
-    format: ImageFormat,
     limits: &DecodeLimits,
-) -> Result<Pixels, DecodeError> {
-    let explain = |error: ImageError| explain(format, &error);
+) -> Result<Result<Pixels, DecodeError>, ImageError> {
     let (width, height) = decoder.dimensions();
-    limits.check_size(width, height)?;
-    limits.check_output(decoder.total_bytes())?;
-    if width == 0 || height == 0 {
-        let detail = format!("{width}x{height} pixels");
-        return Err(DecodeError::Undecodable { format: format.name(), detail });
+    let checked = limits.check_size(width, height);
+    if let Err(error) = checked.and_then(|()| limits.check_output(decoder.total_bytes())) {
+        return Ok(Err(error));
     }
-    decoder.set_limits(working_limits(limits)).map_err(explain)?;
+    decoder.set_limits(working_limits(limits))?;
     // Broken metadata is no reason to lose the pixels.
     let exif = decoder.exif_metadata().ok().flatten();
     let has_icc = decoder.icc_profile().ok().flatten().is_some();
     let color = decoder.color_type();
     let mut bytes = vec![0; decoder.total_bytes() as usize];
-    decoder.read_image(&mut bytes).map_err(explain)?;
+    decoder.read_image(&mut bytes)?;
     let orientation = exif.and_then(|block| orientation_in(&block));
-    Ok(Pixels { bytes, width, height, color, orientation, has_icc })
+    Ok(Ok(Pixels { bytes, width, height, color, orientation, has_icc }))
 }
 
 fn to_rgb(
@@ -127,22 +123,29 @@ fn to_rgb(
     Ok(rgb)
 }
 
-/// A cut file is told from a broken one where the decoder does so.
-fn explain(format: ImageFormat, error: &ImageError) -> DecodeError {
+/// A cut file is told from a broken one where the decoder or the container does so.
+fn explain(format: ImageFormat, bytes: &[u8], error: &ImageError) -> DecodeError {
     let detail = error.to_string();
     let is_cut = match error {
+        ImageError::Limits(_) => return DecodeError::OverMemory { format: format.name(), detail },
         ImageError::IoError(cause) => cause.kind() == ErrorKind::UnexpectedEof,
         _ => {
             let words = detail.to_ascii_lowercase();
             words.contains("unexpected end") || words.contains("unexpected eof")
         }
     };
-    let format = format.name();
-    if is_cut {
-        DecodeError::Truncated { format, detail }
+    let format_name = format.name();
+    if is_cut || (format == ImageFormat::WebP && webp_is_short(bytes)) {
+        DecodeError::Truncated { format: format_name, detail }
     } else {
-        DecodeError::Undecodable { format, detail }
+        DecodeError::Undecodable { format: format_name, detail }
     }
+}
+
+/// True where a WebP has fewer bytes than its RIFF header says.
+fn webp_is_short(webp: &[u8]) -> bool {
+    let length = webp.get(4..8).and_then(|field| field.first_chunk());
+    length.is_some_and(|&length| u64::from(u32::from_le_bytes(length)) + 8 > webp.len() as u64)
 }
 
 /// True where a GIF has at least `wanted` frames; follows the blocks without decoding them.

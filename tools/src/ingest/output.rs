@@ -97,7 +97,7 @@ impl Output {
         Err(Hinted::new(error, hint).into())
     }
 
-    /// Writes the manifest over all finished units.
+    /// Writes the manifest over all finished units, where that changes anything.
     ///
     /// # Errors
     /// The manifest cannot be written.
@@ -105,7 +105,11 @@ impl Output {
         self.done.extend(new.into_iter().map(|entry| (entry.unit, entry)));
         let entries: Vec<UnitEntry> = self.done.into_values().collect();
         self.manifest.finish(&entries, complete);
-        self.manifest.write(&self.dataset)?;
+        let there = Manifest::read(&self.dataset)?;
+        self.manifest.prompts = there.prompts.clone();
+        if there != self.manifest {
+            self.manifest.write(&self.dataset)?;
+        }
         Ok(self.manifest)
     }
 }

@@ -11,7 +11,7 @@ use super::{
     timing::{Stage, StageTimes},
 };
 use crate::{
-    image::{Decoded, RenderPlan, Scratch, decode, render, unpad},
+    image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
     text::{CaptionEncoder, EncodedCaption, TextParts},
 };
 
@@ -30,6 +30,7 @@ pub enum Verdict {
 pub struct Preparer<'o> {
     options: &'o IngestOptions,
     plan: &'o RenderPlan,
+    limits: DecodeLimits,
     encoder: CaptionEncoder,
     scratch: Scratch,
     /// Time spent in each stage by this thread.
@@ -39,9 +40,12 @@ pub struct Preparer<'o> {
 impl<'o> Preparer<'o> {
     /// A preparer for one thread.
     pub fn new(options: &'o IngestOptions, plan: &'o RenderPlan, text: &TextParts) -> Self {
+        // `unpad` measures bars in pixels of the file, so it needs the image unscaled
+        let largest_side_px = plan.largest_side().filter(|_| !options.unpad);
         Preparer {
             options,
             plan,
+            limits: DecodeLimits { largest_side_px, ..options.limits },
             encoder: text.encoder(),
             scratch: Scratch::default(),
             times: StageTimes::default(),
@@ -126,7 +130,7 @@ impl<'o> Preparer<'o> {
 
     fn decoded(&self, raw: &RawSample) -> Result<Decoded, Unusable> {
         let sidecar = &raw.sidecar;
-        let mut decoded = decode(&raw.image, &self.options.limits, sidecar.orientation)
+        let mut decoded = decode(&raw.image, &self.limits, sidecar.orientation)
             .map_err(|error| Unusable { reason: error.reason(), detail: error.to_string() })?;
         if self.options.unpad
             && let (Some(width), Some(height)) = (sidecar.original_width, sidecar.original_height)
@@ -206,8 +210,9 @@ fn keep_words(filter: &Filter, text: &EncodedCaption) -> Result<(), Unusable> {
 }
 
 fn keep_image(filter: &Filter, image: &Decoded) -> Result<(), Unusable> {
-    let (short, long) = (image.width.min(image.height), image.width.max(image.height));
-    let size = || format!("{}×{} pixels", image.width, image.height);
+    let (width, height) = image.full_size;
+    let (short, long) = (width.min(height), width.max(height));
+    let size = || format!("{width}×{height} pixels");
     if filter.min_side.is_some_and(|least| short < least) {
         return filtered("too_small", size());
     }

@@ -15,6 +15,12 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
+/// A count with its noun: `1 shard`, `8,192 shards`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
 /// A measured number with three significant figures: `0.0123`, `1.23`, `123`, `12,300`.
 pub fn significant(number: f64) -> String {
     if !number.is_finite() {
@@ -70,12 +76,13 @@ pub fn time(elapsed: Duration) -> String {
     }
 }
 
-/// A share of a whole: `36.6 %`; `0 %` of nothing.
+/// A share of a whole: `36.6 %`; `0 %` of nothing; what is smaller than `0.01 %` says just that.
 pub fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
+    if part == 0 || whole == 0 {
         return "0 %".to_owned();
     }
-    format!("{} %", significant(part as f64 * 100.0 / whole as f64))
+    let percent = part as f64 * 100.0 / whole as f64;
+    if percent < 0.01 { "<0.01 %".to_owned() } else { format!("{} %", significant(percent)) }
 }
 
 /// How fast: `812 images/s`.
@@ -128,6 +135,8 @@ mod tests {
         assert_eq!(time(Duration::from_secs(7_500)), "2 h 5 min");
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(3, 0), "0 %");
+        assert_eq!(percent(1, 1_000_000), "<0.01 %");
+        assert_eq!(counted(1, "shard") + &counted(2_000, "shard"), "1 shard2,000 shards");
         assert_eq!(rate(1_624, "images", Duration::from_secs(2)), "812 images/s");
     }
 }

@@ -12,11 +12,26 @@ use super::{Printer, figures, lock};
 /// Time between two lines where stderr is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Things, named in the plural.
+    Things(&'static str),
+    /// Bytes, shown as sizes.
+    Bytes,
+}
+
+impl From<&'static str> for Counted {
+    fn from(things: &'static str) -> Counted {
+        Counted::Things(things)
+    }
+}
+
 /// How far a job has come; shared by the threads that do it. Dropping it removes the bar.
 pub struct Progress<'p> {
     printer: &'p Printer,
     doing: String,
-    unit: &'static str,
+    unit: Counted,
     total: u64,
     started: Instant,
     bar: Option<ProgressBar>,
@@ -29,10 +44,16 @@ struct Lines {
 }
 
 impl<'p> Progress<'p> {
-    pub(super) fn start(printer: &'p Printer, doing: &str, unit: &'static str, total: u64) -> Self {
+    pub(super) fn start(printer: &'p Printer, doing: &str, unit: Counted, total: u64) -> Self {
         let bar = printer.talk_is_terminal().then(|| {
-            let template =
-                format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit}, {{eta}}");
+            let template = match unit {
+                Counted::Things(things) => {
+                    format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {things}, {{eta}}")
+                }
+                Counted::Bytes => {
+                    "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes}, {eta}".to_owned()
+                }
+            };
             // A template that does not parse is no reason to lose the run: the default bar shows.
             let style = ProgressStyle::with_template(&template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -58,15 +79,22 @@ impl<'p> Progress<'p> {
     }
 
     fn line(&self, done: u64) -> String {
-        format!(
-            "{}: {} of {} {} ({}), {}",
-            self.doing,
-            figures::count(done),
-            figures::count(self.total),
-            self.unit,
-            figures::percent(done, self.total),
-            figures::rate(done, self.unit, self.started.elapsed()),
-        )
+        let Progress { doing, total, .. } = self;
+        let share = figures::percent(done, *total);
+        let elapsed = self.started.elapsed();
+        match self.unit {
+            Counted::Things(things) => {
+                let speed = figures::rate(done, things, elapsed);
+                let (done, total) = (figures::count(done), figures::count(*total));
+                format!("{doing}: {done} of {total} {things} ({share}), {speed}")
+            }
+            Counted::Bytes => {
+                let speed = done as f64 / elapsed.as_secs_f64().max(1e-9);
+                let speed = figures::bytes(speed as u64);
+                let (done, total) = (figures::bytes(done), figures::bytes(*total));
+                format!("{doing}: {done} of {total} ({share}), {speed}/s")
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The work itself: tars drawn side by side by a few threads.
 
 use std::{
+    ops::ControlFlow,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -11,14 +12,12 @@ use std::{
 
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
-use super::{
-    SynthError, file, img2dataset, plan::Plan, random::Random, raster, scene::Scene, zeroshot,
-};
+use super::{SynthError, classes, dice::Dice, file, img2dataset, plan::Plan, raster, scene::Scene};
 
 /// Folder of the training tars within the output.
 pub const TRAINING_FOLDER: &str = "train";
 /// Folder of the zero-shot set within the output.
-pub const ZEROSHOT_FOLDER: &str = "zeroshot";
+pub const CLASSES_FOLDER: &str = "classes";
 
 /// Something that is drawn whole by one thread and present only when complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +33,9 @@ impl Plan {
     pub fn missing(&self, output: &Path) -> Vec<Unit> {
         let training = output.join(TRAINING_FOLDER);
         let tars = (0..self.tars).filter(|&tar| !img2dataset::is_complete(&training, tar));
-        let zeroshot =
-            (!zeroshot::is_complete(&output.join(ZEROSHOT_FOLDER))).then_some(Unit::ZeroShot);
-        tars.map(Unit::Training).chain(zeroshot).collect()
+        let classes =
+            (!classes::is_complete(&output.join(CLASSES_FOLDER))).then_some(Unit::ZeroShot);
+        tars.map(Unit::Training).chain(classes).collect()
     }
 
     /// Number of pictures in a unit.
@@ -49,29 +48,29 @@ impl Plan {
 }
 
 /// Draws the units into the output with this many threads. `drawn` is called after each picture, by
-/// any of them.
+/// any of them, and may end the work.
 ///
 /// # Errors
-/// The first thing that went wrong; units that were complete by then stay.
+/// The first thing that went wrong, [`SynthError::Stopped`] where `drawn` ended the work; units that were complete by then stay.
 pub fn draw(
     plan: &Plan,
     output: &Path,
     units: &[Unit],
     threads: usize,
-    drawn: &(dyn Fn() + Sync),
+    drawn: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<(), SynthError> {
     let training = output.join(TRAINING_FOLDER);
-    let zeroshot = output.join(ZEROSHOT_FOLDER);
+    let classes = output.join(CLASSES_FOLDER);
     plan.write(output)?;
     file::make_folder(&training)?;
-    file::make_folder(&zeroshot)?;
+    file::make_folder(&classes)?;
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
     let work = || {
         while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = match *unit {
                 Unit::Training(tar) => img2dataset::write_tar(plan, &training, tar, drawn),
-                Unit::ZeroShot => zeroshot::write(plan, &zeroshot, drawn),
+                Unit::ZeroShot => classes::write(plan, &classes, drawn),
             };
             if let Err(error) = done {
                 next.store(units.len(), Ordering::Relaxed);
@@ -107,8 +106,8 @@ impl Easel {
     ///
     /// # Errors
     /// Where the codec refuses, which it does for no scene of a checked plan.
-    pub fn draw(&mut self, scene: &Scene, random: &mut Random) -> Result<Vec<u8>, SynthError> {
-        let pixels = raster::paint(scene, random);
+    pub fn draw(&mut self, scene: &Scene, dice: &mut Dice) -> Result<Vec<u8>, SynthError> {
+        let pixels = raster::paint(scene, dice);
         let (width, height) = (scene.width as usize, scene.height as usize);
         self.compressor.set_quality(scene.nuisance.quality)?;
         let format = PixelFormat::RGB;
@@ -121,6 +120,7 @@ impl Easel {
 mod tests {
     use std::{collections::BTreeMap, fs};
 
+    use clipa_schemas::file::sha256_hex;
     use webdataset::{Selection, shard::TarFiles};
 
     use super::*;
@@ -130,25 +130,25 @@ mod tests {
         Plan { eval_samples: 48, seed: 4, ..plan }.checked().unwrap()
     }
 
-    /// Every file below the folder with its bytes.
-    fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    /// Every file below the folder with its checksum.
+    fn files(folder: &Path) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let name = entry.file_name().into_string().unwrap();
             if entry.path().is_dir() {
                 let below = files(&entry.path());
-                found.extend(
-                    below.into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)),
-                );
+                found
+                    .extend(below.into_iter().map(|(below, sum)| (format!("{name}/{below}"), sum)));
             } else {
-                found.insert(name, fs::read(entry.path()).unwrap());
+                found.insert(name, sha256_hex(&fs::read(entry.path()).unwrap()));
             }
         }
         found
     }
 
-    fn draw_all(output: &Path, threads: usize) -> BTreeMap<String, Vec<u8>> {
-        draw(&plan(), output, &plan().missing(output), threads, &|| ()).unwrap();
+    fn draw_all(output: &Path, threads: usize) -> BTreeMap<String, String> {
+        draw(&plan(), output, &plan().missing(output), threads, &|| ControlFlow::Continue(()))
+            .unwrap();
         files(output)
     }
 
@@ -161,9 +161,21 @@ mod tests {
         assert_eq!(alone.len(), 1 + 3 * 3 + 5);
         assert_eq!(plan().missing(&output), []);
 
+        let stopped = folder.path().join("stopped");
+        let left = AtomicUsize::new(75);
+        let countdown = || match left.fetch_sub(1, Ordering::Relaxed) {
+            1 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let units = plan().missing(&stopped);
+        let ended = draw(&plan(), &stopped, &units, 1, &countdown);
+        assert!(matches!(ended, Err(SynthError::Stopped)));
+        assert_eq!(plan().missing(&stopped), [Unit::ZeroShot]);
+        assert_eq!(alone, draw_all(&stopped, 2));
+
         fs::remove_file(output.join("train/00001_stats.json")).unwrap();
-        fs::write(output.join("train/.00001.tar.partial"), "cut off").unwrap();
-        fs::remove_file(output.join("zeroshot/0.tar")).unwrap();
+        fs::write(output.join("train/.00001.tar.tmp"), "cut off").unwrap();
+        fs::remove_file(output.join("classes/0.tar")).unwrap();
         assert_eq!(plan().missing(&output), [Unit::Training(1), Unit::ZeroShot]);
         assert_eq!(alone, draw_all(&output, 2));
     }
@@ -219,12 +231,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         draw_all(folder.path(), 1);
         let read =
-            |name: &str| fs::read_to_string(folder.path().join("zeroshot").join(name)).unwrap();
+            |name: &str| fs::read_to_string(folder.path().join("classes").join(name)).unwrap();
         assert_eq!(read("classnames.txt").lines().count(), 24);
         assert_eq!(read("held_out.txt").lines().count(), 2);
         assert!(read("zeroshot_classification_templates.txt").lines().all(|l| l.contains("{}")));
         let mut seen = vec![0; 24];
-        for members in samples(&folder.path().join("zeroshot/0.tar")).values() {
+        for members in samples(&folder.path().join("classes/0.tar")).values() {
             let class = std::str::from_utf8(&members["cls"]).unwrap().parse::<usize>().unwrap();
             seen[class] += 1;
         }

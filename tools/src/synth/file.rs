@@ -1,11 +1,12 @@
-//! Files that are either complete or not there: written beside, synced, renamed.
+//! The tars and text files, each whole or absent.
 
 use std::{
-    fs::{self, File},
-    io::{BufWriter, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use clipa_schemas::file::AtomicFile;
 use webdataset::{TarWriter, shard::Compression};
 
 use super::SynthError;
@@ -15,63 +16,66 @@ const MEMBER_TIME_S: u64 = 1_700_000_000;
 
 /// Makes the folder and those above it.
 pub(super) fn make_folder(path: &Path) -> Result<(), SynthError> {
-    fs::create_dir_all(path).map_err(at(path))
+    let failed = |source| SynthError::File { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(failed)
 }
 
 /// Writes a whole file under its final name, or nothing.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), SynthError> {
-    let partial = partial(path);
-    let mut file = File::create(&partial).map_err(at(&partial))?;
-    file.write_all(bytes).map_err(at(&partial))?;
-    commit(&file, &partial, path)
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes).map_err(|source| SynthError::File { path: path.to_owned(), source })?;
+    Ok(file.commit(String::new()).map(drop)?)
 }
 
-/// A tar under a temporary name, which [`PendingTar::commit`] gives its own.
+/// A tar that gets its name when it is complete.
 pub(super) struct PendingTar {
     writer: TarWriter,
-    file: File,
+    file: SharedFile,
     path: PathBuf,
-    partial: PathBuf,
 }
+
+/// The tar writer owns its sink and drops it at the end; the file has to outlive that, to be committed.
+#[derive(Clone)]
+struct SharedFile(Arc<Mutex<Option<AtomicFile>>>);
 
 impl PendingTar {
     /// Starts the tar; its bytes depend on the members alone.
     pub(super) fn create(path: &Path) -> Result<PendingTar, SynthError> {
-        let partial = partial(path);
-        let file = File::create(&partial).map_err(at(&partial))?;
-        let sink = BufWriter::new(file.try_clone().map_err(at(&partial))?);
-        let writer = TarWriter::new(Box::new(sink), Compression::None)
-            .map_err(|source| SynthError::Tar { path: partial.clone(), source })?
+        let file = SharedFile(Arc::new(Mutex::new(Some(AtomicFile::create(path)?))));
+        let writer = TarWriter::new(Box::new(file.clone()), Compression::None)
+            .map_err(|source| SynthError::Tar { path: path.to_owned(), source })?
             .with_mtime(Some(MEMBER_TIME_S));
-        Ok(PendingTar { writer, file, path: path.to_owned(), partial })
+        Ok(PendingTar { writer, file, path: path.to_owned() })
     }
 
     /// Appends a sample's members.
     pub(super) fn write(&mut self, sample: &webdataset::Sample) -> Result<(), SynthError> {
         let written = self.writer.write(sample);
-        written.map(drop).map_err(|source| SynthError::Tar { path: self.partial.clone(), source })
+        written.map(drop).map_err(|source| SynthError::Tar { path: self.path.clone(), source })
     }
 
     /// Ends the tar; it now exists under its own name.
     pub(super) fn commit(self) -> Result<(), SynthError> {
-        let PendingTar { writer, file, path, partial } = self;
-        writer.close().map_err(|source| SynthError::Tar { path: partial.clone(), source })?;
-        commit(&file, &partial, &path)
+        let PendingTar { writer, file, path } = self;
+        writer.close().map_err(|source| SynthError::Tar { path, source })?;
+        let file = file.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        file.map_or(Ok(()), |file| Ok(file.commit(String::new()).map(drop)?))
     }
 }
 
-fn commit(file: &File, partial: &Path, path: &Path) -> Result<(), SynthError> {
-    file.sync_all().map_err(at(partial))?;
-    fs::rename(partial, path).map_err(at(path))
+impl SharedFile {
+    fn with(&self, act: impl FnOnce(&mut AtomicFile) -> io::Result<usize>) -> io::Result<usize> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        act(file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?)
+    }
 }
 
-/// `.NAME.partial` in the same folder: no reader's pattern such as `*.tar` finds it.
-fn partial(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.partial"))
-}
+impl Write for SharedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.with(|file| file.write(bytes))
+    }
 
-fn at(path: &Path) -> impl FnOnce(std::io::Error) -> SynthError {
-    let path = path.to_owned();
-    move |source| SynthError::File { path, source }
+    fn flush(&mut self) -> io::Result<()> {
+        self.with(|file| file.flush().map(|()| 0)).map(drop)
+    }
 }

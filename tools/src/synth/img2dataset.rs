@@ -1,6 +1,6 @@
 //! One tar of the training set with its side files, as img2dataset 1.47 lays them out.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 use arrow::array::{ArrayRef, BooleanArray, Int32Array, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -11,10 +11,10 @@ use webdataset::{Sample, Value};
 
 use super::{
     SynthError, caption,
+    dice::{Dice, Purpose},
     drawing::Easel,
     file::{self, PendingTar},
     plan::Plan,
-    random::{Purpose, Random},
     scene::Scene,
 };
 
@@ -83,12 +83,13 @@ pub(super) fn is_complete(folder: &Path, tar: u32) -> bool {
     [names.tar, names.parquet, names.stats].iter().all(|name| folder.join(name).is_file())
 }
 
-/// Draws one tar of the plan into the folder; `drawn` is called after each picture.
+/// Draws one tar of the plan into the folder; `drawn` is called after each
+/// picture and may end the work.
 pub(super) fn write_tar(
     plan: &Plan,
     folder: &Path,
     tar: u32,
-    drawn: &dyn Fn(),
+    drawn: &dyn Fn() -> ControlFlow<()>,
 ) -> Result<(), SynthError> {
     let names = Names::of(tar);
     let compositions = plan.compositions();
@@ -99,16 +100,18 @@ pub(super) fn write_tar(
     let mut pending = PendingTar::create(&folder.join(names.tar))?;
     let mut records = Vec::new();
     for (place, index) in plan.samples_of(tar).enumerate() {
-        let mut random = Random::stream(plan.seed, Purpose::Training, u64::from(index));
-        let class = random.one_of(&classes);
-        let scene = Scene::draw(compositions[class], plan.side, &mut random);
-        let caption = caption::write(&scene, &mut random);
-        let jpeg = easel.draw(&scene, &mut random)?;
+        let mut dice = Dice::stream(plan.seed, Purpose::Training, u64::from(index));
+        let class = dice.one_of(&classes);
+        let scene = Scene::draw(compositions[class], plan.side, &mut dice);
+        let caption = caption::write(&scene, &mut dice);
+        let jpeg = easel.draw(&scene, &mut dice)?;
         let key = format!("{tar:05}{place:04}");
         let record = Record::new(plan, &scene, class, key, caption, &jpeg);
         pending.write(&record.sample(jpeg))?;
         records.push(record);
-        drawn();
+        if drawn().is_break() {
+            return Err(SynthError::Stopped);
+        }
     }
     pending.commit()?;
     write_rows(&folder.join(names.parquet), &records)?;

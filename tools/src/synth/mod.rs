@@ -10,26 +10,26 @@
 //!        train/00000.tar                 KEY.jpg, KEY.json, KEY.txt
 //!        train/00000.parquet             the same rows as img2dataset's side file
 //!        train/00000_stats.json          its counts; present = this tar is complete
-//!        zeroshot/0.tar                  KEY.cls, KEY.jpg
-//!        zeroshot/classnames.txt, zeroshot_classification_templates.txt, nshards.txt
-//!        zeroshot/held_out.txt           classes that never occur in training
+//!        classes/0.tar                   KEY.cls, KEY.jpg
+//!        classes/classnames.txt, zeroshot_classification_templates.txt, nshards.txt
+//!        classes/held_out.txt            classes that never occur in training
 //! ```
 //!
 //! Every byte is a function of the [`plan::Plan`]: not of threads, of the machine, or of where a run
 //! was stopped.
 
 pub mod caption;
+mod classes;
+pub mod dice;
 pub mod drawing;
 mod file;
 pub mod geometry;
 mod img2dataset;
 pub mod plan;
-pub mod random;
 pub mod raster;
 pub mod scene;
 pub mod shape;
 pub mod vocabulary;
-mod zeroshot;
 
 use std::path::PathBuf;
 
@@ -64,7 +64,10 @@ pub enum SynthError {
         /// `samples 8192 (now 100)` and so on.
         differences: Vec<String>,
     },
-    /// A file cannot be read or written.
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] clipa_schemas::Error),
+    /// A file or folder cannot be read or made.
     #[error("{}", path.display())]
     File {
         /// The file or folder.
@@ -96,6 +99,9 @@ pub enum SynthError {
         /// What went wrong.
         source: parquet::errors::ParquetError,
     },
+    /// The caller wanted no more.
+    #[error("stopped before everything was drawn; what is complete stays")]
+    Stopped,
     /// A picture cannot be encoded.
     #[error("a drawn picture cannot be encoded as JPEG")]
     Jpeg(#[from] turbojpeg::Error),

@@ -5,11 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clipa_schemas::file::write_json;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SynthError, file,
-    random::{Purpose, Random},
+    SynthError,
+    dice::{Dice, Purpose},
+    file,
     shape::Shape,
     vocabulary::{Colour, Composition},
 };
@@ -55,10 +57,10 @@ impl Default for Plan {
     fn default() -> Self {
         Plan {
             drawing_version: DRAWING_VERSION,
-            samples: 8_192,
+            samples: 16_384,
             tars: 8,
             side: 64,
-            shapes: Shape::ALL.len() as u32,
+            shapes: 6,
             colours: Colour::ALL.len() as u32,
             eval_samples: 960,
             seed: 0,
@@ -124,11 +126,11 @@ impl Plan {
     pub fn held_out(&self) -> Vec<usize> {
         let (shapes, colours) = (self.shapes as usize, self.colours as usize);
         let number = (shapes * colours / HELD_OUT_ONE_IN).min(shapes);
-        let mut random = Random::stream(self.seed, Purpose::HeldOut, 0);
+        let mut dice = Dice::stream(self.seed, Purpose::HeldOut, 0);
         let mut shape_order: Vec<usize> = (0..shapes).collect();
         let mut colour_order: Vec<usize> = (0..colours).collect();
-        random.shuffle(&mut shape_order);
-        random.shuffle(&mut colour_order);
+        dice.shuffle(&mut shape_order);
+        dice.shuffle(&mut colour_order);
         let mut classes: Vec<usize> = shape_order
             .into_iter()
             .zip(colour_order.into_iter().cycle())
@@ -180,12 +182,8 @@ impl Plan {
     /// # Errors
     /// Where the folder cannot be made or the file not be written.
     pub fn write(&self, folder: &Path) -> Result<(), SynthError> {
-        let path = folder.join(PLAN_FILE);
-        let as_plan = |source| SynthError::Plan { path: path.clone(), source };
-        let mut text = serde_json::to_vec_pretty(self).map_err(as_plan)?;
-        text.push(b'\n');
         file::make_folder(folder)?;
-        file::write(&path, &text)
+        Ok(write_json(&folder.join(PLAN_FILE), self).map(drop)?)
     }
 
     fn compare(&self, folder: &Path, path: &Path, text: &[u8]) -> Result<(), SynthError> {

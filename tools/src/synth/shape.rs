@@ -140,12 +140,12 @@ const HEXAGON: [Point; 6] = [
     corner(-0.46, -0.7967),
 ];
 const HOURGLASS: [Point; 8] = [
-    corner(-0.68, -0.9),
-    corner(0.68, -0.9),
+    corner(-0.64, -0.84),
+    corner(0.64, -0.84),
     corner(0.11, -0.05),
     corner(0.11, 0.05),
-    corner(0.68, 0.9),
-    corner(-0.68, 0.9),
+    corner(0.64, 0.84),
+    corner(-0.64, 0.84),
     corner(-0.11, 0.05),
     corner(-0.11, -0.05),
 ];

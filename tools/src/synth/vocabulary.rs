@@ -1,6 +1,6 @@
 //! What a picture can show, in words and numbers: colours, sizes, places and backgrounds.
 
-use super::{random::Random, shape::Shape};
+use super::{dice::Dice, shape::Shape};
 
 /// A colour, red, green and blue from 0 to 255.
 pub type Rgb = [f32; 3];
@@ -101,9 +101,9 @@ impl Size {
     /// Radius range as a share of the picture's short side.
     pub fn radius(self) -> (f32, f32) {
         match self {
-            Size::Small => (0.17, 0.21),
-            Size::Medium => (0.25, 0.30),
-            Size::Large => (0.36, 0.42),
+            Size::Small => (0.27, 0.31),
+            Size::Medium => (0.34, 0.38),
+            Size::Large => (0.42, 0.47),
         }
     }
 }
@@ -119,11 +119,11 @@ pub struct Place {
 
 impl Place {
     /// One of the nine places; the middle as likely as three others.
-    pub fn draw(random: &mut Random) -> Place {
-        if random.chance(0.25) {
+    pub fn draw(dice: &mut Dice) -> Place {
+        if dice.chance(0.25) {
             return Place { column: 0, row: 0 };
         }
-        Place { column: random.below(3) as i8 - 1, row: random.below(3) as i8 - 1 }
+        Place { column: dice.below(3) as i8 - 1, row: dice.below(3) as i8 - 1 }
     }
 
     /// Phrases for it.

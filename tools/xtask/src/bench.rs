@@ -5,7 +5,8 @@ use crate::{build_tools, child};
 use anyhow::{Result, bail};
 
 /// Benchmark and its package.
-const BENCHES: [(&str, &str); 0] = [];
+const BENCHES: [(&str, &str); 3] =
+    [("images", "clipa-tools"), ("text", "clipa-tools"), ("stream", "clipa-trainer")];
 
 /// Runs the benchmark with the arguments passed on to `cargo bench`.
 pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Result<()> {
@@ -15,5 +16,5 @@ pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Re
     };
     let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     cargo.args(["bench", "--locked", "--package", package, "--bench", name]).args(arguments);
-    child::run_with_own_stdout("bench", &mut cargo)
+    child::run(&mut cargo)
 }

@@ -8,7 +8,7 @@ use crate::wheel::{Wheel, preparation_folder};
 use crate::workspace::Workspace;
 use crate::{child, debian_package, libtorch, printer};
 use anyhow::{Result, bail};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -122,14 +122,10 @@ pub(crate) fn print_environment(workspace: &Workspace) -> Result<()> {
     let libtorch = libtorch::provide(workspace, false)?;
     printer::data(&format!(
         "export LIBTORCH={}\nexport PATH={}",
-        shell_word(libtorch.as_os_str()),
-        shell_word(&path)
+        child::quoted(libtorch.as_os_str()),
+        child::quoted(&path)
     ));
     Ok(())
-}
-
-fn shell_word(word: &OsStr) -> String {
-    format!("'{}'", word.to_string_lossy().replace('\'', r"'\''"))
 }
 
 /// The C compiler: `CC`, or `cc`.
@@ -174,10 +170,11 @@ pub(crate) fn python_with_pip() -> Result<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
 
     #[test]
     fn a_shell_reads_back_what_env_prints() {
-        let word = shell_word(OsStr::new("/a b/it's:$HOME"));
+        let word = child::quoted(OsStr::new("/a b/it's:$HOME"));
         let output =
             child::capture(Command::new("sh").args(["-c", &format!("printf %s {word}")])).unwrap();
         assert_eq!(output, "/a b/it's:$HOME");

@@ -55,8 +55,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         cargo.args(check.arguments).envs(check.environment.iter().copied());
         let so_far = printer::seconds(start.elapsed());
         printer::note("test", &format!("{} (after {so_far})", check.name));
-        child::run_with_own_stdout("test", &mut cargo)
-            .with_context(|| format!("the check `{}` failed", check.name))?;
+        child::run(&mut cargo).with_context(|| format!("the check `{}` failed", check.name))?;
     }
     Ok(())
 }

@@ -14,19 +14,24 @@ const POLL: Duration = Duration::from_millis(50);
 /// The end of a failed program's output that its error message repeats.
 const SHOWN_LINES_MAX: usize = 20;
 
-/// Runs to the end with the terminal passed on, its stdout to our stderr (it is talk).
+/// Runs a program that may be silent for minutes, its stdout to our stderr (it is talk). Where no
+/// terminal shows its progress bar, a line now and then says that it still runs.
 ///
 /// # Errors
 /// The program could not be started, or ended with anything but success.
-pub(crate) fn run(topic: &str, command: &mut Command) -> Result<()> {
+pub(crate) fn run_silent(topic: &str, command: &mut Command) -> Result<()> {
     command.stdout(std::io::stderr());
-    run_with_own_stdout(topic, command)
-}
-
-/// As [`run`], but stdout goes where ours goes (or where the caller pointed it).
-pub(crate) fn run_with_own_stdout(topic: &str, command: &mut Command) -> Result<()> {
     let mut child = spawn(command)?;
     let status = wait(topic, &mut child)?;
+    check(command, status, "")
+}
+
+/// Runs a program that shows its own progress; stdout goes where the caller pointed it, or where ours goes.
+///
+/// # Errors
+/// The program could not be started, or ended with anything but success.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = spawn(command)?.wait()?;
     check(command, status, "")
 }
 
@@ -72,13 +77,17 @@ fn check(command: &Command, status: ExitStatus, talk: &str) -> Result<()> {
     bail!("`{}` failed ({status}){separator}{shown}", line(command))
 }
 
-/// The command as a user would type it.
+/// The command as a user would type it: programs that were found for us appear by name.
 pub(crate) fn line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let name = program.file_name().filter(|_| program.is_absolute());
+    let first = name.unwrap_or(command.get_program());
+    let words = std::iter::once(first).chain(command.get_args());
     words.map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-fn quoted(word: &OsStr) -> String {
+/// One word for a shell: as it is where that is safe, else in single quotes.
+pub(crate) fn quoted(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -107,6 +116,8 @@ mod tests {
         let mut command = Command::new("clipa-prep");
         command.args(["--output", "my data", "it's", "", "a/b-1.tar"]);
         assert_eq!(line(&command), r"clipa-prep --output 'my data' 'it'\''s' '' a/b-1.tar");
+        assert_eq!(line(&Command::new("/toolchains/1.95/bin/cargo")), "cargo");
+        assert_eq!(line(&Command::new("target/release/clipa-prep")), "target/release/clipa-prep");
     }
 
     #[test]

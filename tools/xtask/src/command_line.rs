@@ -123,13 +123,14 @@ Examples:
     (
         "bench",
         "\
-Run one benchmark and print its figures.
+Run one benchmark and print its figures: images (decoding and resizing), text (cleaning, tagging,
+tokenizing) or stream (batches from a data set).
 
 Usage: cargo xtask bench NAME [ARGUMENT]...
 
 Examples:
-  cargo xtask bench NAME
-  cargo xtask bench NAME -- FILTER
+  cargo xtask bench images
+  cargo xtask bench text captions.txt.gz
 ",
     ),
     (

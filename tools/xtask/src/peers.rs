@@ -20,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Re
     let programs = demo::build_programs(workspace)?;
     let mut command = Command::new(python);
     command.arg(script).args(arguments).current_dir(workspace.root()).env("CLIPA_BIN", programs);
-    child::run_with_own_stdout("peers", &mut command)
+    child::run(&mut command)
 }
 
 /// Every folder of `tests/peers` that holds a `run.py`, sorted.
@@ -51,7 +51,7 @@ fn environment(workspace: &Workspace, name: &str, requirements: &Path) -> Result
         std::fs::remove_dir_all(&place)?;
     }
     // Without pip inside, because Debian's Python brings that only with another package.
-    child::run(
+    child::run_silent(
         "peers",
         Command::new(system_python).args(["-m", "venv", "--without-pip"]).arg(&place),
     )?;
@@ -60,7 +60,7 @@ fn environment(workspace: &Workspace, name: &str, requirements: &Path) -> Result
         .arg(&python)
         .args(["install", "--disable-pip-version-check", "--only-binary=:all:", "--requirement"])
         .arg(requirements);
-    child::run("peers", &mut pip)?;
+    child::run_silent("peers", &mut pip)?;
     // Written last: an environment without it is made anew.
     std::fs::write(&installed, wanted)?;
     Ok(python)

@@ -88,7 +88,7 @@ impl Wheel {
             .arg("--dest")
             .arg(folder)
             .arg(self.requirement);
-        child::run("wheel", &mut pip).with_context(|| {
+        child::run_silent("wheel", &mut pip).with_context(|| {
             format!(
                 "{} could not be fetched; without a network, put {} into a folder and set {WHEELS_VARIABLE}",
                 self.requirement, self.file

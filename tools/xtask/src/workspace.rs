@@ -21,7 +21,9 @@ impl Workspace {
     /// the folder at build time serves a program that was started by hand.
     pub(crate) fn find() -> Result<Self> {
         let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+            .map(PathBuf::from)
+            .filter(|folder| folder.ends_with("tools/xtask"))
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
         let root = crate_folder
             .ancestors()
             .nth(2)

@@ -1,1 +1,27 @@
-//! What tch lacks.
+//! What tch 0.24 lacks, over the same libtorch and without a second one in the process.
+//!
+//! | want | tch 0.24 | here |
+//! |---|---|---|
+//! | bf16 autocast, on CPU and CUDA | sets no dtype, only CUDA | [`Autocast`], undone on drop also in a panic |
+//! | AdamW over all parameters at once | one kernel a tensor and moment | [`fused_adamw`] |
+//! | norm and clipping of all gradients | a loop with a sync a tensor | [`gradient_norm`], [`clip_gradients`] |
+//! | a tensor over Rust's memory, without a copy | `unsafe`, nobody frees it | [`from_owned`], [`from_owner`] |
+//! | one binary for machines with and without CUDA | links what it finds | [`load_cuda`] |
+//!
+//! The shim (`cpp/torch_ext.cpp`) is the only C++ of the project. It borrows tensors that come in, and gives
+//! ownership of those that go out; no exception crosses it.
+
+mod adamw;
+mod autocast;
+mod cuda;
+mod error;
+mod ffi;
+mod gradients;
+mod owned;
+
+pub use adamw::{AdamWStep, fused_adamw};
+pub use autocast::Autocast;
+pub use cuda::load_cuda;
+pub use error::Error;
+pub use gradients::{clip_gradients, gradient_norm};
+pub use owned::{Element, from_owned, from_owner};

@@ -230,6 +230,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn one(value: &str) -> Scalar<'static> {
         let text = format!("{{\"a\": {value}}}");
@@ -296,5 +297,61 @@ mod tests {
         assert!(read_object(&nested(MAX_DEPTH as usize - 1)).is_ok());
         let error = read_object(&nested(100_000)).unwrap_err();
         assert!(matches!(error, SidecarError::TooDeep { .. }), "{error}");
+    }
+
+    /// What serde_json makes of a scalar.
+    fn scalar_of(value: &serde_json::Value) -> Scalar<'static> {
+        match value {
+            serde_json::Value::Bool(value) => Scalar::Bool(*value),
+            serde_json::Value::String(value) => text(value),
+            serde_json::Value::Number(value) => text(&format!("number {value}")),
+            _ => Scalar::Null,
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            ".*".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::btree_map(".*", inner, 0..4).prop_map(|fields| fields
+                    .into_iter()
+                    .collect::<serde_json::Map<_, _>>()
+                    .into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn strict_json_is_read_as_serde_json_reads_it(value in any_value(), pretty: bool) {
+            let written =
+                if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+            prop_assert_eq!(one(&written.unwrap()), scalar_of(&value));
+        }
+
+        #[test]
+        fn damaged_json_is_an_error_or_an_object(
+            value in any_value(), at in any::<prop::sample::Index>(), with in "[\\[\\]{}\",:a0\\\\\u{e9}]?", cut: bool,
+        ) {
+            let mut written = format!("{{\"a\": {value}, \"b\": \"\\ud83d\\ude00\"}}");
+            let mut at = at.index(written.len());
+            while !written.is_char_boundary(at) {
+                at -= 1;
+            }
+            written.insert_str(at, &with);
+            if cut {
+                written.truncate(at);
+            }
+            if let Ok(fields) = read_object(&written) {
+                prop_assert!(fields.len() <= 1 + written.len() / 4);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 const START_OF_SCAN: u8 = 0xda;
+const ICC: &[u8] = b"ICC_PROFILE\0";
 const SEQUENTIAL_FRAMES: [u8; 2] = [0xc0, 0xc1];
 
 /// What stands before the first scan.
@@ -82,7 +83,7 @@ impl Head {
     fn note(&mut self, marker: u8, payload: &[u8], at: usize) {
         match marker {
             0xe1 if payload.starts_with(b"Exif\0") => self.exif.push(at..at + payload.len()),
-            0xe2 if payload.starts_with(b"ICC_PROFILE\0") => self.has_icc = true,
+            0xe2 if payload.starts_with(ICC) => self.has_icc = true,
             // libjpeg believes a segment only when it is complete.
             0xee if payload.len() >= 12 && payload.starts_with(b"Adobe") => self.is_adobe = true,
             0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
@@ -93,7 +94,7 @@ impl Head {
         }
     }
 
-    /// The same image without the oddities: no stray bytes between segments, JFIF version 1, a colour transform
+    /// The same image without the oddities: no stray bytes between segments, no colour profile, JFIF version 1, a colour transform
     /// that libjpeg would assume anyway, and the only scan parameters that a sequential image can have. `None` where there
     /// is nothing to mend.
     pub(super) fn mended(&self, jpeg: &[u8]) -> Option<Vec<u8>> {
@@ -103,6 +104,10 @@ impl Head {
         let mut mended = jpeg[..2].to_vec();
         let mut is_sequential = false;
         for (marker, range) in &self.segments {
+            // libjpeg warns of a colour profile in odd pieces; it is not applied anyway.
+            if *marker == 0xe2 && jpeg[range.clone()][4..].starts_with(ICC) {
+                continue;
+            }
             let segment_at = mended.len();
             mended.extend_from_slice(&jpeg[range.clone()]);
             let segment = &mut mended[segment_at..];
@@ -112,9 +117,8 @@ impl Head {
                     segment[9] = 1
                 }
                 0xee if segment.len() >= 16 && segment[4..].starts_with(b"Adobe") => {
-                    if segment[15] > 2 {
-                        segment[15] = if self.channels == Some(4) { 2 } else { 1 };
-                    }
+                    let assumed = if self.channels == Some(4) { 2 } else { 1 };
+                    segment[15] = if segment[15] > 2 { assumed } else { segment[15] };
                 }
                 &START_OF_SCAN if is_sequential => {
                     if let Some(spectrum) = segment.last_chunk_mut::<3>() {

@@ -25,8 +25,10 @@ const MISSING_DATA: [&str; 2] =
     ["Premature end of JPEG file", "Corrupt JPEG data: premature end of data segment"];
 
 /// The beginnings of warnings that say nothing about the pixels, if the image decodes without them once they are
-/// mended (`JWRN_EXTRANEOUS_DATA`, `JWRN_JFIF_MAJOR`, `JWRN_ADOBE_XFORM`, `JWRN_NOT_SEQUENTIAL`).
-const MENDABLE: [&str; 3] = [
+/// mended (`JWRN_EXTRANEOUS_DATA`, `JWRN_JFIF_MAJOR`, `JWRN_ADOBE_XFORM`, `JWRN_NOT_SEQUENTIAL`, `JWRN_BOGUS_ICC`).
+const MENDABLE: [&str; 5] = [
+    STRAY_BYTES,
+    "Corrupt JPEG data: bad ICC marker",
     "Warning: unknown JFIF revision number",
     "Unknown Adobe color transform code",
     "Invalid SOS parameters for sequential JPEG",
@@ -39,6 +41,10 @@ pub(super) fn decode_jpeg(
     exif_hint: Option<Orientation>,
 ) -> Result<Decoded, DecodeError> {
     let head = read_head(jpeg);
+    if head.ends_early {
+        let detail = "the bytes end before the first scan".to_owned();
+        return Err(Failure::Missing(detail).into());
+    }
     let mut repairs = Repairs::default();
     let raw = match decode_once(jpeg, &head, limits) {
         Err(Failure::Mendable(detail)) => {
@@ -48,7 +54,7 @@ pub(super) fn decode_jpeg(
         }
         result => result,
     };
-    let raw = raw.map_err(|failure| failure.into_error(&head))?;
+    let raw = raw?;
     repairs.insert_if(raw.has_stray_end, Repair::Markers);
     repairs.insert_if(raw.colorspace == Colorspace::Gray, Repair::Grey);
     repairs.insert_if(head.has_icc, Repair::IccIgnored);
@@ -56,7 +62,8 @@ pub(super) fn decode_jpeg(
     repairs.insert_if(is_cmyk, Repair::Cmyk);
     let rgb = if is_cmyk { rgb_from_cmyk(&raw.pixels, head.is_adobe) } else { raw.pixels };
     let own = head.exif.iter().find_map(|range| orientation_in(&jpeg[range.clone()]));
-    let upright = Upright { rgb, width: raw.width, height: raw.height, repairs };
+    let Raw { width, height, full_size, .. } = raw;
+    let upright = Upright { rgb, width, height, full_size, repairs };
     Ok(upright.turned(own.or(exif_hint)).decoded(ImageFormat::Jpeg, raw.divisor))
 }
 
@@ -64,6 +71,7 @@ struct Raw {
     pixels: Vec<u8>,
     width: u32,
     height: u32,
+    full_size: (u32, u32),
     colorspace: Colorspace,
     divisor: u32,
     has_stray_end: bool,
@@ -76,14 +84,12 @@ enum Failure {
     Broken(String),
 }
 
-impl Failure {
-    fn into_error(self, head: &Head) -> DecodeError {
-        let format = ImageFormat::Jpeg.name();
-        match self {
+impl From<Failure> for DecodeError {
+    fn from(failure: Failure) -> DecodeError {
+        match failure {
             Failure::Limit(error) => error,
-            Failure::Missing(detail) => DecodeError::Truncated { format, detail },
-            Failure::Mendable(detail) | Failure::Broken(detail) if head.ends_early => {
-                DecodeError::Truncated { format, detail }
+            Failure::Missing(detail) => {
+                DecodeError::Truncated { format: ImageFormat::Jpeg.name(), detail }
             }
             Failure::Mendable(detail) | Failure::Broken(detail) => undecodable(detail),
         }
@@ -99,6 +105,7 @@ fn decode_once(jpeg: &[u8], head: &Head, limits: &DecodeLimits) -> Result<Raw, F
     let mut decompressor = Decompressor::new().map_err(|error| classify(&error))?;
     let header = decompressor.read_header(jpeg).map_err(|error| classify(&error))?;
     let divisor = prepare(&mut decompressor, &header, limits)?;
+    let full_size = (header.width as u32, header.height as u32);
     let header = header.scaled(ScalingFactor::new(1, divisor as usize));
     let format = match header.colorspace {
         Colorspace::CMYK | Colorspace::YCCK => PixelFormat::CMYK,
@@ -122,6 +129,7 @@ fn decode_once(jpeg: &[u8], head: &Head, limits: &DecodeLimits) -> Result<Raw, F
         pixels: image.pixels,
         width: header.width as u32,
         height: header.height as u32,
+        full_size,
         colorspace: header.colorspace,
         divisor,
         has_stray_end,
@@ -145,10 +153,10 @@ fn prepare(
 
 fn classify(error: &turbojpeg::Error) -> Failure {
     let detail = error.to_string();
-    let says = |words: &&str| detail.contains(*words);
-    if MISSING_DATA.iter().any(|words| says(words)) {
+    let says = |list: &[&str]| list.iter().any(|words| detail.contains(words));
+    if says(&MISSING_DATA) {
         Failure::Missing(detail)
-    } else if MENDABLE.iter().any(|words| says(words)) || detail.contains(STRAY_BYTES) {
+    } else if says(&MENDABLE) {
         Failure::Mendable(detail)
     } else {
         Failure::Broken(detail)

@@ -46,6 +46,11 @@ impl Picture {
         Picture { frame, width: scaled(shown_width), height: scaled(shown_height) }
     }
 
+    /// The shorter of the stored sides.
+    pub(super) fn short_side(&self) -> u32 {
+        self.width.min(self.height)
+    }
+
     /// True where all of `other` can be seen in this picture.
     pub(super) fn shows(&self, other: &Picture) -> bool {
         let (mine, theirs) = (self.frame, other.frame);

@@ -2,7 +2,7 @@
 //!
 //! Resizing is fast_image_resize's CatmullRom with anti-aliasing, which is Pillow's BICUBIC; the crop is the
 //! resizer's crop box in the same pass. A small size is taken from the source, or from the largest suitable one that
-//! was itself taken from the source: a chain 224→112→84→64 would cost 10 dB (facts: 40-45 against 51-55 dB).
+//! was itself taken from the source: a chain 224→112→84→64 would cost 10 dB.
 
 mod geometry;
 mod plan;
@@ -23,8 +23,9 @@ pub use self::plan::{
 };
 use super::{Decoded, ImageFormat};
 
-/// How many times smaller than its base an image must be to be taken from it.
-const MIN_BASE_RATIO: f64 = 1.5;
+/// How many times smaller than its base an image must be to be taken from it. At 2 the result is within 50 dB (mean
+/// over 200 photographs; the worst 43) of one taken from the source, at 1.5 within 46, at 1.25 within 43.
+const MIN_BASE_RATIO: u32 = 2;
 
 /// Buffers of one worker thread.
 #[derive(Default)]
@@ -95,10 +96,10 @@ pub fn render(
 /// True where `picture` may be taken from `base` instead of the source: the same picture, `base` itself smaller
 /// than the source (else nothing is saved), and enough larger than `picture`.
 fn is_base_of(base: &Picture, picture: &Picture) -> bool {
-    let is_reduced = f64::from(base.width) < base.frame.width;
-    let ratio = (f64::from(base.width) / base.frame.width)
-        / (f64::from(picture.width) / picture.frame.width);
-    is_reduced && ratio >= MIN_BASE_RATIO && base.shows(picture)
+    // Every picture shows the whole short side of the source, so short sides compare scales, free of rounding.
+    let is_reduced = f64::from(base.short_side()) < base.frame.width.min(base.frame.height);
+    let is_enough = base.short_side() >= picture.short_side().saturating_mul(MIN_BASE_RATIO);
+    is_reduced && is_enough && base.shows(picture)
 }
 
 /// Pixels to take a picture from.
@@ -181,4 +182,47 @@ fn encode(
     let encoded = compressor.compress_to_vec(image).map_err(failed)?;
     scratch.compressor = Some(compressor);
     Ok(encoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use fast_image_resize::CpuExtensions;
+
+    use super::super::{Repairs, tests::picture};
+    use super::*;
+
+    /// A scratch whose resizer uses these instructions, where the machine has them.
+    #[allow(unsafe_code)]
+    fn scratch_with(extensions: CpuExtensions) -> Option<Scratch> {
+        let mut scratch = Scratch::new();
+        if !extensions.is_supported() {
+            return None;
+        }
+        // Benefit: the only way to prove that stored bytes do not depend on the machine; only in this test.
+        // SAFETY: the machine supports the extensions, which is all that the function asks for.
+        unsafe { scratch.resizer.set_cpu_extensions(extensions) };
+        Some(scratch)
+    }
+
+    #[test]
+    fn stored_bytes_do_not_depend_on_the_instruction_set() {
+        let columns = ["224:rgb8-square", "64:rgb8-square", "101:rgb8", "84:rgb8-square"];
+        let columns = columns.map(|column| column.parse().unwrap());
+        let plan = RenderPlan::new(&columns, RenderOptions::default()).unwrap();
+        for (width, height) in [(256, 256), (341, 256), (97, 301), (50, 40)] {
+            let rgb = picture(width, height).into_raw();
+            let (format, repairs, full_size) =
+                (ImageFormat::Png, Repairs::default(), (width, height));
+            let decoded = Decoded { width, height, rgb, format, repairs, divisor: 1, full_size };
+            let mut plain = scratch_with(CpuExtensions::None).unwrap();
+            let expected = render(&decoded, &[], &plan, &mut plain).unwrap();
+            #[cfg(target_arch = "x86_64")]
+            let others = [CpuExtensions::Sse4_1, CpuExtensions::Avx2];
+            #[cfg(target_arch = "aarch64")]
+            let others = [CpuExtensions::Neon];
+            for mut scratch in others.into_iter().filter_map(scratch_with) {
+                assert!(render(&decoded, &[], &plan, &mut scratch).unwrap() == expected);
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Cleaning captions as open_clip does: repair ([`repair`], what Python's ftfy does), HTML entities twice, white space,
+//! Cleaning captions as open_clip does: repair (`repair`, what Python's ftfy does), HTML entities twice, white space,
 //! then what the mode asks for.
 
 mod html;

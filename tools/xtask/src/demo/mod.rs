@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use steps::Step;
 
 /// What the demo works on, and where it writes.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DemoOptions {
     /// img2dataset tars to train on; none: a drawn set.
     pub(crate) input: Vec<PathBuf>,
@@ -27,6 +27,23 @@ impl Default for DemoOptions {
     }
 }
 
+impl DemoOptions {
+    /// The same with paths that hold in the repository root, where the commands run: a user's relative
+    /// path starts at `here`, the default output in the repository.
+    fn located(&self, here: &Path, root: &Path) -> Self {
+        if here == root {
+            return self.clone();
+        }
+        let locate = |path: &PathBuf| here.join(path);
+        let is_default = self.output == Self::default().output;
+        Self {
+            input: self.input.iter().map(locate).collect(),
+            classes: self.classes.as_ref().map(locate),
+            output: if is_default { self.output.clone() } else { locate(&self.output) },
+        }
+    }
+}
+
 /// A step that has been done, now or by an earlier run.
 struct DoneStep {
     step: Step,
@@ -35,6 +52,7 @@ struct DoneStep {
 
 /// Runs the steps that are not done yet, in order, and prints the report.
 pub(crate) fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
+    let options = &options.located(&std::env::current_dir()?, workspace.root());
     let plan = steps::plan(options);
     // Before minutes of building: an input that is missing, or an output that is another run's.
     check_inputs(workspace, options)?;
@@ -70,14 +88,14 @@ pub(crate) fn build_programs(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     cargo.args(["build", "--locked", "--release", "--workspace", "--bins"]);
     printer::command(&child::line(&cargo));
-    child::run("build", &mut cargo)?;
+    child::run_silent("build", &mut cargo)?;
     Ok(workspace.root().join("target/release"))
 }
 
 fn check_inputs(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
     for path in options.input.iter().chain(&options.classes) {
         if !workspace.root().join(path).exists() {
-            bail!("{} does not exist (relative paths start at the repository)", path.display());
+            bail!("{} does not exist", path.display());
         }
     }
     Ok(())
@@ -116,8 +134,8 @@ fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Durati
     printer::command(&step.line());
     let start = Instant::now();
     match &step.saves {
-        Some(file) => save_stdout(step, &mut command, &workspace.root().join(file))?,
-        None => child::run(step.name, &mut command)?,
+        Some(file) => save_stdout(&mut command, &workspace.root().join(file))?,
+        None => child::run(command.stdout(std::io::stderr()))?,
     }
     let took = start.elapsed();
     printer::note("demo", &format!("{} took {}", step.name, printer::seconds(took)));
@@ -128,12 +146,12 @@ fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Durati
     Ok(took)
 }
 
-fn save_stdout(step: &Step, command: &mut std::process::Command, file: &Path) -> Result<()> {
+fn save_stdout(command: &mut std::process::Command, file: &Path) -> Result<()> {
     let partial = file.with_extension("partial");
     let writer = std::fs::File::create(&partial)
         .with_context(|| format!("cannot create {}", partial.display()))?;
     command.stdout(writer);
-    child::run_with_own_stdout(step.name, command)?;
+    child::run(command)?;
     std::fs::rename(&partial, file).with_context(|| format!("cannot write {}", file.display()))
 }
 
@@ -141,4 +159,19 @@ fn write_atomically(file: &Path, content: &[u8]) -> Result<()> {
     let partial = file.with_extension("partial");
     std::fs::write(&partial, content)?;
     std::fs::rename(&partial, file).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_starts_where_the_user_stands() {
+        let given = DemoOptions { input: vec!["a.tar".into()], ..DemoOptions::default() };
+        let root = Path::new("/clipa");
+        assert_eq!(given.located(root, root), given);
+        let located = given.located(Path::new("/data"), root);
+        assert_eq!(located.input, [Path::new("/data/a.tar")]);
+        assert_eq!(located.output, Path::new("demo"));
+    }
 }

@@ -40,12 +40,27 @@ fn accuracy(workspace: &Workspace, options: &DemoOptions, done: &[DoneStep]) -> 
     Ok(table(&pretrained, &finetuned))
 }
 
-/// The figures of one `clipa-train eval --json`, fractions between 0 and 1.
+/// The figures of one `clipa-train eval --json`.
 struct Evaluation {
+    image_size: u64,
+    context_length: u64,
     classes: u64,
+    /// Part of guesses that are right, in `[0, 1]`.
+    chance: f64,
+    all: Accuracy,
+    held_out: Option<Accuracy>,
+}
+
+/// Images, and the part of them that got their class, in `[0, 1]`.
+struct Accuracy {
     images: u64,
     top1: f64,
-    held_out: Option<(u64, f64)>,
+}
+
+impl Accuracy {
+    fn from_json(value: &Value) -> Option<Self> {
+        Some(Self { images: value.get("samples")?.as_u64()?, top1: value.get("top1")?.as_f64()? })
+    }
 }
 
 impl Evaluation {
@@ -59,39 +74,46 @@ impl Evaluation {
     }
 
     fn from_json(value: &Value) -> Option<Self> {
-        let held_out = match value.get("held_out") {
-            None | Some(Value::Null) => None,
-            Some(part) => Some((part.get("samples")?.as_u64()?, part.get("top1")?.as_f64()?)),
+        let held_out = match value.get("held_out")? {
+            Value::Null => None,
+            part => Some(Accuracy::from_json(part)?),
         };
         Some(Self {
+            image_size: value.get("image_size")?.as_u64()?,
+            context_length: value.get("context_length")?.as_u64()?,
             classes: value.get("classes")?.as_u64()?,
-            images: value.get("samples")?.as_u64()?,
-            top1: value.get("top1")?.as_f64()?,
+            chance: value.get("chance")?.as_f64()?,
+            all: Accuracy::from_json(value)?,
             held_out,
         })
     }
+
+    fn lengths(&self) -> String {
+        format!("{} px, {} tokens", self.image_size, self.context_length)
+    }
 }
 
-fn table(pretrained: &Evaluation, finetuned: &Evaluation) -> String {
-    let mut lines = vec![format!(
-        "Zero-shot top-1, {} images of {} classes{:>14}{:>14}{:>10}",
-        finetuned.images, finetuned.classes, "pre-trained", "fine-tuned", "chance"
-    )];
-    let width = lines[0].len() - 38;
-    let chance = 1.0 / finetuned.classes as f64;
-    let mut row = |name: String, before: f64, after: f64| {
-        lines.push(format!(
-            "{name:<width$}{:>14}{:>14}{:>10}",
-            percent(before),
-            percent(after),
-            percent(chance)
-        ));
+fn table(before: &Evaluation, after: &Evaluation) -> String {
+    let title = format!("Zero-shot top-1 over {} classes", after.classes);
+    let mut rows = vec![
+        [title, "pre-trained".into(), "fine-tuned".into(), "chance".into()],
+        [String::new(), before.lengths(), after.lengths(), String::new()],
+    ];
+    let mut compare = |name: &str, before: &Accuracy, after: &Accuracy, chance: f64| {
+        let name = format!("  {name} ({} images)", after.images);
+        let figures = [before.top1, after.top1, chance].map(percent);
+        let [before, after, chance] = figures;
+        rows.push([name, before, after, chance]);
     };
-    row("  all".into(), pretrained.top1, finetuned.top1);
-    if let (Some((_, before)), Some((images, after))) = (pretrained.held_out, finetuned.held_out) {
-        row(format!("  compositions never seen ({images})"), before, after);
+    compare("all", &before.all, &after.all, after.chance);
+    if let (Some(held_before), Some(held_after)) = (&before.held_out, &after.held_out) {
+        compare("combinations never seen in training", held_before, held_after, after.chance);
     }
-    lines.join("\n") + "\n"
+    rows.iter()
+        .map(|[name, before, after, chance]| {
+            format!("{name:<52}{before:>18}{after:>18}{chance:>10}").trim_end().to_owned() + "\n"
+        })
+        .collect()
 }
 
 /// Three significant figures.
@@ -109,27 +131,36 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn evaluation(top1: f64, held_out: f64) -> Value {
+        json!({
+            "image_size": 32, "context_length": 8, "prompts": 96, "classes": 48, "chance": 1.0 / 48.0,
+            "samples": 480, "top1": top1, "top5": 1.0,
+            "held_out": {"samples": 80, "top1": held_out, "top5": 1.0},
+        })
+    }
+
     #[test]
     fn the_table_shows_both_stages_beside_chance() {
-        let value = |top1, held_out| {
-            json!({"classes": 48, "samples": 480, "top1": top1,
-                "held_out": {"samples": 80, "top1": held_out}})
-        };
-        let before = Evaluation::from_json(&value(0.5, 0.25)).unwrap();
-        let after = Evaluation::from_json(&value(0.75, 1.0)).unwrap();
+        let before = Evaluation::from_json(&evaluation(0.5, 0.25)).unwrap();
+        let after = Evaluation::from_json(&evaluation(0.75, 1.0)).unwrap();
         let table = table(&before, &after);
         let rows: Vec<Vec<&str>> = table
             .lines()
             .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
             .collect();
-        assert_eq!(rows[1], ["all", "50.0 %", "75.0 %", "2.08 %"]);
-        assert_eq!(rows[2], ["compositions never seen (80)", "25.0 %", "100 %", "2.08 %"]);
-        let widths: Vec<usize> = table.lines().map(str::len).collect();
-        assert!(widths.iter().all(|width| *width == widths[0]), "{table}");
+        assert_eq!(rows[0][0], "Zero-shot top-1 over 48 classes");
+        assert_eq!(rows[1], ["32 px, 8 tokens", "32 px, 8 tokens"]);
+        assert_eq!(rows[2], ["all (480 images)", "50.0 %", "75.0 %", "2.08 %"]);
+        let unseen = "combinations never seen in training (80 images)";
+        assert_eq!(rows[3], [unseen, "25.0 %", "100 %", "2.08 %"]);
     }
 
     #[test]
-    fn a_missing_figure_is_noticed() {
-        assert!(Evaluation::from_json(&json!({"classes": 48, "samples": 480})).is_none());
+    fn a_missing_figure_is_noticed_and_a_set_may_hold_nothing_out() {
+        let mut value = evaluation(0.5, 0.5);
+        value["held_out"] = Value::Null;
+        assert!(Evaluation::from_json(&value).is_some_and(|read| read.held_out.is_none()));
+        value["top1"] = Value::Null;
+        assert!(Evaluation::from_json(&value).is_none());
     }
 }

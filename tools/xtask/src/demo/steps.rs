@@ -141,7 +141,7 @@ impl Step {
     pub(super) fn line(&self) -> String {
         let line = child::line(&self.undisturbed_command());
         match &self.saves {
-            Some(file) => format!("{line} > {}", file.display()),
+            Some(file) => format!("{line} > {}", child::quoted(file.as_os_str())),
             None => line,
         }
     }

@@ -190,9 +190,8 @@ impl Punkt {
             return;
         }
         let starts = self.starts_sentence(next);
-        let may_end = (token.abbreviation || token.ellipsis) && !initial;
-        let frequent_start = next.starts_upper() && self.sentence_starters.contains(next_kind);
-        if may_end && (starts == Some(true) || frequent_start) {
+        let starter = next.starts_upper() && self.sentence_starters.contains(next_kind);
+        if (token.abbreviation || token.ellipsis) && !initial && (starts == Some(true) || starter) {
             token.ends_sentence = true;
             return;
         }

@@ -1,15 +1,15 @@
 //! The zero-shot set, in the folder layout of CLIP_benchmark's WebDataset reader.
 
-use std::path::Path;
+use std::{ops::ControlFlow, path::Path};
 
 use webdataset::{Sample, Value};
 
 use super::{
     SynthError,
+    dice::{Dice, Purpose},
     drawing::Easel,
     file::{self, PendingTar},
     plan::Plan,
-    random::{Purpose, Random},
     scene::Scene,
 };
 
@@ -34,20 +34,26 @@ pub(super) fn is_complete(folder: &Path) -> bool {
 }
 
 /// Draws the set: the classes in turn, those held out of training among them.
-pub(super) fn write(plan: &Plan, folder: &Path, drawn: &dyn Fn()) -> Result<(), SynthError> {
+pub(super) fn write(
+    plan: &Plan,
+    folder: &Path,
+    drawn: &dyn Fn() -> ControlFlow<()>,
+) -> Result<(), SynthError> {
     let compositions = plan.compositions();
     let names: Vec<String> = compositions.iter().map(|composition| composition.name()).collect();
     let mut easel = Easel::new()?;
     let mut tar = PendingTar::create(&folder.join(TAR_FILE))?;
     for index in 0..plan.eval_samples {
-        let mut random = Random::stream(plan.seed, Purpose::ZeroShot, u64::from(index));
+        let mut dice = Dice::stream(plan.seed, Purpose::ZeroShot, u64::from(index));
         let class = index as usize % compositions.len();
-        let scene = Scene::draw(compositions[class], plan.side, &mut random);
+        let scene = Scene::draw(compositions[class], plan.side, &mut dice);
         let mut sample = Sample::with_key(format!("s{index:07}"));
         sample.insert("cls", Value::Text(class.to_string()));
-        sample.insert("jpg", Value::Bytes(easel.draw(&scene, &mut random)?.into()));
+        sample.insert("jpg", Value::Bytes(easel.draw(&scene, &mut dice)?.into()));
         tar.write(&sample)?;
-        drawn();
+        if drawn().is_break() {
+            return Err(SynthError::Stopped);
+        }
     }
     tar.commit()?;
     let held_out: Vec<&str> = plan.held_out().into_iter().map(|class| &*names[class]).collect();

@@ -1,0 +1,321 @@
+//! Whether a data set still is what was written: every checksum, every row, every count.
+//!
+//! A file whose checksum differs is reported and not decoded. What is decoded is compared with what
+//! entry, manifest and schema promise, so that a mistake of the writer is found too.
+
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use clipa_schemas::{
+    ledger::{Ledger, UnitEntry},
+    manifest::{Kind, Manifest, REJECTS, SHARDS, Unit, entry_path},
+    prompts, rejects,
+};
+use serde::Serialize;
+
+use super::InspectError;
+
+/// What `clipa-inspect verify` found.
+#[derive(Debug, Default, Serialize)]
+pub struct Findings {
+    /// Units looked at.
+    pub units: u64,
+    /// Shards whose checksum was computed.
+    pub shards: u64,
+    /// Row groups read.
+    pub row_groups: u64,
+    /// Rows read and decoded.
+    pub rows: u64,
+    /// Rejected samples read.
+    pub rejects: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// What is wrong, in the order of the units.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, relative to the data set's folder.
+    pub file: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// What one unit adds to the findings.
+type UnitFindings = Findings;
+
+/// Checks everything with this many threads. `checked` is called with the bytes of each unit when it
+/// is done.
+///
+/// # Errors
+/// Only where the folder holds no readable manifest; whatever else is wrong is a [`Problem`].
+pub fn verify(
+    folder: &Path,
+    threads: usize,
+    checked: &(dyn Fn(u64) + Sync),
+) -> Result<Findings, InspectError> {
+    let manifest = Manifest::read(folder)?;
+    let mut findings = Findings::default();
+    let entries = read_entries(folder, &manifest, &mut findings);
+    let next = AtomicUsize::new(0);
+    let done: Mutex<BTreeMap<usize, UnitFindings>> = Mutex::default();
+    let work = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = entries.get(place) else { return };
+            let found = check_unit(folder, &manifest, entry);
+            checked(found.bytes);
+            done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, found);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, entries.len().max(1)) {
+            scope.spawn(work);
+        }
+    });
+    for found in done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        findings.add(found);
+    }
+    compare_with_manifest(&manifest, &entries, &mut findings);
+    if manifest.kind == Kind::Classes {
+        check_prompts(folder, &manifest, &mut findings);
+    }
+    find_strays(folder, &entries, &mut findings);
+    Ok(findings)
+}
+
+impl Findings {
+    /// Names of the files to remove so that an ingest makes the damaged units anew, entries first.
+    pub fn damaged_units(&self) -> Vec<String> {
+        let stems = self.problems.iter().filter_map(|problem| {
+            let (part, name) = problem.file.split_once('/')?;
+            let known = [SHARDS, REJECTS].contains(&part);
+            name.split_once('.').filter(|_| known).map(|(stem, _)| stem.to_owned())
+        });
+        let stems: std::collections::BTreeSet<String> = stems.collect();
+        stems
+            .into_iter()
+            .flat_map(|stem| {
+                [
+                    format!("{SHARDS}/{stem}.json"),
+                    format!("{SHARDS}/{stem}.parquet"),
+                    format!("{REJECTS}/{stem}.parquet"),
+                ]
+            })
+            .collect()
+    }
+
+    fn problem(&mut self, file: impl Into<String>, what: impl Into<String>) {
+        self.problems.push(Problem { file: file.into(), what: what.into() });
+    }
+
+    fn add(&mut self, other: Findings) {
+        self.units += other.units;
+        self.shards += other.shards;
+        self.row_groups += other.row_groups;
+        self.rows += other.rows;
+        self.rejects += other.rejects;
+        self.bytes += other.bytes;
+        self.problems.extend(other.problems);
+    }
+}
+
+/// The entry of every unit in the manifest; of an incomplete data set, every entry that is there.
+fn read_entries(folder: &Path, manifest: &Manifest, findings: &mut Findings) -> Vec<UnitEntry> {
+    if !manifest.complete {
+        let what = "not complete: the run that makes this data set has not ended";
+        findings.problem("dataset.json", what);
+        return match super::dataset::entries(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                findings.problem(SHARDS, error.to_string());
+                Vec::new()
+            }
+        };
+    }
+    let mut entries = Vec::with_capacity(manifest.units.len());
+    for unit in &manifest.units {
+        let path = entry_path(folder, unit.unit);
+        match clipa_schemas::file::read_json::<UnitEntry>(&path) {
+            Ok(entry) => {
+                compare_with_unit(unit, &entry, findings);
+                entries.push(entry);
+            }
+            Err(error) => findings.problem(entry_name(unit.unit), without_path(&error, &path)),
+        }
+    }
+    entries
+}
+
+fn compare_with_unit(unit: &Unit, entry: &UnitEntry, findings: &mut Findings) {
+    let mut differs = |what: &str| {
+        findings.problem(entry_name(unit.unit), format!("{what} differs from the manifest's"));
+    };
+    if entry.unit != unit.unit {
+        differs("the unit's number");
+    }
+    if entry.source != unit.source {
+        differs("the source");
+    }
+    if entry.shard != unit.shard {
+        differs("size, checksum or rows of the shard");
+    }
+}
+
+/// Everything of one unit: its counts, its shard, its rejects.
+fn check_unit(folder: &Path, manifest: &Manifest, entry: &UnitEntry) -> UnitFindings {
+    let mut found = Findings { units: 1, ..Findings::default() };
+    let name = entry_name(entry.unit);
+    if entry.configuration_sha256 != manifest.configuration_sha256 {
+        found.problem(&*name, "made with another configuration than the manifest's");
+    }
+    check_ledger(entry, &name, &mut found);
+    if let Some(digest) = &entry.shard {
+        found.bytes += digest.file.bytes;
+        match digest.file.verify(folder) {
+            Ok(()) => {
+                found.shards += 1;
+                shard::check(folder, manifest, digest, &mut found);
+            }
+            Err(error) => {
+                let what = without_path(&error, &folder.join(&digest.file.file));
+                found.problem(&*digest.file.file, what);
+            }
+        }
+    }
+    check_rejects(folder, entry, &mut found);
+    found
+}
+
+fn check_ledger(entry: &UnitEntry, name: &str, found: &mut Findings) {
+    let ledger = &entry.ledger;
+    if !ledger.is_balanced() {
+        let (all, accepted) = (ledger.found, ledger.accepted);
+        let rejected = ledger.rejected_total();
+        let what = format!("{all} samples found, but {accepted} accepted and {rejected} rejected");
+        found.problem(name, what);
+    }
+    let rows = entry.shard.as_ref().map_or(0, |shard| shard.rows);
+    if rows != ledger.accepted {
+        let what = format!("{} samples accepted, but {rows} rows", ledger.accepted);
+        found.problem(name, what);
+    }
+    for problem in &entry.problems {
+        found.problem(name, format!("reported when it was made: {problem}"));
+    }
+}
+
+fn check_rejects(folder: &Path, entry: &UnitEntry, found: &mut Findings) {
+    let Some(file) = &entry.rejects else {
+        if entry.ledger.rejected_total() > 0 {
+            let what = "samples were rejected, but no file of rejects is named";
+            found.problem(entry_name(entry.unit), what);
+        }
+        return;
+    };
+    found.bytes += file.bytes;
+    let path = folder.join(&file.file);
+    let rejects = match file.verify(folder).and_then(|()| rejects::read(&path)) {
+        Ok(rejects) => rejects,
+        Err(error) => return found.problem(&*file.file, without_path(&error, &path)),
+    };
+    found.rejects += rejects.len() as u64;
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    for reject in rejects {
+        *counted.entry(reject.reason).or_default() += 1;
+    }
+    if counted != entry.ledger.rejected {
+        found.problem(&*file.file, "the reasons do not add up to those of its entry");
+    }
+}
+
+fn compare_with_manifest(manifest: &Manifest, entries: &[UnitEntry], findings: &mut Findings) {
+    if !manifest.complete || entries.len() != manifest.units.len() {
+        return;
+    }
+    let mut totals = Ledger::default();
+    entries.iter().for_each(|entry| totals.add(&entry.ledger));
+    if totals != manifest.totals {
+        findings.problem("dataset.json", "the totals are not the sum of the entries");
+    }
+}
+
+/// Checksum of the prompts, and every one of them read.
+fn check_prompts(folder: &Path, manifest: &Manifest, findings: &mut Findings) {
+    let Some(digest) = &manifest.prompts else {
+        let what = "the manifest names no prompts: run `clipa-prep classes ingest` again";
+        return findings.problem(prompts::PROMPTS, what);
+    };
+    if let Err(error) = digest.verify(folder) {
+        let what = without_path(&error, &folder.join(prompts::PROMPTS));
+        return findings.problem(prompts::PROMPTS, what);
+    }
+    for tokens in &manifest.tokens {
+        match prompts::read(folder, tokens) {
+            Ok(read) if read.is_empty() => {
+                findings.problem(prompts::PROMPTS, "there are no prompts");
+            }
+            Ok(read) => {
+                let broken = (0..read.len()).find_map(|row| {
+                    shard::text_problem(read.texts.get(row), tokens, manifest.tagged)
+                        .map(|what| format!("prompt {row}, `{tokens}`: {what}"))
+                });
+                if let Some(what) = broken {
+                    findings.problem(prompts::PROMPTS, what);
+                }
+            }
+            Err(error) => {
+                let what = without_path(&error, &folder.join(prompts::PROMPTS));
+                findings.problem(prompts::PROMPTS, what);
+            }
+        }
+    }
+}
+
+/// Files in the folders of shards and rejects that no entry names.
+fn find_strays(folder: &Path, entries: &[UnitEntry], findings: &mut Findings) {
+    let mut known: Vec<String> = entries.iter().map(|entry| entry_name(entry.unit)).collect();
+    for entry in entries {
+        known.extend(entry.shard.iter().map(|shard| shard.file.file.clone()));
+        known.extend(entry.rejects.iter().map(|file| file.file.clone()));
+    }
+    let said: Vec<String> = findings.problems.iter().map(|problem| problem.file.clone()).collect();
+    for part in [SHARDS, REJECTS] {
+        let Ok(files) = fs::read_dir(folder.join(part)) else { continue };
+        let mut names: Vec<String> = files
+            .filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()))
+            .map(|name| format!("{part}/{name}"))
+            .collect();
+        names.sort_unstable();
+        for name in names {
+            if !known.contains(&name) && !said.contains(&name) {
+                findings.problem(name, "belongs to no unit of the data set");
+            }
+        }
+    }
+}
+
+fn entry_name(unit: u32) -> String {
+    entry_path(Path::new(""), unit).to_string_lossy().into_owned()
+}
+
+/// The error's message without the path that the problem names already.
+fn without_path(error: &clipa_schemas::Error, path: &Path) -> String {
+    let message = error.to_string();
+    let prefix = format!("{}: ", path.display());
+    message.strip_prefix(&prefix).unwrap_or(&message).to_owned()
+}

@@ -1,0 +1,61 @@
+//! What can go wrong with a checkpoint.
+
+use std::{io, path::PathBuf};
+
+/// Why a checkpoint can't be written or used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Reading, writing or renaming failed; a full disk ends here, and the checkpoint before is untouched.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Not a safetensors file, or a damaged one.
+    #[error("{path} is no whole safetensors file: {detail}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What contradicts what.
+        detail: String,
+    },
+    /// `state.json` is not what this program writes.
+    #[error("{path}: {detail}", path = path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The tensors are not those of the model.
+    #[error("{path} holds another model: {detail}", path = path.display())]
+    OtherModel {
+        /// The file.
+        path: PathBuf,
+        /// Names of the tensors that do not fit.
+        detail: String,
+    },
+    /// A file that has to be converted first.
+    #[error("{path} is not a safetensors file: convert it with safetensors' `save_file` first", path = path.display())]
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Neither a run with a checkpoint nor a file.
+    #[error("{path}: {detail}", path = path.display())]
+    Missing {
+        /// What was asked for.
+        path: PathBuf,
+        /// What was looked for.
+        detail: String,
+    },
+}
+
+impl CheckpointError {
+    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> CheckpointError {
+        let path = path.into();
+        move |source| CheckpointError::Io { path, source }
+    }
+}

@@ -1,0 +1,178 @@
+//! Checkpoints survive the disk, and others are refused with names.
+
+use tch::{Device, Kind, Tensor};
+
+use super::*;
+use crate::{loss, model::InputSizes, recipe::Recipe, stream::Cursor};
+
+const SET: [&str; 6] = [
+    "model.vision.width=16",
+    "model.vision.heads=2",
+    "model.vision.layers=1",
+    "model.vision.mlp_width=16",
+    "model.text.width=16",
+    "model.text.layers=1",
+];
+
+fn build(seed: u64, more: &[&str]) -> (Clip, AdamW) {
+    let set: Vec<String> = SET.iter().chain(more).map(|&set| set.to_owned()).collect();
+    let recipe = Recipe::load("tiny-i17-t8", &set, Some("pretrain")).unwrap();
+    let stage = recipe.stage("pretrain").unwrap();
+    let model = Clip::new(&recipe.model, stage.sizes(), seed, Device::Cpu).unwrap();
+    let optimizer = AdamW::new(model.parameters(), stage.adamw());
+    (model, optimizer)
+}
+
+fn step(model: &Clip, optimizer: &mut AdamW) -> f64 {
+    let images = (0..4 * 32 * 32 * 3).map(|i| (i * i % 255) as u8).collect();
+    let images = torch_ext::from_owned(images, &[4, 32, 32, 3]).unwrap();
+    let tokens = Tensor::arange(32, (Kind::Int64, Device::Cpu)).view([4, 8]);
+    let images = loss::normalise(&model.encode_image(&images, None));
+    let texts = loss::normalise(&model.encode_text(&tokens));
+    let loss = loss::clip_loss(&images, &texts, model.logit_scale());
+    optimizer.zero_grad();
+    loss.backward();
+    let _ = optimizer.step(1e-3, None).unwrap();
+    loss.double_value(&[])
+}
+
+fn state(step: u64) -> State {
+    State {
+        checkpoint_version: CHECKPOINT_VERSION,
+        step,
+        total_steps: 9,
+        cursor: Cursor { sample: 4 * step },
+        stage: "pretrain".to_owned(),
+        seed: 3,
+        recipe_sha256: "a".to_owned(),
+        dataset_sha256: "b".to_owned(),
+    }
+}
+
+#[test]
+fn a_continued_run_has_the_same_losses() {
+    let run = tempfile::tempdir().unwrap();
+    let (model, mut optimizer) = build(1, &[]);
+    step(&model, &mut optimizer);
+    step(&model, &mut optimizer);
+    let folder = write(run.path(), &model, &optimizer, &state(2), 2).unwrap();
+    let expected = [step(&model, &mut optimizer), step(&model, &mut optimizer)];
+
+    let (model, mut optimizer) = build(99, &[]);
+    assert_eq!(read(&folder, &model, &mut optimizer).unwrap(), state(2));
+    assert_eq!([step(&model, &mut optimizer), step(&model, &mut optimizer)], expected);
+}
+
+#[test]
+fn only_the_newest_are_kept_and_half_ones_are_not_seen() {
+    let run = tempfile::tempdir().unwrap();
+    let (model, optimizer) = build(1, &[]);
+    assert_eq!(latest(run.path()).unwrap(), None);
+    for step in [1, 2, 3] {
+        write(run.path(), &model, &optimizer, &state(step), 2).unwrap();
+    }
+    fs::create_dir(run.path().join(CHECKPOINTS).join(".step-00000009.tmp")).unwrap();
+    let steps: Vec<u64> = list(run.path()).unwrap().into_iter().map(|(step, _)| step).collect();
+    assert_eq!(steps, [2, 3]);
+    assert!(latest(run.path()).unwrap().unwrap().ends_with("step-00000003"));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
+    let run = tempfile::tempdir().unwrap();
+    let (model, optimizer) = build(1, &[]);
+    write(run.path(), &model, &optimizer, &state(1), 2).unwrap();
+    // A file where the next one's temporary folder goes stands for every refusal of the disk.
+    fs::write(run.path().join(CHECKPOINTS).join(".step-00000002.tmp"), b"").unwrap();
+    let error = write(run.path(), &model, &optimizer, &state(2), 1).unwrap_err();
+    assert!(matches!(error, CheckpointError::Io { .. }), "{error}");
+    assert!(latest(run.path()).unwrap().unwrap().ends_with("step-00000001"));
+}
+
+#[test]
+fn another_models_tensors_are_named() {
+    let run = tempfile::tempdir().unwrap();
+    let (model, optimizer) = build(1, &[]);
+    let file = write(run.path(), &model, &optimizer, &state(1), 2).unwrap().join(MODEL);
+    let message = |more: &[&str], fit| {
+        let (other, _) = build(1, more);
+        load_model(&other, tensors::read(&file).unwrap(), fit, &file).unwrap_err().to_string()
+    };
+    let error = message(&["model.text.vocab_size=50000"], Fit::Resize);
+    assert!(
+        error
+            .contains("1 of another shape: token_embedding.weight is [49408, 16], not [50000, 16]"),
+        "{error}"
+    );
+    let error = message(&["model.vision.layers=2"], Fit::Resize);
+    assert!(error.contains("12 missing: visual.transformer.resblocks.1.ln_1.weight"), "{error}");
+    assert!(error.contains("and 8 more"), "{error}");
+    let error = message(&["model.vision.ln_pre=false"], Fit::Resize);
+    assert!(
+        error.contains("2 not of this model: visual.ln_pre.bias, visual.ln_pre.weight"),
+        "{error}"
+    );
+    let error = message(&["stage.context_length=16"], Fit::Exact);
+    assert!(error.contains("positional_embedding is [8, 16], not [16, 16]"), "{error}");
+}
+
+#[test]
+fn a_new_stage_resizes_the_positions_and_keeps_the_rest() {
+    let run = tempfile::tempdir().unwrap();
+    let (small, optimizer) = build(1, &[]);
+    let file = write(run.path(), &small, &optimizer, &state(1), 2).unwrap().join(MODEL);
+    let (large, _) = build(2, &["stage.context_length=16", "stage.image_size=64"]);
+    assert_eq!(large.sizes(), InputSizes { image_size: 64, context_length: 16 });
+    load_model(&large, tensors::read(&file).unwrap(), Fit::Resize, &file).unwrap();
+    let (old, new) = (small.parameters(), large.parameters());
+    assert_eq!(old.tensor("visual.proj"), new.tensor("visual.proj"));
+    let expected =
+        crate::model::positions::resize_vision(&old.tensor("visual.positional_embedding"), 8);
+    assert_eq!(new.tensor("visual.positional_embedding"), expected);
+    let expected = crate::model::positions::resize_text(&old.tensor("positional_embedding"), 16);
+    assert_eq!(new.tensor("positional_embedding"), expected);
+}
+
+/// clipa_torch's fine-tuning: the fixed table of pre-training, interpolated, becomes trained positions. A stage that is
+/// fixed itself computes its own table instead.
+#[test]
+fn a_fixed_table_is_carried_into_trained_positions_only() {
+    let run = tempfile::tempdir().unwrap();
+    let (fixed, optimizer) = build(1, &["model.vision.positions=sin-cos-2d"]);
+    let file = write(run.path(), &fixed, &optimizer, &state(1), 2).unwrap().join(MODEL);
+    let table = |model: &Clip| model.parameters().tensor("visual.positional_embedding");
+    let (trained, _) = build(2, &["stage.image_size=64"]);
+    load_model(&trained, tensors::read(&file).unwrap(), Fit::Resize, &file).unwrap();
+    assert_eq!(table(&trained), crate::model::positions::resize_vision(&table(&fixed), 8));
+    let (still_fixed, _) = build(2, &["model.vision.positions=sin-cos-2d", "stage.image_size=64"]);
+    let analytic = table(&still_fixed).copy();
+    load_model(&still_fixed, tensors::read(&file).unwrap(), Fit::Resize, &file).unwrap();
+    assert_eq!(table(&still_fixed), analytic);
+}
+
+#[test]
+fn weights_are_found_in_a_run_a_checkpoint_or_a_file() {
+    let run = tempfile::tempdir().unwrap();
+    assert!(matches!(model_file(run.path()), Err(CheckpointError::Missing { .. })));
+    let (model, optimizer) = build(1, &[]);
+    let folder = write(run.path(), &model, &optimizer, &state(1), 2).unwrap();
+    let file = folder.join(MODEL);
+    for from in [run.path(), &folder, &file] {
+        assert_eq!(model_file(from).unwrap(), file);
+    }
+    let pickle = run.path().join("epoch_1.pt");
+    fs::write(&pickle, b"").unwrap();
+    assert!(matches!(model_file(&pickle), Err(CheckpointError::NotSafetensors { .. })));
+    let error = model_file(Path::new("nowhere")).unwrap_err().to_string();
+    assert_eq!(error, "nowhere: no such run or file");
+}
+
+#[test]
+fn a_state_of_another_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(STATE);
+    write_state(&path, &State { checkpoint_version: 9, ..state(1) }).unwrap();
+    assert!(State::read(&path).unwrap_err().to_string().contains("version 9"));
+    fs::write(&path, "{\"step\": NaN}").unwrap();
+    assert!(matches!(State::read(&path), Err(CheckpointError::State { .. })));
+}

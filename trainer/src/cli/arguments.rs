@@ -1,0 +1,170 @@
+//! The command line of clipa-train.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Trains CLIP models with CLIPA's reduced token lengths, from a data set that clipa-prep made
+#[derive(Debug, Parser)]
+#[command(name = "clipa-train", version, propagate_version = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a recipe's first stage from random weights
+    #[command(after_help = "\
+Examples:
+  clipa-train pretrain --recipe tiny-i17-t8 --data shapes --output runs/pretrain
+  clipa-train pretrain --recipe b16-i50-t16 --data laion --output runs/b16 --set stage.batch=4096 --dry-run")]
+    Pretrain(TrainArguments),
+    /// Train a later stage, longer images and captions, from a run's weights
+    #[command(after_help = "\
+Examples:
+  clipa-train finetune --recipe tiny-i17-t8 --from runs/pretrain --data shapes --output runs/finetune
+  clipa-train finetune --recipe l16-i37-t8 --from model.safetensors --data laion --output runs/l16")]
+    Finetune(FinetuneArguments),
+    /// Classify a set zero-shot: top-1 and top-5 accuracy
+    #[command(after_help = "\
+Examples:
+  clipa-train eval --run runs/finetune --data shapes-classes
+  clipa-train eval --run runs/pretrain --data shapes-classes --image-size 64 --per-class --json")]
+    Eval(EvalArguments),
+    /// List the built-in recipes, or print one
+    #[command(after_help = "\
+Examples:
+  clipa-train recipes
+  clipa-train recipes show b16-i50-t16 > mine.toml")]
+    Recipes(RecipesArguments),
+}
+
+/// Options of both training commands.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// Built-in recipe, or path of a TOML file; `clipa-train recipes` lists them
+    #[arg(long, value_name = "NAME|FILE")]
+    pub recipe: String,
+    /// Data set to train on, a folder that clipa-prep made
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Folder of the run: checkpoints, metrics, resolved recipe; never overwritten
+    #[arg(long, value_name = "RUN")]
+    pub output: PathBuf,
+    /// Change a recipe's value, as in `stage.batch=512` (the running stage) or `model.embed_dim=256`; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Continue the run in --output where its newest checkpoint stopped; the same losses as if it had not stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// Seed of weights, order, crops and masks
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Say what would run, with sizes and operations, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Step records as JSON lines on stdout, instead of lines for people on stderr
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `finetune`.
+#[derive(Debug, Args)]
+pub struct FinetuneArguments {
+    /// Run, checkpoint or .safetensors file with the weights to begin from
+    #[arg(long, value_name = "RUN|FILE")]
+    pub from: PathBuf,
+    /// Stage of the recipe that runs
+    #[arg(long, value_name = "NAME", default_value = "finetune")]
+    pub stage: String,
+    /// The rest.
+    #[command(flatten)]
+    pub train: TrainArguments,
+}
+
+/// Where a command computes.
+#[derive(Debug, Args)]
+pub struct MachineArguments {
+    /// Where the model runs
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Threads of libtorch on the CPU; all cores where it is not given. Other numbers round differently
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u16>,
+    /// Threads that load data; raise it when `data wait` is not near 0 [default: 1 on a CPU, cores - 2 with a GPU]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<u16>,
+}
+
+/// A kind of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceChoice {
+    /// The first GPU where there is one, else the CPU
+    Auto,
+    /// The CPU
+    Cpu,
+    /// The first GPU
+    Cuda,
+}
+
+/// Options of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// Run whose newest checkpoint is evaluated
+    #[arg(long, value_name = "RUN")]
+    pub run: PathBuf,
+    /// Classification set, a folder that `clipa-prep classes ingest` made
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Evaluate at the lengths of another stage of the run's recipe
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// Side of the images in pixels, instead of the stage's; positions are resized
+    #[arg(long, value_name = "PX")]
+    pub image_size: Option<i64>,
+    /// Tokens of the prompts, instead of the stage's; positions are resized
+    #[arg(long, value_name = "N")]
+    pub context_length: Option<i64>,
+    /// Images at once; more need more memory
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub batch: usize,
+    /// A line for every class
+    #[arg(long)]
+    pub per_class: bool,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// Options of `recipes`.
+#[derive(Debug, Args)]
+pub struct RecipesArguments {
+    /// What to do; the list where nothing is given.
+    #[command(subcommand)]
+    pub command: Option<RecipesCommand>,
+    /// The list as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands of `recipes`.
+#[derive(Debug, Subcommand)]
+pub enum RecipesCommand {
+    /// Print a recipe as TOML, with parameters and operations as comments
+    Show {
+        /// Built-in recipe, or path of a TOML file
+        recipe: String,
+        /// Change a value
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+}

@@ -1,0 +1,93 @@
+//! `clipa-train recipes`, and how a model's costs are said.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::{
+    arguments::{RecipesArguments, RecipesCommand},
+    printer::Printer,
+};
+use crate::{
+    model::cost::Cost,
+    quantity::{grouped, scaled},
+    recipe::{BUILT_IN, Recipe, Stage},
+};
+
+pub(super) fn recipes(arguments: &RecipesArguments, printer: &Printer) -> Result<ExitCode> {
+    match &arguments.command {
+        Some(RecipesCommand::Show { recipe, set }) => show(recipe, set, printer)?,
+        None => list(arguments.json, printer)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Parameters of a model: exact, and tower by tower.
+pub(super) fn model_line(cost: &Cost) -> String {
+    format!(
+        "{} parameters (image {}, text {})",
+        grouped(cost.parameters()),
+        grouped(cost.vision_parameters),
+        grouped(cost.text_parameters),
+    )
+}
+
+/// Lengths of a stage and operations of a sample.
+pub(super) fn stage_line(recipe: &Recipe, stage: &Stage) -> String {
+    let cost = stage_cost(recipe, stage);
+    let training = cost.training_flops(recipe.model.embed_dim, stage.batch as i64);
+    format!(
+        "{} px, {} image and {} text tokens ({}); forward {}FLOP image + {}FLOP text, training {}FLOP",
+        stage.image_size,
+        cost.image_tokens,
+        cost.text_tokens,
+        stage.text_reduction,
+        scaled(cost.image_flops),
+        scaled(cost.text_flops),
+        scaled(training),
+    )
+}
+
+fn stage_cost(recipe: &Recipe, stage: &Stage) -> Cost {
+    Cost::new(&recipe.model, stage.sizes(), stage.kept_patches(&recipe.model))
+}
+
+fn list(as_json: bool, printer: &Printer) -> Result<()> {
+    let mut rows = Vec::new();
+    for built_in in BUILT_IN {
+        let recipe = Recipe::load(built_in.name, &[], None)?;
+        if as_json {
+            let stages = recipe.stages.iter().map(|stage| {
+                let cost = stage_cost(&recipe, stage);
+                json!({ "stage": stage, "cost": cost, "parameters": cost.parameters() })
+            });
+            let stages: Vec<_> = stages.collect();
+            rows.push(json!({ "name": recipe.name, "about": recipe.about, "stages": stages }));
+            continue;
+        }
+        printer.data(format!("{:<13} {}", recipe.name, recipe.about));
+        for stage in &recipe.stages {
+            printer.data(format!("    {:<10} {}", stage.name, stage_line(&recipe, stage)));
+        }
+    }
+    if as_json {
+        printer.data(serde_json::to_string_pretty(&rows)?);
+    }
+    Ok(())
+}
+
+/// The recipe as it was written where nothing is changed: its comments are worth reading.
+fn show(name: &str, set: &[String], printer: &Printer) -> Result<()> {
+    let recipe = Recipe::load(name, set, None)?;
+    for stage in &recipe.stages {
+        printer.data(format!("# {}: {}", stage.name, model_line(&stage_cost(&recipe, stage))));
+        printer.data(format!("#   {}", stage_line(&recipe, stage)));
+    }
+    let built_in = BUILT_IN.iter().find(|built_in| built_in.name == name && set.is_empty());
+    match built_in {
+        Some(built_in) => printer.data(built_in.text.trim_end()),
+        None => printer.data(recipe.to_toml().trim_end()),
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The CLIP model: two towers and a temperature.
+//!
+//! Names and shapes of the parameters are those of open_clip's `CLIP` class, and so are the results, to 1e-5
+//! (`tests` below hold golden numbers of open_clip 3.3.0). Where CLIPA's four dialects differ, [`config`] has a switch.
+
+mod block;
+pub mod config;
+pub mod cost;
+mod initial;
+mod parameters;
+pub mod positions;
+mod specification;
+mod text;
+mod vision;
+
+use tch::{Device, Tensor};
+
+pub use config::{InputSizes, ModelConfig, ModelConfigError};
+pub use initial::Initial;
+pub use parameters::{Parameter, Parameters};
+pub use specification::{INITIAL_LOGIT_SCALE, ParameterSpec, specify};
+
+/// A CLIP model with its parameters.
+#[derive(Debug)]
+pub struct Clip {
+    config: ModelConfig,
+    sizes: InputSizes,
+    device: Device,
+    parameters: Parameters,
+    vision: vision::VisionTower,
+    text: text::TextTower,
+    logit_scale: Tensor,
+}
+
+impl Clip {
+    /// Builds and initialises a model; equal seeds give equal weights on every machine.
+    ///
+    /// # Errors
+    /// Sizes from which no model can be built.
+    pub fn new(
+        config: &ModelConfig,
+        sizes: InputSizes,
+        seed: u64,
+        device: Device,
+    ) -> Result<Clip, ModelConfigError> {
+        config.check()?;
+        config.check_sizes(sizes)?;
+        let parameters = Parameters::new(specify(config, sizes), seed, device);
+        Ok(Clip {
+            config: config.clone(),
+            sizes,
+            device,
+            vision: vision::VisionTower::new(config, &parameters, device),
+            text: text::TextTower::new(config, &parameters),
+            logit_scale: parameters.tensor("logit_scale"),
+            parameters,
+        })
+    }
+
+    /// Image embeddings `[B, E]`, not normalised, of u8 images `[B, S, S, 3]`.
+    ///
+    /// `keep` `[B, K]`, i64, names the patches of each image that are looked at (class token not counted); `None`
+    /// keeps all, as evaluation does.
+    pub fn encode_image(&self, images: &Tensor, keep: Option<&Tensor>) -> Tensor {
+        self.vision.encode(images, keep)
+    }
+
+    /// Text embeddings `[B, E]`, not normalised, of i64 token ids `[B, C]`.
+    pub fn encode_text(&self, tokens: &Tensor) -> Tensor {
+        self.text.encode(tokens)
+    }
+
+    /// The natural logarithm of the temperature's inverse, a scalar.
+    pub fn logit_scale(&self) -> &Tensor {
+        &self.logit_scale
+    }
+
+    /// All parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// What it was built from.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The lengths that it was built for.
+    pub fn sizes(&self) -> InputSizes {
+        self.sizes
+    }
+
+    /// Where its parameters are.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+}
+
+#[cfg(test)]
+mod tests;

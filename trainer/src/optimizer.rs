@@ -1,0 +1,234 @@
+//! AdamW over a model's trained parameters, with the published groups.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+use torch_ext::AdamWStep;
+
+use crate::model::{INITIAL_LOGIT_SCALE, ParameterSpec, Parameters};
+
+/// Greatest logit scale, ln 100: after every step the parameter is clamped to `[0, ln 100]`.
+pub const MAX_LOGIT_SCALE: f64 = 4.605_170_185_988_092;
+
+/// AdamW's settings of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamWConfig {
+    /// Decoupled weight decay of the group that decays.
+    pub weight_decay: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+}
+
+/// Moments by name, as [`AdamW::moments`] names them.
+pub type NamedMoments = BTreeMap<String, Tensor>;
+
+/// Parameters and moments of one optimizer, in two groups.
+#[derive(Debug)]
+pub struct AdamW {
+    config: AdamWConfig,
+    groups: [Group; 2],
+    logit_scale: Tensor,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    names: Vec<String>,
+    parameters: Vec<Tensor>,
+    first_moments: Vec<Tensor>,
+    second_moments: Vec<Tensor>,
+    steps: Vec<Tensor>,
+    decays: bool,
+}
+
+/// Does weight decay apply to a parameter? open_clip's rule: not below two dimensions, and not where the name contains
+/// `bn`, `ln`, `bias` or `logit_scale`. Embeddings of tokens and positions do decay.
+pub fn decays(spec: &ParameterSpec) -> bool {
+    spec.shape.len() >= 2
+        && !["bn", "ln", "bias", "logit_scale"].iter().any(|part| spec.name.contains(part))
+}
+
+impl AdamW {
+    /// Fresh moments for every trained parameter.
+    pub fn new(parameters: &Parameters, config: AdamWConfig) -> AdamW {
+        let mut groups = [Group { decays: true, ..Group::default() }, Group::default()];
+        for parameter in parameters.iter().filter(|parameter| parameter.spec.trained) {
+            groups[usize::from(!decays(&parameter.spec))]
+                .add(&parameter.spec.name, &parameter.tensor);
+        }
+        AdamW { config, groups, logit_scale: parameters.tensor("logit_scale") }
+    }
+
+    /// Drops the gradients of the last step.
+    pub fn zero_grad(&mut self) {
+        self.groups.iter_mut().flat_map(|group| &mut group.parameters).for_each(Tensor::zero_grad);
+    }
+
+    /// One step along the gradients that lie in the parameters, then the clamp of the logit scale.
+    ///
+    /// Returns the gradients' common norm, before clipping to `max_norm` where one is given.
+    ///
+    /// # Errors
+    /// What libtorch says; a parameter without a gradient.
+    pub fn step(&mut self, lr: f64, max_norm: Option<f64>) -> Result<Tensor, torch_ext::Error> {
+        let gradients = self.groups.each_ref().map(Group::gradients);
+        let all: Vec<Tensor> = gradients.iter().flatten().map(Tensor::shallow_clone).collect();
+        let norm = match max_norm {
+            Some(max_norm) => torch_ext::clip_gradients(&all, max_norm)?,
+            None => torch_ext::gradient_norm(&all)?,
+        };
+        let AdamWConfig { weight_decay, beta1, beta2, eps } = self.config;
+        for (group, gradients) in self.groups.iter().zip(&gradients) {
+            let weight_decay = if group.decays { weight_decay } else { 0.0 };
+            torch_ext::fused_adamw(
+                &group.parameters,
+                gradients,
+                &group.first_moments,
+                &group.second_moments,
+                &group.steps,
+                AdamWStep { lr, beta1, beta2, eps, weight_decay },
+            )?;
+        }
+        let _no_grad = tch::no_grad_guard();
+        let _ = self.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE);
+        Ok(norm)
+    }
+
+    /// Both moments of every parameter, named `exp_avg.NAME` and `exp_avg_sq.NAME`.
+    pub fn moments(&self) -> Vec<(String, Tensor)> {
+        let named = |prefix: &str, name: &str, tensor: &Tensor| {
+            (format!("{prefix}.{name}"), tensor.shallow_clone())
+        };
+        self.groups
+            .iter()
+            .flat_map(|group| {
+                group.names.iter().zip(group.first_moments.iter().zip(&group.second_moments))
+            })
+            .flat_map(|(name, (first, second))| {
+                [named("exp_avg", name, first), named("exp_avg_sq", name, second)]
+            })
+            .collect()
+    }
+
+    /// Puts back what [`AdamW::moments`] gave, and tells the bias correction how many steps they have seen.
+    ///
+    /// # Errors
+    /// The name of a moment that is missing, left over or of another shape; nothing is changed then.
+    pub fn restore(&mut self, mut moments: NamedMoments, steps: u64) -> Result<(), String> {
+        let mut pairs = Vec::new();
+        for (name, current) in self.moments() {
+            let stored = moments.remove(&name).ok_or_else(|| format!("{name} is missing"))?;
+            if stored.size() != current.size() {
+                return Err(format!("{name} is {:?}, not {:?}", stored.size(), current.size()));
+            }
+            pairs.push((current, stored));
+        }
+        if let Some(name) = moments.keys().next() {
+            return Err(format!("{name} is not of this model"));
+        }
+        for (mut current, stored) in pairs {
+            current.copy_(&stored);
+        }
+        for tensor in self.groups.iter_mut().flat_map(|group| &mut group.steps) {
+            let _ = tensor.fill_(steps as f64);
+        }
+        Ok(())
+    }
+}
+
+impl Group {
+    fn add(&mut self, name: &str, tensor: &Tensor) {
+        let zeros = || tensor.detach().zeros_like();
+        self.names.push(name.to_owned());
+        self.parameters.push(tensor.shallow_clone());
+        self.first_moments.push(zeros());
+        self.second_moments.push(zeros());
+        self.steps.push(step_counter(tensor.device()));
+    }
+
+    fn gradients(&self) -> Vec<Tensor> {
+        self.parameters.iter().map(Tensor::grad).collect()
+    }
+}
+
+fn step_counter(device: Device) -> Tensor {
+    Tensor::zeros([0i64; 0], (Kind::Float, device))
+}
+
+const _: () = assert!((INITIAL_LOGIT_SCALE as f64) < MAX_LOGIT_SCALE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Initial, Parameters};
+
+    fn spec(name: &str, shape: &[i64], trained: bool) -> ParameterSpec {
+        let initial = Initial::Constant(1.0);
+        ParameterSpec { name: name.to_owned(), shape: shape.to_vec(), initial, trained }
+    }
+
+    const CONFIG: AdamWConfig =
+        AdamWConfig { weight_decay: 0.5, beta1: 0.9, beta2: 0.95, eps: 1e-6 };
+
+    fn parameters() -> Parameters {
+        let specs = vec![
+            spec("logit_scale", &[], true),
+            spec("visual.proj", &[2, 2], true),
+            spec("visual.positional_embedding", &[2, 2], false),
+            spec("ln_final.weight", &[2], true),
+        ];
+        Parameters::new(specs, 0, Device::Cpu)
+    }
+
+    #[test]
+    fn the_published_groups() {
+        for (name, shape, expected) in [
+            ("token_embedding.weight", &[5, 2][..], true),
+            ("positional_embedding", &[5, 2], true),
+            ("visual.conv1.weight", &[4, 3, 2, 2], true),
+            ("visual.class_embedding", &[4], false),
+            ("transformer.resblocks.0.ln_1.weight", &[4], false),
+            ("transformer.resblocks.0.mlp.c_fc.bias", &[4], false),
+            ("logit_scale", &[], false),
+        ] {
+            assert_eq!(decays(&spec(name, shape, true)), expected, "{name}");
+        }
+    }
+
+    /// A gradient that is zero in the weights shows the decay alone.
+    #[test]
+    fn decay_touches_its_group_only_and_fixed_tables_nothing() {
+        let parameters = parameters();
+        let mut optimizer = AdamW::new(&parameters, CONFIG);
+        let names = ["visual.proj", "ln_final.weight", "logit_scale"];
+        let sum = names.iter().map(|name| parameters.tensor(name).sum(Kind::Float));
+        (sum.fold(Tensor::from(0f32), |a, b| a + b) * 0.0).backward();
+        let norm = optimizer.step(0.1, None).unwrap();
+        assert_eq!(norm.double_value(&[]), 0.0);
+        let value = |name: &str| parameters.tensor(name).reshape([-1]).double_value(&[0]);
+        assert!((value("visual.proj") - 0.95).abs() < 1e-6);
+        assert_eq!(value("ln_final.weight"), 1.0);
+        assert_eq!(value("visual.positional_embedding"), 1.0);
+        assert_eq!(optimizer.moments().len(), 6);
+    }
+
+    #[test]
+    fn the_logit_scale_stays_in_its_range() {
+        let parameters = parameters();
+        let mut optimizer = AdamW::new(&parameters, CONFIG);
+        for (lr, expected) in [(50.0, MAX_LOGIT_SCALE), (-50.0, 0.0)] {
+            optimizer.zero_grad();
+            let sum = parameters.iter().filter(|p| p.spec.trained);
+            let sum = sum.map(|p| p.tensor.sum(Kind::Float)).fold(Tensor::from(0f32), |a, b| a + b);
+            (-sum).backward();
+            let _ = optimizer.step(lr, Some(1.0)).unwrap();
+            let scale = parameters.tensor("logit_scale").double_value(&[]);
+            assert!((scale - expected).abs() < 1e-6, "{scale}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Recipes: a model and the stages that train it, in one TOML file.
+//!
+//! ```
+//! use clipa_trainer::recipe::Recipe;
+//! let set = ["stage.lr=1e-4".to_owned()];
+//! let recipe = Recipe::load("b16-i50-t16", &set, Some("finetune")).unwrap();
+//! assert_eq!(recipe.stage("finetune").unwrap().peak_lr(), 1e-4);
+//! assert_eq!(recipe.stage("pretrain").unwrap().peak_lr(), 2.048e-3);
+//! ```
+
+mod built_in;
+mod error;
+mod keys;
+mod overrides;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+pub use self::{
+    built_in::{BUILT_IN, BuiltIn},
+    error::RecipeError,
+    stage::{Augmentation, BASE_BATCH, Crop, Precision, Stage},
+};
+use crate::model::ModelConfig;
+
+/// A model and its stages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Its name.
+    pub name: String,
+    /// One line about it.
+    pub about: String,
+    /// The model, the same in all stages but for its two lengths.
+    pub model: ModelConfig,
+    /// The stages, in their order.
+    #[serde(rename = "stage")]
+    pub stages: Vec<Stage>,
+}
+
+impl Recipe {
+    /// Loads a built-in recipe by name or a file by path, applies `--set` changes and checks all of it.
+    ///
+    /// `running` is the stage that `stage.KEY` means.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its key.
+    pub fn load(name: &str, set: &[String], running: Option<&str>) -> Result<Recipe, RecipeError> {
+        let text = match built_in::find(name) {
+            Some(recipe) => recipe.text.to_owned(),
+            None => read_file(name)?,
+        };
+        Recipe::parse(&text, name, set, running)
+    }
+
+    /// The same from TOML text; `origin` names it in messages.
+    ///
+    /// # Errors
+    /// As [`Recipe::load`].
+    pub fn parse(
+        text: &str,
+        origin: &str,
+        set: &[String],
+        running: Option<&str>,
+    ) -> Result<Recipe, RecipeError> {
+        let malformed = |error: toml::de::Error| RecipeError::Malformed {
+            origin: origin.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        };
+        let mut table: Table = text.parse().map_err(malformed)?;
+        let known = known_keys();
+        keys::check(&Value::Table(table.clone()), &known, origin)?;
+        if set.is_empty() {
+            // From the text itself, a wrong value is shown with its line.
+            return toml::from_str::<Recipe>(text).map_err(malformed)?.checked();
+        }
+        for change in set {
+            overrides::apply(&mut table, change, running)?;
+        }
+        let value = Value::Table(table);
+        keys::check(&value, &known, "--set")?;
+        let message = |error: toml::de::Error| RecipeError::Malformed {
+            origin: format!("{origin} with {}", set.join(" ")),
+            message: error.to_string().trim_end().to_owned(),
+        };
+        Recipe::deserialize(value).map_err(message)?.checked()
+    }
+
+    /// The stage of this name.
+    ///
+    /// # Errors
+    /// [`RecipeError::NoStage`], with the names that there are.
+    pub fn stage(&self, name: &str) -> Result<&Stage, RecipeError> {
+        self.stages.iter().find(|stage| stage.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
+            RecipeError::NoStage {
+                recipe: self.name.clone(),
+                wanted: name.to_owned(),
+                known: known.join(", "),
+            }
+        })
+    }
+
+    /// Checks a stage against the size of a data set.
+    ///
+    /// # Errors
+    /// A batch larger than the stage, or a warm-up that is longer than it.
+    pub fn check_length(&self, stage: &Stage, samples_per_epoch: u64) -> Result<(), RecipeError> {
+        stage.check_length(samples_per_epoch).map_err(|bad| self.bad_value(stage, bad))
+    }
+
+    /// The recipe as TOML, every value written out.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a recipe holds only tables, numbers and strings")
+    }
+
+    /// SHA-256 of [`Recipe::to_toml`], in hexadecimal.
+    pub fn hash(&self) -> String {
+        clipa_schemas::file::sha256_hex(self.to_toml().as_bytes())
+    }
+
+    fn checked(self) -> Result<Recipe, RecipeError> {
+        let model_error = |source| RecipeError::Model { recipe: self.name.clone(), source };
+        self.model.check().map_err(model_error)?;
+        self.model.check_vocabulary().map_err(model_error)?;
+        for stage in &self.stages {
+            stage.check().map_err(|bad| self.bad_value(stage, bad))?;
+            self.model.check_sizes(stage.sizes()).map_err(model_error)?;
+        }
+        Ok(self)
+    }
+
+    fn bad_value(&self, stage: &Stage, (key, value, why): stage::BadValue) -> RecipeError {
+        let (recipe, stage) = (self.name.clone(), stage.name.clone());
+        RecipeError::Value { recipe, stage, key, value, why }
+    }
+}
+
+fn read_file(name: &str) -> Result<String, RecipeError> {
+    let path = Path::new(name);
+    if !path.exists() && path.extension().is_none() {
+        let hint = keys::nearest(name, BUILT_IN.iter().map(|recipe| recipe.name));
+        return Err(RecipeError::Unknown { name: name.to_owned(), hint });
+    }
+    fs::read_to_string(path)
+        .map_err(|source| RecipeError::Unreadable { path: path.to_owned(), source })
+}
+
+/// A recipe in which every key that there is has a value.
+fn known_keys() -> Value {
+    let text = built_in::find("b16-i50-t16").map_or("", |recipe| recipe.text);
+    let mut recipe: Recipe =
+        toml::from_str(text).expect("the built-in recipe is checked by a test");
+    for stage in &mut recipe.stages {
+        stage.image_reduction =
+            clipa_schemas::reduction::image::ImageReduction::Random { drop: 0.5 };
+        stage.positions = Some(recipe.model.vision.positions);
+        stage.epochs = Some(1.0);
+        stage.samples = Some(1);
+        stage.lr = Some(1.0);
+        stage.base_lr = Some(1.0);
+        stage.clip_grad_norm = Some(1.0);
+    }
+    Value::try_from(recipe).expect("a recipe holds only tables, numbers and strings")
+}

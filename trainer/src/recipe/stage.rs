@@ -1,0 +1,286 @@
+//! One stage of a recipe: what a model sees, for how long, and how it learns from it.
+
+use clipa_schemas::reduction::{
+    image::{Grid, ImageReduction},
+    text::TextReduction,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{InputSizes, ModelConfig, config::VisionPositions},
+    optimizer::AdamWConfig,
+    schedule::Schedule,
+    stream::{Augment, ColourJitter, Filter, RandomResizedCrop},
+};
+
+/// The batch that `base_lr` is given for: CLIPA's rule is `lr = base_lr · batch / 256`.
+pub const BASE_BATCH: f64 = 256.0;
+
+/// A stage of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// `pretrain`, `finetune`, or a name of its own.
+    pub name: String,
+    /// Side of the square images in pixels, a multiple of the patch size.
+    pub image_size: i64,
+    /// Which patches are kept; `resize` keeps all, of a smaller image.
+    #[serde(default)]
+    pub image_reduction: ImageReduction,
+    /// Tokens of a caption, specials and padding included.
+    pub context_length: i64,
+    /// Which tokens of a longer caption are kept.
+    pub text_reduction: TextReduction,
+    /// Where the image tower's positions come from in this stage; the model's own choice where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<VisionPositions>,
+    /// Length of the stage in passes over the data set; this or `samples`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
+    /// Length of the stage in samples; this or `epochs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u64>,
+    /// Pairs of a step, over all processes.
+    pub batch: u64,
+    /// Peak learning rate; this or `base_lr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr: Option<f64>,
+    /// Peak learning rate for a batch of 256, scaled linearly with the batch; this or `lr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_lr: Option<f64>,
+    /// Steps of linear warm-up.
+    pub warmup_steps: u64,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f64,
+    /// AdamW's decay of the first moment.
+    pub beta1: f64,
+    /// AdamW's decay of the second moment.
+    pub beta2: f64,
+    /// AdamW's epsilon.
+    pub eps: f64,
+    /// Greatest norm of all gradients together; no clipping where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_grad_norm: Option<f64>,
+    /// Precision of matrix products.
+    pub precision: Precision,
+    /// Steps between two lines of the log.
+    pub log_steps: u64,
+    /// Steps between two checkpoints.
+    pub checkpoint_steps: u64,
+    /// Checkpoints that are kept; older ones are removed when a new one is complete.
+    #[serde(default = "two")]
+    pub keep_checkpoints: u64,
+    /// What happens to an image on the way.
+    #[serde(default)]
+    pub augment: Augmentation,
+}
+
+/// Precision of a stage's matrix products. Weights, moments, layer norms, softmax and loss are f32 in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// All f32.
+    F32,
+    /// bf16 autocast over f32 weights.
+    Bf16,
+}
+
+/// What happens to an image on the way, in CLIPA's order: crop, colours, grey. Nothing is mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augmentation {
+    /// Random resized crop, or the centre.
+    pub crop: Crop,
+    /// Part of the area that a random crop covers, least and most.
+    pub crop_scale: [f64; 2],
+    /// Width over height of a random crop, least and most.
+    pub crop_ratio: [f64; 2],
+    /// How far brightness, contrast, saturation and hue may move.
+    pub jitter: [f64; 4],
+    /// Part of the samples whose colours move.
+    pub jitter_probability: f64,
+    /// Part of the samples that lose their colours.
+    pub grey_probability: f64,
+    /// The kernel that images are scaled with.
+    pub filter: Filter,
+}
+
+/// Which part of an image is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crop {
+    /// A random resized crop.
+    Random,
+    /// The greatest square in the centre.
+    Centre,
+}
+
+impl Default for Augmentation {
+    /// CLIPA's crop of 40-100 % of the area, colours as they are.
+    fn default() -> Augmentation {
+        Augmentation {
+            crop: Crop::Random,
+            crop_scale: [0.4, 1.0],
+            crop_ratio: RandomResizedCrop::RATIO.into(),
+            jitter: [0.0; 4],
+            jitter_probability: 0.0,
+            grey_probability: 0.0,
+            filter: Filter::Bicubic,
+        }
+    }
+}
+
+impl Augmentation {
+    /// What the stream does for it.
+    pub fn augment(&self) -> Augment {
+        if self.crop == Crop::Centre {
+            return Augment::Centre;
+        }
+        let [brightness, contrast, saturation, hue] = self.jitter;
+        let probability = self.jitter_probability;
+        Augment::Random {
+            crop: RandomResizedCrop {
+                scale: self.crop_scale.into(),
+                ratio: self.crop_ratio.into(),
+            },
+            jitter: (probability > 0.0).then_some(ColourJitter {
+                brightness,
+                contrast,
+                saturation,
+                hue,
+                probability,
+            }),
+            grey_probability: self.grey_probability,
+        }
+    }
+}
+
+/// A value of a stage that cannot work: key, value, reason.
+pub(super) type BadValue = (&'static str, String, String);
+
+impl Stage {
+    /// The lengths that the model is built for.
+    pub fn sizes(&self) -> InputSizes {
+        InputSizes { image_size: self.image_size, context_length: self.context_length }
+    }
+
+    /// The model of this stage: the recipe's, with the stage's own positions.
+    pub fn model(&self, model: &ModelConfig) -> ModelConfig {
+        let mut model = model.clone();
+        model.vision.positions = self.positions.unwrap_or(model.vision.positions);
+        model
+    }
+
+    /// Patches of an image that are looked at in training.
+    pub fn kept_patches(&self, model: &ModelConfig) -> i64 {
+        let (size, patch) = (self.image_size as u32, model.vision.patch_size as u32);
+        Grid::square(size, patch).map_or(0, |grid| i64::from(self.image_reduction.kept_count(grid)))
+    }
+
+    /// The peak learning rate.
+    pub fn peak_lr(&self) -> f64 {
+        let scaled = self.base_lr.map(|base| base * self.batch as f64 / BASE_BATCH);
+        self.lr.or(scaled).unwrap_or_default()
+    }
+
+    /// Samples of the stage on a data set of this size.
+    pub fn total_samples(&self, samples_per_epoch: u64) -> u64 {
+        let epochs = self.epochs.unwrap_or_default() * samples_per_epoch as f64;
+        self.samples.unwrap_or(epochs as u64)
+    }
+
+    /// The learning rate of every step on a data set of this size; only whole batches are steps.
+    pub fn schedule(&self, samples_per_epoch: u64) -> Schedule {
+        Schedule {
+            peak: self.peak_lr(),
+            warmup_steps: self.warmup_steps,
+            total_steps: self.total_samples(samples_per_epoch) / self.batch,
+        }
+    }
+
+    /// AdamW's settings.
+    pub fn adamw(&self) -> AdamWConfig {
+        AdamWConfig {
+            weight_decay: self.weight_decay,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            eps: self.eps,
+        }
+    }
+
+    /// The first value that cannot work whatever the data set is.
+    pub(super) fn check(&self) -> Result<(), BadValue> {
+        let bad =
+            |key, value: &dyn ToString, why: &str| Err((key, value.to_string(), why.to_owned()));
+        one_of(("epochs", self.epochs.is_some()), ("samples", self.samples.is_some()))?;
+        one_of(("lr", self.lr.is_some()), ("base_lr", self.base_lr.is_some()))?;
+        for (key, value) in [
+            ("batch", self.batch),
+            ("log_steps", self.log_steps),
+            ("checkpoint_steps", self.checkpoint_steps),
+            ("keep_checkpoints", self.keep_checkpoints),
+        ] {
+            if value == 0 {
+                return bad(key, &value, "it must be at least 1");
+            }
+        }
+        if self.batch < 2 {
+            return bad("batch", &self.batch, "a contrast needs at least 2 pairs");
+        }
+        for (key, value, range, words) in [
+            ("epochs", self.epochs.unwrap_or(1.0), 1e-9..1e9, "it must be above 0"),
+            ("lr", self.peak_lr(), 0.0..1e3, "it must lie in 0..1000"),
+            ("weight_decay", self.weight_decay, 0.0..1e3, "it must lie in 0..1000"),
+            ("beta1", self.beta1, 0.0..1.0, "it must lie in 0..1"),
+            ("beta2", self.beta2, 0.0..1.0, "it must lie in 0..1"),
+            ("eps", self.eps, 0.0..1.0, "it must lie in 0..1"),
+            ("clip_grad_norm", self.clip_grad_norm.unwrap_or(1.0), 1e-9..1e9, "it must be above 0"),
+        ] {
+            if !range.contains(&value) {
+                return bad(key, &value, words);
+            }
+        }
+        if let ImageReduction::Random { drop } | ImageReduction::Block { drop } =
+            self.image_reduction
+            && !(0.0..1.0).contains(&drop)
+        {
+            return bad("image_reduction.drop", &drop, "it must lie in 0..1");
+        }
+        Ok(())
+    }
+
+    /// The first value that cannot work on a data set of this size.
+    pub(super) fn check_length(&self, samples_per_epoch: u64) -> Result<(), BadValue> {
+        let total = self.total_samples(samples_per_epoch);
+        let steps = total / self.batch;
+        if steps == 0 {
+            let why = format!(
+                "larger than the whole stage of {total} samples: lower it, or raise `samples`"
+            );
+            return Err(("batch", self.batch.to_string(), why));
+        }
+        if self.warmup_steps >= steps {
+            let why =
+                format!("the stage ends after {steps} steps, before the warm-up does: lower it");
+            return Err(("warmup_steps", self.warmup_steps.to_string(), why));
+        }
+        Ok(())
+    }
+}
+
+fn two() -> u64 {
+    2
+}
+
+/// Exactly one of two keys must be given.
+fn one_of(left: (&'static str, bool), right: (&'static str, bool)) -> Result<(), BadValue> {
+    match (left.1, right.1) {
+        (true, true) => {
+            Err((left.0, "given".to_owned(), format!("so is `{}`; choose one", right.0)))
+        }
+        (false, false) => {
+            Err((left.0, "not given".to_owned(), format!("give this or `{}`", right.0)))
+        }
+        _ => Ok(()),
+    }
+}

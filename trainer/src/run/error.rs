@@ -1,0 +1,99 @@
+//! What can stop a run.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    checkpoint::CheckpointError, model::ModelConfigError, recipe::RecipeError, stream::StreamError,
+};
+
+/// Why a run did not begin or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The recipe.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The model's sizes.
+    #[error(transparent)]
+    Model(#[from] ModelConfigError),
+    /// The data set.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// A checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The data set's manifest.
+    #[error(transparent)]
+    Dataset(#[from] clipa_schemas::error::Error),
+    /// libtorch.
+    #[error(transparent)]
+    Torch(#[from] torch_ext::Error),
+    /// Reading or writing in the run's folder failed.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The output holds something else.
+    #[error("{path} is not empty and holds no run: choose another --output", path = path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The output holds a run, and nothing was said about continuing it.
+    #[error(
+        "{path} holds a run already, {at}: add --resume to continue it, or choose another --output", path = path.display()
+    )]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+        /// Where that run is.
+        at: String,
+    },
+    /// The output holds a run that is not the one asked for.
+    #[error(
+        "{path} holds another run, which can't be continued with these settings: {differences}. Repeat the settings \
+         of that run, or choose another --output", path = path.display()
+    )]
+    OtherRun {
+        /// The folder.
+        path: PathBuf,
+        /// Each setting, there and now.
+        differences: String,
+    },
+    /// The data set holds a token id that the model has no row for.
+    #[error(
+        "token {token} in the batch from sample {first_sample} on: the model knows {vocab_size} ids. The data set was made with \
+         another tokenizer, or is damaged: run `clipa-inspect verify` on it"
+    )]
+    Token {
+        /// The id.
+        token: i64,
+        /// Rows of the token embedding.
+        vocab_size: i64,
+        /// First sample of the batch.
+        first_sample: u64,
+    },
+    /// The loss or a gradient is no number any more.
+    #[error(
+        "the loss or its gradient stopped being a number after step {after} and by step {by}; nothing was written since {kept}. \
+         Lower the learning rate (--set stage.lr=...), lengthen the warm-up (--set stage.warmup_steps=...) or clip \
+         (--set stage.clip_grad_norm=1.0), and start again"
+    )]
+    Diverged {
+        /// Last step at which all was well.
+        after: u64,
+        /// Step at which it was not.
+        by: u64,
+        /// The checkpoint that remains.
+        kept: String,
+    },
+}
+
+impl RunError {
+    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> RunError {
+        let path = path.into();
+        move |source| RunError::Io { path, source }
+    }
+}

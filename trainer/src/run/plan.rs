@@ -1,0 +1,136 @@
+//! From a recipe, a stage and a data set to a training that can begin, and what it will cost.
+
+use std::path::Path;
+
+use clipa_schemas::{manifest::Manifest, reduction::text::Specials};
+use tch::Device;
+
+use super::{Identity, RunError, Training};
+use crate::{
+    checkpoint::{self, Fit},
+    model::{Clip, config::Tokenizer, cost::Cost},
+    optimizer::AdamW,
+    recipe::{Recipe, Stage},
+    schedule::Schedule,
+    seed,
+    stream::StreamConfig,
+};
+
+/// Bytes of a parameter in a checkpoint: the weight and two moments in f32.
+const CHECKPOINT_BYTES_PER_PARAMETER: u64 = 12;
+
+/// What a run may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Resources {
+    /// Where the model runs.
+    pub device: Device,
+    /// Threads that fill batches.
+    pub workers: usize,
+}
+
+/// A checked stage on a data set, before anything is built or written.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The whole recipe.
+    pub recipe: Recipe,
+    /// The stage that runs.
+    pub stage: Stage,
+    /// Its learning rates.
+    pub schedule: Schedule,
+    /// What makes the run this run.
+    pub identity: Identity,
+}
+
+impl Plan {
+    /// Checks a stage of a recipe against a data set.
+    ///
+    /// # Errors
+    /// A stage that does not exist or does not fit, a folder that is no data set.
+    pub fn new(recipe: Recipe, stage: &str, seed: u64, dataset: &Path) -> Result<Plan, RunError> {
+        let stage = recipe.stage(stage)?.clone();
+        let manifest = Manifest::read(dataset)?;
+        let rows = manifest.rows();
+        if rows > 0 {
+            recipe.check_length(&stage, rows)?;
+        }
+        let identity = Identity::new(&recipe, &stage.name, seed, &manifest);
+        Ok(Plan { schedule: stage.schedule(rows), recipe, stage, identity })
+    }
+
+    /// What a sample of the stage costs.
+    pub fn cost(&self) -> Cost {
+        let model = &self.recipe.model;
+        Cost::new(model, self.stage.sizes(), self.stage.kept_patches(model))
+    }
+
+    /// Operations of the whole stage, forward and backward.
+    pub fn total_flops(&self) -> f64 {
+        let batch = self.stage.batch as i64;
+        let sample = self.cost().training_flops(self.recipe.model.embed_dim, batch);
+        sample * (self.schedule.total_steps * self.stage.batch) as f64
+    }
+
+    /// Bytes of one checkpoint.
+    pub fn checkpoint_bytes(&self) -> u64 {
+        self.cost().parameters() as u64 * CHECKPOINT_BYTES_PER_PARAMETER
+    }
+
+    /// How the stage reads its data.
+    pub fn stream_config(&self, resources: Resources) -> StreamConfig {
+        let seed = seed::random(self.identity.seed, &self.stage.name, 0).next_u64();
+        let mut config = stream_config(&self.recipe, &self.stage, resources.workers);
+        config.augment = self.stage.augment.augment();
+        config.batch = self.stage.batch as usize;
+        config.seed = seed;
+        config
+    }
+
+    /// Builds model and optimizer: from the checkpoint of an interrupted run, from another run's weights, or fresh.
+    ///
+    /// # Errors
+    /// Weights that do not fit, files that are damaged.
+    pub fn training(
+        &self,
+        continued: Option<&Path>,
+        from: Option<&Path>,
+        resources: Resources,
+    ) -> Result<Training, RunError> {
+        let config = self.stage.model(&self.recipe.model);
+        let seed = self.identity.seed;
+        let model = Clip::new(&config, self.stage.sizes(), seed, resources.device)?;
+        let mut optimizer = AdamW::new(model.parameters(), self.stage.adamw());
+        let mut step = 0;
+        if let Some(folder) = continued {
+            step = checkpoint::read(folder, &model, &mut optimizer)?.step;
+        } else if let Some(from) = from {
+            let file = checkpoint::model_file(from)?;
+            checkpoint::load_model(&model, checkpoint::tensors::read(&file)?, Fit::Resize, &file)?;
+        }
+        Ok(Training {
+            model,
+            optimizer,
+            stage: self.stage.clone(),
+            schedule: self.schedule,
+            identity: self.identity.clone(),
+            step,
+            device: resources.device,
+        })
+    }
+}
+
+/// How a stage's sizes, tokens and filter are read, without augmentation.
+pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamConfig {
+    let (tokenizer, specials) = match recipe.model.text.tokenizer {
+        Tokenizer::ClipBpe => ("clip_bpe", Specials::CLIP_BPE),
+        Tokenizer::BertWordpiece => ("bert_wordpiece", Specials::BERT_CLIPA),
+    };
+    StreamConfig {
+        filter: stage.augment.filter,
+        context_length: stage.context_length as usize,
+        text: stage.text_reduction,
+        tokenizer: tokenizer.to_owned(),
+        specials,
+        workers,
+        ..StreamConfig::new(stage.image_size as u32, stage.batch as usize)
+    }
+}

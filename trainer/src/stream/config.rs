@@ -1,0 +1,220 @@
+//! What a stage wants to see of a data set.
+
+use clipa_schemas::{
+    image_column::MAX_SIDE_PX,
+    reduction::text::{Specials, TextReduction},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    colour::ColourJitter, crop::RandomResizedCrop, error::StreamError, order::WINDOW_ROWS,
+};
+
+/// Most samples of one batch of one process; CLIPA's largest is 8,192.
+pub const MAX_BATCH: usize = 1 << 17;
+/// Most tokens of one caption.
+pub const MAX_CONTEXT: usize = 1024;
+/// Most threads that fill batches.
+pub const MAX_WORKERS: usize = 256;
+/// Most finished batches that wait.
+pub const MAX_QUEUE: usize = 64;
+/// Most memory of all batches under way or waiting, in bytes.
+pub const MAX_QUEUED_BYTES: u64 = 64 << 30;
+
+/// How a stage reads a data set. Two streams with equal configuration, but for `workers` and `queue`, give equal
+/// batches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamConfig {
+    /// Side of the square images, in pixels.
+    pub image_size: u32,
+    /// Column to read (`image_112`); `None` takes the smallest that never has to be up-sampled for this stage,
+    /// and the largest where none is large enough.
+    pub image_column: Option<String>,
+    /// What happens to an image on the way.
+    pub augment: Augment,
+    /// How an image is scaled.
+    pub filter: Filter,
+    /// Tokens of a caption, special ones included.
+    pub context_length: usize,
+    /// Which tokens of a long caption stay.
+    pub text: TextReduction,
+    /// Token column to read (`clip_bpe`).
+    pub tokenizer: String,
+    /// That tokenizer's special tokens.
+    pub specials: Specials,
+    /// Samples of a batch.
+    pub batch: usize,
+    /// Picks order, crops, colours and random text reductions.
+    pub seed: u64,
+    /// Threads that fill batches.
+    pub workers: usize,
+    /// Finished batches that may wait.
+    pub queue: usize,
+    /// Rows among which samples are shuffled, [`WINDOW_ROWS`] by default: more mixes better and needs as much more
+    /// page cache.
+    pub window_rows: u32,
+}
+
+/// What happens to a sample's image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Augment {
+    /// The greatest square in the centre, scaled.
+    Centre,
+    /// CLIPA's augmentation, in its order: random resized crop, colour jitter, grey. Nothing is ever mirrored.
+    Random {
+        /// The crop.
+        crop: RandomResizedCrop,
+        /// Brightness, contrast, saturation and hue.
+        jitter: Option<ColourJitter>,
+        /// Part of the samples that lose their colour.
+        grey_probability: f64,
+    },
+}
+
+/// The kernel that images are scaled with; both are widened when an image shrinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filter {
+    /// Catmull-Rom, Pillow's BICUBIC.
+    #[default]
+    Bicubic,
+    /// Triangle, Pillow's BILINEAR.
+    Bilinear,
+}
+
+/// Where a stage is: with the configuration this is all that a continuation needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// Samples used since the stage began, through all epochs.
+    pub sample: u64,
+}
+
+impl StreamConfig {
+    /// The configuration for a size and a batch, with the defaults of everything else: centre crop, CLIP BPE,
+    /// truncated captions of 77 tokens, one worker.
+    pub fn new(image_size: u32, batch: usize) -> StreamConfig {
+        StreamConfig {
+            image_size,
+            image_column: None,
+            augment: Augment::Centre,
+            filter: Filter::Bicubic,
+            context_length: 77,
+            text: TextReduction::Truncate,
+            tokenizer: "clip_bpe".to_owned(),
+            specials: Specials::CLIP_BPE,
+            batch,
+            seed: 0,
+            workers: 1,
+            queue: 2,
+            window_rows: WINDOW_ROWS,
+        }
+    }
+
+    /// Bytes of a batch's images.
+    pub fn image_bytes(&self) -> usize {
+        self.batch * self.image_size as usize * self.image_size as usize * 3
+    }
+
+    /// Batches that exist at one time inside the stream.
+    pub(super) fn in_flight(&self) -> usize {
+        self.workers + self.queue
+    }
+
+    /// Least side of a stored image that this stage never has to up-sample.
+    pub(super) fn wanted_side(&self) -> u32 {
+        match self.augment {
+            Augment::Centre => self.image_size,
+            Augment::Random { crop, .. } => {
+                (f64::from(self.image_size) / crop.scale.0.sqrt()).ceil() as u32
+            }
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), StreamError> {
+        within("image size", u64::from(self.image_size), u64::from(MAX_SIDE_PX))?;
+        within("batch", self.batch as u64, MAX_BATCH as u64)?;
+        within("context length", self.context_length as u64, MAX_CONTEXT as u64)?;
+        within("workers", self.workers as u64, MAX_WORKERS as u64)?;
+        within("queue", self.queue as u64, MAX_QUEUE as u64)?;
+        let queued = self.image_bytes() as u64 * self.in_flight() as u64;
+        within(
+            "bytes of all batches in memory (batch, workers or queue are too many)",
+            queued,
+            MAX_QUEUED_BYTES,
+        )?;
+        if let Augment::Random { crop, jitter, grey_probability } = self.augment {
+            ordered("crop scale", crop.scale, 1.0)?;
+            ordered("crop ratio", crop.ratio, 100.0)?;
+            share("grey probability", grey_probability)?;
+            if let Some(jitter) = jitter {
+                share("colour jitter's probability", jitter.probability)?;
+                share("colour jitter's brightness", jitter.brightness)?;
+                share("colour jitter's contrast", jitter.contrast)?;
+                share("colour jitter's saturation", jitter.saturation)?;
+                share("colour jitter's hue (at most 0.5), doubled", 2.0 * jitter.hue)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within(name: &str, value: u64, most: u64) -> Result<(), StreamError> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(StreamError::Config(format!("{name} is {value}, not in 1..={most}")))
+}
+
+fn ordered(name: &str, (low, high): (f64, f64), most: f64) -> Result<(), StreamError> {
+    if low > 0.0 && low <= high && high <= most {
+        return Ok(());
+    }
+    Err(StreamError::Config(format!(
+        "{name} is {low} to {high}, not a range above 0 and up to {most}"
+    )))
+}
+
+fn share(name: &str, value: f64) -> Result<(), StreamError> {
+    if (0.0..=1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(StreamError::Config(format!("{name} is {value}, not in 0..=1")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_is_refused_and_named() {
+        let refused = |change: &dyn Fn(&mut StreamConfig)| {
+            let mut config = StreamConfig::new(112, 256);
+            config.check().unwrap();
+            change(&mut config);
+            config.check().unwrap_err().to_string()
+        };
+        assert!(refused(&|config| config.image_size = 0).contains("image size is 0"));
+        assert!(refused(&|config| config.batch = MAX_BATCH + 1).contains("batch is 131073"));
+        assert!(refused(&|config| config.workers = 0).contains("workers is 0"));
+        assert!(
+            refused(&|config| (config.batch, config.queue) = (MAX_BATCH, 64)).contains("in memory")
+        );
+        for scale in [(0.0, 1.0), (0.9, 0.4), (0.5, 1.5), (f64::NAN, 1.0)] {
+            let crop = RandomResizedCrop { scale, ratio: RandomResizedCrop::RATIO };
+            let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
+            assert!(refused(&|config| config.augment = augment).contains("crop scale"));
+        }
+    }
+
+    #[test]
+    fn wanted_sides_are_those_of_the_recipes() {
+        let crop = RandomResizedCrop { scale: (0.4, 1.0), ratio: RandomResizedCrop::RATIO };
+        let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
+        for (size, side) in [(64, 102), (84, 133), (96, 152), (112, 178), (224, 355)] {
+            let config = StreamConfig { augment, ..StreamConfig::new(size, 1) };
+            assert_eq!(config.wanted_side(), side);
+            assert_eq!(StreamConfig::new(size, 1).wanted_side(), size);
+        }
+    }
+}

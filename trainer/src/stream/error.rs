@@ -1,0 +1,98 @@
+//! What can go wrong between a data set and a batch.
+
+use std::path::PathBuf;
+
+/// Why a stream could not be opened or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The data set or one of its shards can't be read.
+    #[error(transparent)]
+    Dataset(#[from] clipa_schemas::error::Error),
+    /// A setting is out of its bounds.
+    #[error("stream: {0}")]
+    Config(String),
+    /// The data set has no row.
+    #[error("{path} holds no sample: run `clipa-prep` again and look at its report of rejected samples", path = path.display())]
+    Empty {
+        /// The data set.
+        path: PathBuf,
+    },
+    /// The image column that the stage asks for is not stored.
+    #[error(
+        "{path} has no image column `{wanted}`, only {stored}: choose one of these, or prepare the data with \
+         `--image SIDE:ENCODING` or `--for RECIPE`", path = path.display()
+    )]
+    NoImageColumn {
+        /// The data set.
+        path: PathBuf,
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        stored: String,
+    },
+    /// The token column that the stage asks for is not stored.
+    #[error(
+        "{path} has no token column `{wanted}`, only {stored}: prepare the data with the tokenizer of this model, \
+         or with `--for RECIPE`", path = path.display()
+    )]
+    NoTokenColumn {
+        /// The data set.
+        path: PathBuf,
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        stored: String,
+    },
+    /// A syntax mask without part-of-speech tags.
+    #[error(
+        "{path} was made without a tagger, and the text reduction `{reduction}` chooses words by their tags: \
+         prepare the data with a tagger, or choose another reduction", path = path.display()
+    )]
+    NoTags {
+        /// The data set.
+        path: PathBuf,
+        /// What was asked for.
+        reduction: String,
+    },
+    /// A shard is not what the manifest says.
+    #[error(
+        "{path}: {detail}. A finished shard never changes: restore it, or prepare this data set again", path = path.display()
+    )]
+    ShardChanged {
+        /// The shard.
+        path: PathBuf,
+        /// What differs.
+        detail: String,
+    },
+    /// A row holds something that can't be a sample.
+    #[error("{path}, row {row}: {detail}. Run `clipa-inspect verify` on the data set", path = path.display())]
+    Row {
+        /// The shard.
+        path: PathBuf,
+        /// The row in it, from 0.
+        row: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A thread could not be started.
+    #[error("no thread for `{thread}`: {source}")]
+    Thread {
+        /// Its name.
+        thread: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A thread ended with a programmer's mistake.
+    #[error(
+        "the thread `{thread}` panicked: {message}. This is a mistake in clipa, please report it"
+    )]
+    Panicked {
+        /// Its name.
+        thread: String,
+        /// What it said.
+        message: String,
+    },
+    /// An earlier error ended the stream.
+    #[error("the stream has ended with an earlier error")]
+    Ended,
+}
