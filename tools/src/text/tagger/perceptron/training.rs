@@ -37,7 +37,7 @@ impl Sentence {
 /// How to train.
 #[derive(Clone, Copy, Debug)]
 pub struct Training {
-    /// How often each of the [`LEARNERS`] sees all sentences.
+    /// How often each of the `LEARNERS` sees all sentences.
     pub rounds: u32,
     /// Decides the order of the sentences and how they are varied.
     pub seed: u64,
