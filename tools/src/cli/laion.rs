@@ -84,6 +84,11 @@ pub struct CommonArgs {
     /// English (none: the syntax mask is then not available).
     #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
     pub tagger: TaggerChoice,
+    /// Store BERT WordPiece tokens too, with this vocabulary (vocab.txt of bert-base-uncased)
+    ///
+    /// For models of CLIPA v2; costs about as much disk as CLIP's tokens.
+    #[arg(long, value_name = "FILE")]
+    pub bert_vocab: Option<PathBuf>,
     /// Aspect ratio (long side over short side) above which images are cropped to their centre
     #[arg(long, default_value_t = DEFAULT_MAX_ASPECT, value_name = "RATIO")]
     pub max_aspect: f64,
@@ -222,7 +227,7 @@ impl CommonArgs {
             unpad: false,
             limits,
             filter: Filter::default(),
-            text: TextConfig { tagger: self.tagger.clone(), ..TextConfig::default() },
+            text: TextConfig { tagger: self.tagger.clone(), bert_vocab: self.bert_vocab.clone() },
         })
     }
 }

@@ -98,7 +98,8 @@ impl TextConfig {
 
     /// Names of the token columns, as in the shards.
     pub fn token_columns(&self) -> Vec<String> {
-        vec!["clip_bpe".to_owned()]
+        let wordpiece = self.bert_vocab.is_some().then(|| "bert_wordpiece".to_owned());
+        std::iter::once("clip_bpe".to_owned()).chain(wordpiece).collect()
     }
 
     /// Will rows carry part-of-speech tags?

@@ -33,7 +33,7 @@ pub struct EncodedCaption {
 impl EncodedCaption {
     /// The token columns, in the order of [`super::TextConfig::token_columns`].
     pub fn into_columns(self) -> Vec<TokenizedText> {
-        vec![self.clip_bpe]
+        std::iter::once(self.clip_bpe).chain(self.bert_wordpiece).collect()
     }
 }
 
