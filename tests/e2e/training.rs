@@ -108,7 +108,7 @@ fn a_run_that_is_there_is_never_overwritten() {
 fn a_checkpoint_of_another_model_is_refused() {
     let data = Data::shared();
     let before = tree(&data.place("finished"));
-    train(["finetune", "--recipe", RECIPE, "--set", "model.vision.width=32"])
+    train(["finetune", "--recipe", RECIPE, "--set", "model.vision.width=48"])
         .arg("--from")
         .arg(data.place("finished"))
         .arg("--data")
