@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match cli::run(&Arguments::parse(), &printer) {
         Ok(code) => code,
         Err(error) => {
-            printer.talk(format!("error: {error:#}"));
+            printer.error(&error);
             ExitCode::FAILURE
         }
     }

@@ -19,4 +19,15 @@ impl Printer {
     pub fn talk(&self, text: impl Display) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
+
+    /// Why the run failed: the message with its causes on one line, without a cause that is in the message already.
+    pub fn error(&self, error: &anyhow::Error) {
+        let mut message = error.to_string();
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            if !message.ends_with(&cause) {
+                message = format!("{message}: {cause}");
+            }
+        }
+        self.talk(format!("error: {message}"));
+    }
 }
