@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn held_out_classes_leave_every_shape_and_colour_in_training() {
         for seed in 0..50 {
-            let plan = Plan { seed, ..Plan::default() };
+            let shapes = Shape::ALL.len() as u32;
+            let plan = Plan { seed, shapes, ..Plan::default() };
             let held_out = plan.held_out();
             assert_eq!(held_out.len(), 8);
             let compositions = plan.compositions();
