@@ -142,7 +142,7 @@ fn a_wrong_value_is_named_with_stage_and_key() {
 fn a_file_that_is_no_recipe_is_shown_with_its_line() {
     let error = Recipe::parse("name = [", "mine.toml", &[], None).unwrap_err().to_string();
     assert!(error.contains("mine.toml") && error.contains("line 1"), "{error}");
-    let text = load("tiny-i17-t8").to_toml().replace("batch = 128", "batch = \"many\"");
+    let text = load("tiny-i17-t8").to_toml().replace("batch = 64", "batch = \"many\"");
     let error = Recipe::parse(&text, "mine.toml", &[], None).unwrap_err().to_string();
     assert!(error.contains("batch = \"many\""), "{error}");
     let error = Recipe::load("tiny-i17-t9", &[], None).unwrap_err().to_string();
@@ -165,7 +165,7 @@ fn setting_one_of_a_pair_removes_the_other() {
 fn a_stage_that_never_leaves_the_warm_up_is_refused() {
     let recipe = load("tiny-i17-t8");
     let mut stage = recipe.stage("pretrain").unwrap().clone();
-    (stage.samples, stage.warmup_steps) = (Some(1_280), 10);
+    (stage.batch, stage.samples, stage.warmup_steps) = (128, Some(1_280), 10);
     let error = recipe.check_length(&stage, 100).unwrap_err().to_string();
     assert!(error.contains("warmup_steps = 10: the stage ends after 10 steps"), "{error}");
     stage.samples = Some(100);
