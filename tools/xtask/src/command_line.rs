@@ -55,7 +55,7 @@ Run the main job end to end and report zero-shot accuracy before and after fine-
 Builds the programs (minutes the first time), then draws a captioned set, ingests it, pre-trains on
 short token sequences, fine-tunes at full length, evaluates, and writes a contact sheet. Each command
 is printed as you would type it. A second run continues where the first one ended and overwrites
-nothing. About 6 minutes on 2 cores after the build, 200 MB of disk.
+nothing. About 5 minutes on 2 cores after the build, 600 MB of disk.
 
 Usage: cargo xtask demo [OPTIONS]
 
