@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, BinaryBuilder, FixedSizeBinaryBuilder, Float64Builder, ListBuilder, RecordBatch,
-        StringBuilder, StructArray, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+        Array, ArrayRef, FixedSizeBinaryBuilder, Float64Builder, ListBuilder, StringBuilder, StructArray,
+        UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
     },
-    datatypes::{DataType, Schema},
+    datatypes::DataType,
 };
 
-use super::layout::{ShardLayout, item_field, token_fields};
+use super::{
+    image_chunk::ImageChunk,
+    layout::{ShardLayout, item_field, token_fields},
+};
 use crate::{
     error::{Error, Result},
     image_column::ImageColumn,
@@ -20,7 +23,6 @@ use crate::{
 
 /// The columns of the row group under construction.
 pub(super) struct RowBuilders {
-    schema: Arc<Schema>,
     key: StringBuilder,
     url: StringBuilder,
     caption: StringBuilder,
@@ -44,9 +46,11 @@ pub(super) struct RowBuilders {
 }
 
 impl RowBuilders {
-    pub(super) fn new(layout: &ShardLayout) -> RowBuilders {
+    /// Image columns fill `buffers`, as far as there are any.
+    pub(super) fn new(layout: &ShardLayout, buffers: ShardBuffers) -> RowBuilders {
+        let mut buffers = buffers.0.into_iter();
+        let mut image = |&column| ImageBuilder::new(column, buffers.next().unwrap_or_default());
         RowBuilders {
-            schema: Arc::new(layout.schema()),
             key: StringBuilder::new(),
             url: StringBuilder::new(),
             caption: StringBuilder::new(),
@@ -64,7 +68,7 @@ impl RowBuilders {
             label: UInt32Builder::new(),
             tokens: layout.tokens.iter().map(|_| TokenBuilders::new()).collect(),
             pos: list_builder(UInt8Builder::new(), DataType::UInt8),
-            images: layout.images.iter().map(|&column| ImageBuilder::new(column)).collect(),
+            images: layout.images.iter().map(&mut image).collect(),
             rows: 0,
             image_bytes: 0,
         }
@@ -101,7 +105,7 @@ impl RowBuilders {
         self.pos.values().append_slice(&sample.pos);
         self.pos.append(true);
         for (builder, image) in self.images.iter_mut().zip(&sample.images) {
-            builder.append(image).map_err(fixed)?;
+            builder.append(image);
             self.image_bytes += image.bytes.len();
         }
         self.rows += 1;
@@ -124,34 +128,63 @@ impl RowBuilders {
         Ok(())
     }
 
-    /// The rows so far as one batch; the builders are empty after it.
-    pub(super) fn finish(&mut self) -> Result<RecordBatch, arrow::error::ArrowError> {
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(self.key.finish()),
-            Arc::new(self.url.finish()),
-            Arc::new(self.caption.finish()),
-            Arc::new(self.source_offset.finish()),
-            Arc::new(self.original_width.finish()),
-            Arc::new(self.original_height.finish()),
-            Arc::new(self.sha256.finish()),
-            Arc::new(self.image_hash.finish()),
-            Arc::new(self.similarity.finish()),
-            Arc::new(self.punsafe.finish()),
-            Arc::new(self.pwatermark.finish()),
-            Arc::new(self.nsfw.finish()),
-            Arc::new(self.license.finish()),
-            Arc::new(self.language.finish()),
-            Arc::new(self.label.finish()),
+    /// The columns of the rows so far, in the schema's order; call [`RowBuilders::clear_images`] when they are written.
+    pub(super) fn finish(&mut self) -> Vec<Column<'_>> {
+        let mut columns: Vec<Column<'_>> = vec![
+            Column::array(self.key.finish()),
+            Column::array(self.url.finish()),
+            Column::array(self.caption.finish()),
+            Column::array(self.source_offset.finish()),
+            Column::array(self.original_width.finish()),
+            Column::array(self.original_height.finish()),
+            Column::array(self.sha256.finish()),
+            Column::array(self.image_hash.finish()),
+            Column::array(self.similarity.finish()),
+            Column::array(self.punsafe.finish()),
+            Column::array(self.pwatermark.finish()),
+            Column::array(self.nsfw.finish()),
+            Column::array(self.license.finish()),
+            Column::array(self.language.finish()),
+            Column::array(self.label.finish()),
         ];
-        for builders in &mut self.tokens {
-            columns.push(Arc::new(builders.finish()));
-        }
-        columns.push(Arc::new(self.pos.finish()));
-        for builder in &mut self.images {
-            builder.finish(&mut columns);
+        columns.extend(self.tokens.iter_mut().map(|builders| Column::array(builders.finish())));
+        columns.push(Column::array(self.pos.finish()));
+        for image in &mut self.images {
+            if let Some(sizes) = &mut image.sizes {
+                columns.extend(sizes.iter_mut().map(|size| Column::array(size.finish())));
+            }
+            columns.push(Column::Image(&image.chunk));
         }
         (self.rows, self.image_bytes) = (0, 0);
-        RecordBatch::try_new(self.schema.clone(), columns)
+        columns
+    }
+
+    /// Empties the image columns; their memory is kept.
+    pub(super) fn clear_images(&mut self) {
+        self.images.iter_mut().for_each(|image| image.chunk.clear());
+    }
+
+    /// The image columns' memory.
+    pub(super) fn into_buffers(self) -> ShardBuffers {
+        ShardBuffers(self.images.into_iter().map(|image| image.chunk.into_buffer()).collect())
+    }
+}
+
+/// Memory of a finished shard's image columns, for the next shard: fresh memory costs more to touch than to fill.
+#[derive(Debug, Default)]
+pub struct ShardBuffers(Vec<Vec<u8>>);
+
+/// A column of a row group that is ready to be written.
+pub(super) enum Column<'a> {
+    /// Written by the crate `parquet`.
+    Array(ArrayRef),
+    /// Already in its final form.
+    Image(&'a ImageChunk),
+}
+
+impl Column<'_> {
+    fn array(array: impl Array + 'static) -> Self {
+        Column::Array(Arc::new(array))
     }
 }
 
@@ -188,57 +221,31 @@ pub(crate) fn list_builder<B: arrow::array::ArrayBuilder>(
     ListBuilder::new(values).with_field(item_field(kind))
 }
 
-enum ImageBuilder {
-    Fixed { bytes: usize, values: FixedSizeBinaryBuilder },
-    Sized(Box<SizedBuilder>),
-}
-
-#[derive(Default)]
-struct SizedBuilder {
-    values: BinaryBuilder,
-    width: UInt16Builder,
-    height: UInt16Builder,
+/// An image column and, where its sizes vary, their columns.
+struct ImageBuilder {
+    chunk: ImageChunk,
+    sizes: Option<[UInt16Builder; 2]>,
 }
 
 impl ImageBuilder {
-    fn new(column: ImageColumn) -> ImageBuilder {
-        match column.fixed_bytes() {
-            Some(bytes) => {
-                ImageBuilder::Fixed { bytes, values: FixedSizeBinaryBuilder::new(bytes as i32) }
-            }
-            None => ImageBuilder::Sized(Box::default()),
-        }
+    fn new(column: ImageColumn, buffer: Vec<u8>) -> ImageBuilder {
+        let fixed_bytes = column.fixed_bytes();
+        let sizes = fixed_bytes.is_none().then(Default::default);
+        ImageBuilder { chunk: ImageChunk::new(fixed_bytes, buffer), sizes }
     }
 
     fn misfit(&self, image: &StoredImage) -> Option<String> {
-        match self {
-            ImageBuilder::Fixed { bytes, .. } => (image.bytes.len() != *bytes)
-                .then(|| format!("an image of {} bytes, not {bytes}", image.bytes.len())),
-            ImageBuilder::Sized(_) => (image.width == 0 || image.height == 0)
-                .then(|| "an image without pixels".to_owned()),
+        if self.sizes.is_some() && (image.width == 0 || image.height == 0) {
+            return Some("an image without pixels".to_owned());
         }
+        self.chunk.misfit(image.bytes.len())
     }
 
-    fn append(&mut self, image: &StoredImage) -> Result<(), arrow::error::ArrowError> {
-        match self {
-            ImageBuilder::Fixed { values, .. } => values.append_value(&image.bytes),
-            ImageBuilder::Sized(sized) => {
-                sized.values.append_value(&image.bytes);
-                sized.width.append_value(image.width);
-                sized.height.append_value(image.height);
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(&mut self, columns: &mut Vec<ArrayRef>) {
-        match self {
-            ImageBuilder::Fixed { values, .. } => columns.push(Arc::new(values.finish())),
-            ImageBuilder::Sized(sized) => {
-                columns.push(Arc::new(sized.width.finish()));
-                columns.push(Arc::new(sized.height.finish()));
-                columns.push(Arc::new(sized.values.finish()));
-            }
+    fn append(&mut self, image: &StoredImage) {
+        self.chunk.append(&image.bytes);
+        if let Some([width, height]) = &mut self.sizes {
+            width.append_value(image.width);
+            height.append_value(image.height);
         }
     }
 }

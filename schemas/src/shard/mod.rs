@@ -14,6 +14,7 @@
 //! sample's bytes are a slice of the mapping and reading one column touches no byte of another.
 
 mod builders;
+mod image_chunk;
 pub mod layout;
 mod mapping;
 mod reader;
@@ -22,6 +23,7 @@ mod tests;
 mod texts;
 mod writer;
 
+pub use builders::ShardBuffers;
 pub use layout::ShardLayout;
 pub use reader::{ImageBlock, ImageRef, ShardReader};
 pub use texts::TextBlock;

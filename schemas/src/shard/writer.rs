@@ -5,10 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use parquet::{arrow::ArrowWriter, errors::ParquetError};
+use arrow::datatypes::Schema;
+use parquet::{
+    arrow::{
+        ArrowWriter,
+        arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves},
+    },
+    errors::ParquetError,
+    file::writer::SerializedFileWriter,
+};
 
 use super::{
-    builders::RowBuilders,
+    builders::{Column, RowBuilders, ShardBuffers},
     layout::{ROW_GROUP_IMAGE_BYTES, ROW_GROUP_ROWS, ShardLayout},
 };
 use crate::{
@@ -20,10 +28,12 @@ use crate::{
 
 /// Writes one shard: temporary name, fsync, rename. Dropped before [`ShardWriter::finish`] it leaves nothing.
 ///
-/// Holds one row group in memory, at most [`ROW_GROUP_IMAGE_BYTES`] of images and [`ROW_GROUP_ROWS`] rows, twice
-/// while it is being written. The bytes depend on samples and layout alone.
+/// Holds one row group in memory, at most [`ROW_GROUP_IMAGE_BYTES`] of images and [`ROW_GROUP_ROWS`] rows. The bytes
+/// depend on samples and layout alone.
 pub struct ShardWriter {
-    writer: ArrowWriter<AtomicFile>,
+    writer: SerializedFileWriter<AtomicFile>,
+    columns: ArrowRowGroupWriterFactory,
+    schema: Arc<Schema>,
     builders: RowBuilders,
     path: PathBuf,
     row_groups: Vec<u32>,
@@ -35,13 +45,29 @@ impl ShardWriter {
     /// # Errors
     /// [`Error::Io`] where the folder cannot be written.
     pub fn create(path: &Path, layout: &ShardLayout) -> Result<ShardWriter> {
+        ShardWriter::create_with(path, layout, ShardBuffers::default())
+    }
+
+    /// The same, filling the memory of an earlier shard.
+    ///
+    /// # Errors
+    /// Those of [`ShardWriter::create`].
+    pub fn create_with(
+        path: &Path,
+        layout: &ShardLayout,
+        buffers: ShardBuffers,
+    ) -> Result<ShardWriter> {
         let file = AtomicFile::create(path)?;
         let schema = Arc::new(layout.schema());
-        let writer = ArrowWriter::try_new(file, schema, Some(layout.writer_properties()))
-            .map_err(|error| write_error(path, error))?;
+        let (writer, columns) =
+            ArrowWriter::try_new(file, Arc::clone(&schema), Some(layout.writer_properties()))
+                .and_then(ArrowWriter::into_serialized_writer)
+                .map_err(|error| write_error(path, error))?;
         Ok(ShardWriter {
             writer,
-            builders: RowBuilders::new(layout),
+            columns,
+            schema,
+            builders: RowBuilders::new(layout, buffers),
             path: path.to_owned(),
             row_groups: Vec::new(),
         })
@@ -67,12 +93,37 @@ impl ShardWriter {
         if rows == 0 {
             return Ok(());
         }
-        let batch = self.builders.finish().map_err(|error| Error::corrupt(&self.path, error))?;
-        self.writer
-            .write(&batch)
-            .and_then(|()| self.writer.flush())
-            .map_err(|error| write_error(&self.path, error))?;
+        self.write_row_group().map_err(|error| write_error(&self.path, error))?;
+        self.builders.clear_images();
         self.row_groups.push(rows);
+        Ok(())
+    }
+
+    fn write_row_group(&mut self) -> Result<(), ParquetError> {
+        let leaves = self.writer.schema_descr().columns().to_vec();
+        let mut leaf = 0;
+        let mut encoders = self.columns.create_column_writers(self.row_groups.len())?.into_iter();
+        let mut row_group = self.writer.next_row_group()?;
+        for (field, column) in self.schema.fields().iter().zip(self.builders.finish()) {
+            match column {
+                Column::Array(array) => {
+                    for part in compute_leaves(field, &array)? {
+                        let mut encoder = encoders.next().ok_or_else(too_few_leaves)?;
+                        encoder.write(&part)?;
+                        encoder.close()?.append_to_row_group(&mut row_group)?;
+                        leaf += 1;
+                    }
+                }
+                Column::Image(chunk) => {
+                    // arrow's own encoder of this column stays unused
+                    encoders.next().ok_or_else(too_few_leaves)?;
+                    let (chunk, close) = chunk.finished(Arc::clone(&leaves[leaf]))?;
+                    row_group.append_column(&chunk, close)?;
+                    leaf += 1;
+                }
+            }
+        }
+        row_group.close()?;
         Ok(())
     }
 
@@ -85,13 +136,26 @@ impl ShardWriter {
     ///
     /// # Errors
     /// [`Error::Io`]; nothing is left then.
-    pub fn finish(mut self, name: impl Into<String>) -> Result<ShardDigest> {
+    pub fn finish(self, name: impl Into<String>) -> Result<ShardDigest> {
+        self.finish_with(name).map(|(digest, _)| digest)
+    }
+
+    /// The same; gives the memory back for the next shard.
+    ///
+    /// # Errors
+    /// Those of [`ShardWriter::finish`].
+    pub fn finish_with(mut self, name: impl Into<String>) -> Result<(ShardDigest, ShardBuffers)> {
         self.end_row_group()?;
         let file = self.writer.into_inner().map_err(|error| write_error(&self.path, error))?;
         let file = file.commit(name)?;
         let rows = self.row_groups.iter().map(|&rows| u64::from(rows)).sum();
-        Ok(ShardDigest { file, rows, row_groups: self.row_groups })
+        let digest = ShardDigest { file, rows, row_groups: self.row_groups };
+        Ok((digest, self.builders.into_buffers()))
     }
+}
+
+fn too_few_leaves() -> ParquetError {
+    ParquetError::General("fewer Parquet columns than fields".to_owned())
 }
 
 /// The operating system's reason out of what Parquet wraps around it.

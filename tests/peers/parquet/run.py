@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow
 import pyarrow.parquet
+from blake3 import blake3
 
 BIN = Path(os.environ["CLIPA_BIN"])
 IMAGES = ["40:rgb8", "32:rgb8-square", "64:jpeg"]
@@ -56,9 +57,8 @@ def drawn(folder):
     return folder / "pairs"
 
 
-def file_sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_blake3(path):
+    return blake3().update_mmap(path).hexdigest()
 
 
 def pyarrow_checksum(files, column):
@@ -136,7 +136,7 @@ def check(dataset):
             duckdb=one("SELECT count(*) FROM read_parquet(?)", [file]),
             manifest=shard["rows"],
         )
-        compare(f"checksum of {shard['file']}", hashlib=file_sha256(file), manifest=shard["sha256"])
+        compare(f"checksum of {shard['file']}", blake3=file_blake3(file), manifest=shard["blake3"])
     rows = sum(pyarrow.parquet.ParquetFile(file).metadata.num_rows for file in files)
     compare("rows", pyarrow=rows, summary=summary["rows"], accepted=manifest["totals"]["accepted"])
     rejects = sorted((dataset / "rejects").glob("*.parquet")) if (dataset / "rejects").is_dir() else []

@@ -20,7 +20,10 @@ use std::{
     time::Instant,
 };
 
-use clipa_schemas::{ledger::UnitEntry, shard::ShardLayout};
+use clipa_schemas::{
+    ledger::UnitEntry,
+    shard::{ShardBuffers, ShardLayout},
+};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{
@@ -91,6 +94,8 @@ struct Line<'r> {
     error: Mutex<Option<anyhow::Error>>,
     done: Mutex<Done>,
     samples: AtomicU64,
+    /// Memory of finished units: as much as was ever in use at once, a row group's images for each open unit.
+    spare_buffers: Mutex<Vec<ShardBuffers>>,
 }
 
 struct OpenUnit {
@@ -131,6 +136,7 @@ pub fn run(
         error: Mutex::new(None),
         done: Mutex::new(Done::default()),
         samples: AtomicU64::new(0),
+        spare_buffers: Mutex::default(),
     };
     let in_flight = threads * CHUNKS_PER_THREAD;
     let (jobs, todo) = bounded::<Job>(in_flight);
@@ -172,7 +178,8 @@ impl Line<'_> {
             };
             let samples = source.samples();
             let chunks = samples.div_ceil(CHUNK_SAMPLES);
-            let files = UnitFiles::new(self.output.dataset(), unit, &self.layout, chunks);
+            let buffers = self.lock_buffers().pop().unwrap_or_default();
+            let files = UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks);
             let name = source.source().path;
             if chunks == 0 {
                 let committed = self.commit(files, &source);
@@ -266,8 +273,9 @@ impl Line<'_> {
 
     fn commit(&self, files: UnitFiles, source: &UnitSource) -> anyhow::Result<()> {
         let configuration = self.output.configuration_sha256();
-        let entry = files.commit(source.source(), configuration, source.problems())?;
-        self.lock_done().entries.push(entry);
+        let committed = files.commit(source.source(), configuration, source.problems())?;
+        self.lock_done().entries.push(committed.entry);
+        self.lock_buffers().push(committed.buffers);
         Ok(())
     }
 
@@ -281,6 +289,10 @@ impl Line<'_> {
                 None
             }
         }
+    }
+
+    fn lock_buffers(&self) -> std::sync::MutexGuard<'_, Vec<ShardBuffers>> {
+        self.spare_buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_done(&self) -> std::sync::MutexGuard<'_, Done> {

@@ -11,7 +11,7 @@ use clipa_schemas::{
     ledger::{Ledger, Source, UnitEntry, unit_stem},
     manifest::{REJECTS, SHARDS, entry_path},
     rejects::{self, Reject},
-    shard::{ShardLayout, ShardWriter},
+    shard::{ShardBuffers, ShardLayout, ShardWriter},
 };
 
 use super::sample::Verdict;
@@ -40,9 +40,17 @@ pub(super) struct UnitFiles {
     unit: u32,
     layout: ShardLayout,
     shard: Option<ShardWriter>,
+    /// For the shard, until it is begun.
+    buffers: ShardBuffers,
     rejects: Vec<Reject>,
     ledger: Ledger,
     chunks_left: usize,
+}
+
+/// What a finished unit leaves: its entry, and memory for the next one.
+pub(super) struct Committed {
+    pub(super) entry: UnitEntry,
+    pub(super) buffers: ShardBuffers,
 }
 
 /// What [`UnitSink::deliver`] did with a chunk.
@@ -108,12 +116,19 @@ impl UnitSink {
 
 impl UnitFiles {
     /// The files of unit number `unit`, none of them begun.
-    pub(super) fn new(dataset: &Path, unit: u32, layout: &ShardLayout, chunks: usize) -> UnitFiles {
+    pub(super) fn new(
+        dataset: &Path,
+        unit: u32,
+        layout: &ShardLayout,
+        buffers: ShardBuffers,
+        chunks: usize,
+    ) -> UnitFiles {
         UnitFiles {
             dataset: dataset.to_owned(),
             unit,
             layout: layout.clone(),
             shard: None,
+            buffers,
             rejects: Vec::new(),
             ledger: Ledger::default(),
             chunks_left: chunks,
@@ -142,7 +157,8 @@ impl UnitFiles {
             Some(writer) => writer,
             None => {
                 let file = unit_stem(self.unit) + ".parquet";
-                ShardWriter::create(&self.dataset.join(SHARDS).join(file), &self.layout)?
+                let path = self.dataset.join(SHARDS).join(file);
+                ShardWriter::create_with(&path, &self.layout, std::mem::take(&mut self.buffers))?
             }
         };
         Ok(self.shard.insert(writer))
@@ -157,11 +173,14 @@ impl UnitFiles {
         source: Source,
         configuration_sha256: &str,
         problems: Vec<String>,
-    ) -> Result<UnitEntry> {
+    ) -> Result<Committed> {
         let file = unit_stem(self.unit) + ".parquet";
-        let shard = match self.shard {
-            Some(writer) => Some(writer.finish(format!("{SHARDS}/{file}"))?),
-            None => None,
+        let (shard, buffers) = match self.shard {
+            Some(writer) => {
+                let (digest, buffers) = writer.finish_with(format!("{SHARDS}/{file}"))?;
+                (Some(digest), buffers)
+            }
+            None => (None, self.buffers),
         };
         let rejects = match self.rejects.as_slice() {
             [] => None,
@@ -180,6 +199,6 @@ impl UnitFiles {
             problems,
         };
         clipa_schemas::file::write_json(&entry_path(&self.dataset, self.unit), &entry)?;
-        Ok(entry)
+        Ok(Committed { entry, buffers })
     }
 }

@@ -52,7 +52,7 @@ impl Identity {
     /// The identity of a stage of a recipe on a data set.
     pub fn new(recipe: &Recipe, stage: &str, seed: u64, manifest: &Manifest) -> Identity {
         let digests: Vec<&str> =
-            manifest.shards().map(|shard| shard.file.sha256.as_str()).collect();
+            manifest.shards().map(|shard| shard.file.blake3.as_str()).collect();
         Identity {
             stage: stage.to_owned(),
             seed,
