@@ -93,6 +93,18 @@ impl Program {
         self
     }
 
+    /// Runs it with a fault of `tests/faults`: the variable that names it, and its value.
+    ///
+    /// # Panics
+    /// The library has not been built.
+    pub fn with_fault(mut self, variable: &str, value: &str) -> Self {
+        let library = folder().join("libclipa_faults.so");
+        let missing = || format!("{} is missing: cargo build --release first", library.display());
+        assert!(library.is_file(), "{}", missing());
+        self.command.env("LD_PRELOAD", library).env(variable, value);
+        self
+    }
+
     /// The command for a POSIX shell.
     pub fn shell_line(&self) -> String {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
@@ -141,6 +153,15 @@ impl Program {
         let status = child.wait().expect("a killed program ends");
         assert_eq!(status.signal(), Some(SIGKILL), "ended before it was killed: {line}");
     }
+
+    /// Starts the program, waits, and kills it with SIGKILL. False where it had ended before.
+    pub fn killed_after(mut self, wait: Duration) -> bool {
+        self.command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = self.command.spawn().expect("the program starts");
+        std::thread::sleep(wait);
+        child.kill().expect("a program can be killed, even one that has ended");
+        child.wait().expect("a killed program ends").signal() == Some(SIGKILL)
+    }
 }
 
 fn still_runs(child: &mut Child) -> bool {
@@ -148,6 +169,11 @@ fn still_runs(child: &mut Child) -> bool {
 }
 
 impl Finished {
+    /// Was it ended by SIGKILL?
+    pub fn was_killed(&self) -> bool {
+        self.output.status.signal() == Some(SIGKILL)
+    }
+
     /// What it wrote to stdout.
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).into_owned()

@@ -35,7 +35,7 @@ fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let (tars, samples) = match numbers[..] {
         [tars, samples, ..] => (tars, samples),
-        _ => (4, 1000),
+        _ => (2, 2500),
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/ingest");
     fs::create_dir_all(&folder).unwrap();

@@ -15,8 +15,9 @@ use std::{
 
 use super::block::{BLOCK_BYTES, Block};
 
-/// Blocks that wait for the disk. With the one being written and the one being filled: 4 MiB a file.
-const WAITING_BLOCKS: usize = 2;
+/// Blocks of one file at most, waiting, being written or being filled. A row group of a shard comes at once and
+/// should not wait for the disk; they are only made while the disk is behind.
+const MAX_BLOCKS: usize = 72;
 
 /// The way of full blocks to the disk.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl DiskLane {
     /// Begins to write the file at `path`, which exists, from its start.
     pub(super) fn start(path: &Path) -> io::Result<DiskLane> {
         let file = LaneFile::open(path)?;
-        let (full, blocks) = sync_channel(WAITING_BLOCKS);
+        let (full, blocks) = sync_channel(MAX_BLOCKS);
         let (give_back, empty) = channel();
         let thread = std::thread::Builder::new()
             .name("disk".to_owned())
@@ -42,11 +43,14 @@ impl DiskLane {
     /// Sends a full block and gives an empty one; waits where the disk is behind.
     pub(super) fn exchange(&mut self, block: Block) -> io::Result<Block> {
         self.full.send(block).map_err(|_| failed())?;
-        if self.made < WAITING_BLOCKS + 2 {
-            self.made += 1;
-            return Ok(Block::new());
-        }
-        let mut block = self.empty.recv().map_err(|_| failed())?;
+        let mut block = match self.empty.try_recv() {
+            Ok(block) => block,
+            Err(_) if self.made < MAX_BLOCKS => {
+                self.made += 1;
+                return Ok(Block::new());
+            }
+            Err(_) => self.empty.recv().map_err(|_| failed())?,
+        };
         block.clear();
         Ok(block)
     }
