@@ -10,10 +10,7 @@ use super::{
     sample::{Preparer, Verdict, reject},
     source::{RawSample, ReadFailure, UnitSource},
 };
-use crate::{
-    archive::TarIndex,
-    printer::{Printer, figures},
-};
+use crate::printer::{Printer, figures};
 
 /// Samples tried in each input, evenly spread over it.
 const TRIED_PER_INPUT: usize = 48;
@@ -68,8 +65,8 @@ pub fn estimate(
     for input in inputs.into_iter().step_by(stride) {
         let source = match input {
             Input::Open(source) => source,
-            Input::Tar(path) => match TarIndex::read(&path) {
-                Ok(tar) => UnitSource::Tar(tar),
+            Input::Tar(path) => match UnitSource::open_tar(&path) {
+                Ok(source) => source,
                 Err(error) => {
                     estimate.unreadable.push(error.to_string());
                     continue;
@@ -78,7 +75,13 @@ pub fn estimate(
         };
         looked_into += 1;
         looked_samples += source.samples() as u64;
-        try_samples(&source, &mut preparer, &mut estimate, &mut column_bytes);
+        try_samples(
+            &source,
+            options.limits.max_bytes,
+            &mut preparer,
+            &mut estimate,
+            &mut column_bytes,
+        );
     }
     let per_sample = started.elapsed().as_secs_f64() / estimate.tried.max(1) as f64;
     let readable = (estimate.inputs - estimate.unreadable.len()) as u64;
@@ -95,6 +98,7 @@ pub fn estimate(
 
 fn try_samples(
     source: &UnitSource,
+    max_image_bytes: u64,
     preparer: &mut Preparer<'_>,
     estimate: &mut Estimate,
     column_bytes: &mut [u64],
@@ -103,7 +107,7 @@ fn try_samples(
     let name = source.source().path;
     let stride = source.samples().div_ceil(TRIED_PER_INPUT).max(1);
     for index in (0..source.samples()).step_by(stride) {
-        let verdict = match source.read(index, &mut raw) {
+        let verdict = match source.read(index, &mut raw, max_image_bytes) {
             Ok(()) => preparer.prepare(&mut raw, &name),
             Err(ReadFailure::Sample(bad)) => {
                 Verdict::Rejected(reject(&mut raw, &name, bad.reason, bad.detail))

@@ -232,7 +232,7 @@ impl Line<'_> {
         let unit = &job.unit;
         for index in job.samples.clone() {
             let started = Instant::now();
-            let read = unit.source.read(index, raw);
+            let read = unit.source.read(index, raw, self.options.limits.max_bytes);
             preparer.times.add(Stage::Read, started);
             verdicts.push(match read {
                 Ok(()) => preparer.prepare(raw, &unit.name),
@@ -266,7 +266,7 @@ impl Line<'_> {
 
     fn commit(&self, files: UnitFiles, source: &UnitSource) -> anyhow::Result<()> {
         let configuration = self.output.configuration_sha256();
-        let entry = files.commit(source.source(), configuration, source.problems())?;
+        let entry = files.commit(source.source(), configuration, source.account())?;
         self.lock_done().entries.push(entry);
         Ok(())
     }
@@ -291,8 +291,7 @@ impl Line<'_> {
 fn open(input: Input) -> Result<UnitSource, FailedUnit> {
     match input {
         Input::Open(source) => Ok(source),
-        Input::Tar(path) => crate::archive::TarIndex::read(&path)
-            .map(UnitSource::Tar)
+        Input::Tar(path) => UnitSource::open_tar(&path)
             .map_err(|error| FailedUnit { input: path.display().to_string(), error }),
     }
 }

@@ -15,9 +15,6 @@ use crate::{
     text::{CaptionEncoder, EncodedCaption, TextParts},
 };
 
-/// Largest image file that is read, in bytes.
-pub(super) const MAX_IMAGE_BYTES: u64 = 64 << 20;
-
 /// What became of a sample.
 pub enum Verdict {
     /// A row, and what was repaired on the way.

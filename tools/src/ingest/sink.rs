@@ -14,7 +14,7 @@ use clipa_schemas::{
     shard::{ShardLayout, ShardWriter},
 };
 
-use super::sample::Verdict;
+use super::{reconcile::Account, sample::Verdict};
 
 /// Collects a unit's chunks, finished in any order by any thread, and writes them in order.
 ///
@@ -156,7 +156,7 @@ impl UnitFiles {
         self,
         source: Source,
         configuration_sha256: &str,
-        problems: Vec<String>,
+        account: Account,
     ) -> Result<UnitEntry> {
         let file = unit_stem(self.unit) + ".parquet";
         let shard = match self.shard {
@@ -176,8 +176,8 @@ impl UnitFiles {
             configuration_sha256: configuration_sha256.to_owned(),
             shard,
             rejects,
-            ledger: self.ledger,
-            problems,
+            ledger: Ledger { not_downloaded: account.not_downloaded, ..self.ledger },
+            problems: account.problems,
         };
         clipa_schemas::file::write_json(&entry_path(&self.dataset, self.unit), &entry)?;
         Ok(entry)
