@@ -134,6 +134,33 @@ pub struct ShardDigest {
     pub row_groups: Vec<u32>,
 }
 
+impl UnitEntry {
+    /// How often rows were taken out of the unit after it was made. Its files have names of their own each time, so
+    /// that the entry is replaced in one step from the old files to the new ones.
+    pub fn revision(&self) -> u32 {
+        let files = [self.shard.as_ref().map(|shard| &shard.file), self.rejects.as_ref()];
+        files.into_iter().flatten().map(|digest| file_revision(&digest.file)).max().unwrap_or(0)
+    }
+}
+
+/// `00017.parquet` for unit 17 as it was made, `00017.2.parquet` after rows were taken out of it twice.
+///
+/// ```
+/// use clipa_schemas::ledger::{file_revision, unit_file};
+/// assert_eq!(unit_file(17, 0), "00017.parquet");
+/// assert_eq!(file_revision(&format!("shards/{}", unit_file(17, 2))), 2);
+/// ```
+pub fn unit_file(unit: u32, revision: u32) -> String {
+    let stem = unit_stem(unit);
+    if revision == 0 { format!("{stem}.parquet") } else { format!("{stem}.{revision}.parquet") }
+}
+
+/// The revision in the name of a shard or a file of rejects.
+pub fn file_revision(file: &str) -> u32 {
+    let mut parts = file.rsplit('/').next().unwrap_or(file).split('.').skip(1);
+    parts.next().and_then(|part| part.parse().ok()).unwrap_or(0)
+}
+
 /// `shards/00017.json` for 17; the same stem names shard and rejects.
 pub fn unit_stem(unit: u32) -> String {
     format!("{unit:05}")

@@ -13,6 +13,7 @@ pub mod foreign_table;
 pub mod image;
 pub mod ingest;
 pub mod inspect;
+pub mod lists;
 pub mod printer;
 pub mod recipe;
 pub mod synth;

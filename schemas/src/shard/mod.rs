@@ -17,6 +17,7 @@ mod builders;
 pub mod layout;
 mod mapping;
 mod reader;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use layout::ShardLayout;
 pub use reader::{ImageBlock, ImageRef, ShardReader};
+pub use rows::RowBlock;
 pub use texts::TextBlock;
 pub use writer::ShardWriter;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     options::IngestOptions,
     pipeline::Input,
-    sample::{Preparer, Verdict, reject},
+    sample::{Preparer, Verdict},
     source::{RawSample, ReadFailure, UnitSource},
 };
 use crate::printer::{Printer, figures};
@@ -108,10 +108,8 @@ fn try_samples(
     let stride = source.samples().div_ceil(TRIED_PER_INPUT).max(1);
     for index in (0..source.samples()).step_by(stride) {
         let verdict = match source.read(index, &mut raw, max_image_bytes) {
-            Ok(()) => preparer.prepare(&mut raw, &name),
-            Err(ReadFailure::Sample(bad)) => {
-                Verdict::Rejected(reject(&mut raw, &name, bad.reason, bad.detail))
-            }
+            Ok(()) => preparer.prepare(&mut raw, Ok(()), &name),
+            Err(ReadFailure::Sample(bad)) => preparer.prepare(&mut raw, Err(bad), &name),
             Err(ReadFailure::Unit(error)) => {
                 estimate.unreadable.push(error.to_string());
                 return;

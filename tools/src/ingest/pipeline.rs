@@ -26,7 +26,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use super::{
     options::IngestOptions,
     output::Output,
-    sample::{Preparer, Verdict, reject},
+    sample::{Preparer, Verdict},
     sink::{Delivered, UnitFiles, UnitSink},
     source::{RawSample, ReadFailure, UnitSource},
     timing::{Stage, StageTimes},
@@ -235,10 +235,8 @@ impl Line<'_> {
             let read = unit.source.read(index, raw, self.options.limits.max_bytes);
             preparer.times.add(Stage::Read, started);
             verdicts.push(match read {
-                Ok(()) => preparer.prepare(raw, &unit.name),
-                Err(ReadFailure::Sample(bad)) => {
-                    Verdict::Rejected(reject(raw, &unit.name, bad.reason, bad.detail))
-                }
+                Ok(()) => preparer.prepare(raw, Ok(()), &unit.name),
+                Err(ReadFailure::Sample(bad)) => preparer.prepare(raw, Err(bad), &unit.name),
                 Err(ReadFailure::Unit(error)) => {
                     if !unit.failed.swap(true, Ordering::Relaxed) {
                         let input = unit.name.clone();

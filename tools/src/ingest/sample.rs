@@ -11,9 +11,13 @@ use super::{
     timing::{Stage, StageTimes},
 };
 use crate::{
-    image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
+    image::{DecodeLimits, Decoded, RenderPlan, Repair, Scratch, decode, render, unpad},
+    lists::Identity,
     text::{CaptionEncoder, EncodedCaption, TextParts},
 };
+
+/// Reason of what `--deny` lists. Its URL and caption are not kept.
+pub const DENIED: &str = "denied";
 
 /// What became of a sample.
 pub enum Verdict {
@@ -49,36 +53,46 @@ impl<'o> Preparer<'o> {
         }
     }
 
-    /// One sample's way, top to bottom.
-    pub fn prepare(&mut self, raw: &mut RawSample, source: &str) -> Verdict {
-        match self.row(raw) {
+    /// One sample's way, top to bottom. `read` is what became of reading it.
+    pub fn prepare(
+        &mut self,
+        raw: &mut RawSample,
+        read: Result<(), Unusable>,
+        source: &str,
+    ) -> Verdict {
+        // the list comes first, so that of what it denies nothing is kept, however unusable it is
+        let row = self.not_denied(raw, None).and(read).and_then(|()| self.row(raw));
+        match row {
             Ok(sample) => Verdict::Accepted(Box::new(sample), std::mem::take(&mut raw.repairs)),
-            Err(Unusable { reason, detail }) => {
-                Verdict::Rejected(reject(raw, source, reason, detail))
-            }
+            Err(bad) => Verdict::Rejected(reject(raw, source, bad)),
         }
     }
 
     fn row(&mut self, raw: &mut RawSample) -> Result<Sample, Unusable> {
         let filter = &self.options.filter;
+        let started = Instant::now();
+        let image_hash = Sha256::digest(&raw.image).into();
+        let started = self.times.add(Stage::Hash, started);
+
+        self.not_denied(raw, Some(&image_hash))?;
+        self.allowed(raw, &image_hash)?;
+        self.not_refused(raw.repairs.iter().copied())?;
         self.check_class(raw)?;
         keep_metadata(filter, raw)?;
         let caption = self.caption(raw)?;
         keep_characters(filter, &caption)?;
 
-        let started = Instant::now();
         let text = self.encoder.encode(&caption);
         keep_words(filter, &text)?;
         let decoding = self.times.add(Stage::Text, started);
 
         let decoded = self.decoded(raw)?;
+        self.not_refused(decoded.repairs.iter().map(Repair::name))?;
         keep_image(filter, &decoded)?;
         let rendering = self.times.add(Stage::Decode, decoding);
         let images = render(&decoded, &raw.image, self.plan, &mut self.scratch)
             .map_err(|error| Unusable { reason: "unrenderable", detail: error.to_string() })?;
-        let hashing = self.times.add(Stage::Resize, rendering);
-        let image_hash = Sha256::digest(&raw.image).into();
-        self.times.add(Stage::Hash, hashing);
+        self.times.add(Stage::Resize, rendering);
 
         raw.repairs.extend(decoded.repairs.iter().map(|repair| repair.name()));
         let sidecar = std::mem::take(&mut raw.sidecar);
@@ -102,6 +116,31 @@ impl<'o> Preparer<'o> {
             tokens: text.into_columns(),
             images,
         })
+    }
+
+    fn not_denied(&self, raw: &RawSample, image_hash: Option<&[u8; 32]>) -> Result<(), Unusable> {
+        let deny = self.options.filter.deny.as_ref();
+        match deny.and_then(|list| list.finds(&identity(raw, image_hash))) {
+            Some(by) => filtered(DENIED, format!("listed by its {by}")),
+            None => Ok(()),
+        }
+    }
+
+    fn allowed(&self, raw: &RawSample, image_hash: &[u8; 32]) -> Result<(), Unusable> {
+        match &self.options.filter.allow {
+            Some(list) if list.finds(&identity(raw, Some(image_hash))).is_none() => {
+                filtered("not_allowed", "not listed by URL, hash or key".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn not_refused(&self, repairs: impl IntoIterator<Item = &'static str>) -> Result<(), Unusable> {
+        let refused = &self.options.refused;
+        match repairs.into_iter().find(|repair| refused.contains(repair)) {
+            Some(repair) => filtered(repair, "a repair that --refuse names".to_owned()),
+            None => Ok(()),
+        }
     }
 
     fn check_class(&self, raw: &RawSample) -> Result<(), Unusable> {
@@ -139,21 +178,28 @@ impl<'o> Preparer<'o> {
 }
 
 /// The reject of a sample that could not be read or prepared.
-pub fn reject(
-    raw: &mut RawSample,
-    source: &str,
-    reason: &'static str,
-    detail: String,
-) -> Box<Reject> {
+fn reject(raw: &mut RawSample, source: &str, bad: Unusable) -> Box<Reject> {
+    let is_denied = bad.reason == DENIED;
     Box::new(Reject {
         source: source.to_owned(),
         offset: raw.offset,
         key: std::mem::take(&mut raw.key),
-        reason: reason.to_owned(),
-        detail,
-        url: raw.sidecar.url.take(),
-        caption: raw.caption.take(),
+        reason: bad.reason.to_owned(),
+        detail: bad.detail,
+        url: raw.sidecar.url.take().filter(|_| !is_denied),
+        caption: raw.caption.take().filter(|_| !is_denied),
     })
+}
+
+/// What a sample can be listed by.
+fn identity<'s>(raw: &'s RawSample, image_hash: Option<&'s [u8; 32]>) -> Identity<'s> {
+    Identity {
+        url: raw.sidecar.url.as_deref(),
+        sha256: raw.sidecar.sha256.as_ref(),
+        md5: raw.sidecar.md5.as_ref(),
+        image_hash,
+        key: Some(&raw.key),
+    }
 }
 
 fn filtered(reason: &'static str, detail: String) -> Result<(), Unusable> {
@@ -176,6 +222,12 @@ fn keep_metadata(filter: &Filter, raw: &RawSample) -> Result<(), Unusable> {
         && found > most
     {
         return filtered("pwatermark", format!("pwatermark {found}"));
+    }
+    if let Some(language) = &sidecar.language
+        && !filter.languages.is_empty()
+        && !filter.languages.iter().any(|kept| kept.eq_ignore_ascii_case(language))
+    {
+        return filtered("language", format!("language {language}"));
     }
     match &sidecar.nsfw {
         Some(verdict) if filter.drop_nsfw.iter().any(|drop| drop.eq_ignore_ascii_case(verdict)) => {
@@ -212,6 +264,9 @@ fn keep_image(filter: &Filter, image: &Decoded) -> Result<(), Unusable> {
     let size = || format!("{width}×{height} pixels");
     if filter.min_side.is_some_and(|least| short < least) {
         return filtered("too_small", size());
+    }
+    if filter.min_area.is_some_and(|least| u64::from(width) * u64::from(height) < least) {
+        return filtered("small_area", size());
     }
     if filter.max_aspect.is_some_and(|most| f64::from(long) > most * f64::from(short)) {
         return filtered("aspect", size());

@@ -67,7 +67,7 @@ pub struct Unusable {
 /// One unit of input, open.
 pub enum UnitSource {
     /// A WebDataset tar, and what lies beside it.
-    Tar(TarIndex, Beside),
+    Tar(Box<TarIndex>, Box<Beside>),
     /// Files of one folder a class: (path, class), sorted.
     ClassFolders {
         /// The folder that holds the class folders.
@@ -85,7 +85,7 @@ impl UnitSource {
     /// # Errors
     /// The tar, or the Parquet table or statistics beside it, are there and cannot be read.
     pub fn open_tar(path: &Path) -> Result<UnitSource, ArchiveError> {
-        Ok(UnitSource::Tar(TarIndex::read(path)?, Beside::read(path)?))
+        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(Beside::read(path)?)))
     }
 
     /// Number of samples.
