@@ -25,9 +25,20 @@ pub struct Ledger {
     pub accepted: u64,
     /// Samples that did not, by reason.
     pub rejected: BTreeMap<String, u64>,
-    /// Repairs made to accepted samples, by kind; one sample may count under several.
+    /// Repairs made to accepted samples, by kind; one sample may count under several. A sample that a takedown or
+    /// the removal of duplicates took away later is still counted here.
     pub repaired: BTreeMap<String, u64>,
+    /// Images that the input lists and does not hold, because its writer never got them, by reason. Not among
+    /// those found.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_downloaded: BTreeMap<String, u64>,
 }
+
+/// Reasons of [`Ledger::not_downloaded`] that a sum keeps apart: they come from the web, and may all be different.
+const MAX_DOWNLOAD_REASONS: usize = 100;
+
+/// Under what rarer reasons of [`Ledger::not_downloaded`] are counted together.
+pub const OTHER_REASONS: &str = "other reasons";
 
 impl Ledger {
     /// Counts a sample that became a row, and what was repaired on the way.
@@ -42,6 +53,12 @@ impl Ledger {
     /// Counts a sample that did not become a row.
     pub fn reject(&mut self, reason: &str) {
         self.found += 1;
+        *self.rejected.entry(reason.to_owned()).or_default() += 1;
+    }
+
+    /// A row was removed after it had been accepted, for this reason.
+    pub fn take_away(&mut self, reason: &str) {
+        self.accepted -= 1;
         *self.rejected.entry(reason.to_owned()).or_default() += 1;
     }
 
@@ -65,6 +82,12 @@ impl Ledger {
             for (name, count) in theirs {
                 *mine.entry(name.clone()).or_default() += count;
             }
+        }
+        for (reason, count) in &other.not_downloaded {
+            let is_full = self.not_downloaded.len() >= MAX_DOWNLOAD_REASONS
+                && !self.not_downloaded.contains_key(reason);
+            let name = if is_full { OTHER_REASONS } else { reason };
+            *self.not_downloaded.entry(name.to_owned()).or_default() += count;
         }
     }
 }
@@ -109,6 +132,33 @@ pub struct ShardDigest {
     pub rows: u64,
     /// Rows of each row group, in order.
     pub row_groups: Vec<u32>,
+}
+
+impl UnitEntry {
+    /// How often rows were taken out of the unit after it was made. Its files have names of their own each time, so
+    /// that the entry is replaced in one step from the old files to the new ones.
+    pub fn revision(&self) -> u32 {
+        let files = [self.shard.as_ref().map(|shard| &shard.file), self.rejects.as_ref()];
+        files.into_iter().flatten().map(|digest| file_revision(&digest.file)).max().unwrap_or(0)
+    }
+}
+
+/// `00017.parquet` for unit 17 as it was made, `00017.2.parquet` after rows were taken out of it twice.
+///
+/// ```
+/// use clipa_schemas::ledger::{file_revision, unit_file};
+/// assert_eq!(unit_file(17, 0), "00017.parquet");
+/// assert_eq!(file_revision(&format!("shards/{}", unit_file(17, 2))), 2);
+/// ```
+pub fn unit_file(unit: u32, revision: u32) -> String {
+    let stem = unit_stem(unit);
+    if revision == 0 { format!("{stem}.parquet") } else { format!("{stem}.{revision}.parquet") }
+}
+
+/// The revision in the name of a shard or a file of rejects.
+pub fn file_revision(file: &str) -> u32 {
+    let mut parts = file.rsplit('/').next().unwrap_or(file).split('.').skip(1);
+    parts.next().and_then(|part| part.parse().ok()).unwrap_or(0)
 }
 
 /// `shards/00017.json` for 17; the same stem names shard and rejects.

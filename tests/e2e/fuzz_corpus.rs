@@ -14,7 +14,6 @@ fn run(target: &str, function: fn(&[u8])) {
     files.sort();
     assert!(files.len() >= 4, "{} holds a corpus", folder.display());
     for file in files {
-        println!("{}", file.display());
         let bytes = std::fs::read(&file).unwrap();
         function(&bytes);
         // cut anywhere, it must hold too

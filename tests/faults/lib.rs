@@ -28,9 +28,8 @@ pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int
         die();
     }
     // SAFETY: the arguments are passed on as they came, and the system call is the one that C's `rename` makes.
-    let result = unsafe {
-        libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from, libc::AT_FDCWD, to, 0)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from, libc::AT_FDCWD, to, 0) };
     if dies("after") {
         die();
     }

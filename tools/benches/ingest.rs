@@ -21,7 +21,7 @@ use clipa_tools::{
     image::{DecodeLimits, RenderPlan, Scratch, decode, render},
     ingest::{
         ingest,
-        options::{Filter, IngestOptions},
+        options::{Dedup, Filter, IngestOptions},
         pipeline::Input,
     },
     printer::Printer,
@@ -29,7 +29,8 @@ use clipa_tools::{
 };
 
 const ROUNDS: usize = 5;
-const COLUMNS: [&str; 4] = ["64:rgb8-square", "84:rgb8-square", "112:rgb8-square", "224:rgb8-square"];
+const COLUMNS: [&str; 4] =
+    ["64:rgb8-square", "84:rgb8-square", "112:rgb8-square", "224:rgb8-square"];
 
 fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
@@ -43,7 +44,11 @@ fn main() {
     let options = options();
     let plan = options.render_plan().unwrap();
     let count = decode_and_resize(&tars, &plan);
-    println!("{count} samples in {} tars, to {}; best of {ROUNDS} rounds", tars.len(), COLUMNS.join(", "));
+    println!(
+        "{count} samples in {} tars, to {}; best of {ROUNDS} rounds",
+        tars.len(),
+        COLUMNS.join(", ")
+    );
     let output = folder.join("out");
     let mut ways: Vec<(String, Way<'_>)> = vec![(
         "decode + resize alone, 1 thread".to_owned(),
@@ -66,7 +71,10 @@ fn main() {
     }
     let [floor, one, two] = &best[..] else { return };
     let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64();
-    println!("ingest / (decode + resize), processor time: {:.3}", ratio(floor.processor, one.processor));
+    println!(
+        "ingest / (decode + resize), processor time: {:.3}",
+        ratio(floor.processor, one.processor)
+    );
     println!("ingest / (decode + resize), wall time:      {:.3}", ratio(floor.wall, one.wall));
     println!("two threads / one, wall time:               {:.3}", ratio(one.wall, two.wall));
     println!("most memory that was in use: {} MB", peak_memory_mb());
@@ -104,6 +112,8 @@ fn options() -> IngestOptions {
         unpad: false,
         limits: DecodeLimits::default(),
         filter: Filter::default(),
+        refused: Vec::new(),
+        dedup: Dedup::default(),
         text: TextConfig::default(),
     }
 }
@@ -204,7 +214,10 @@ fn drawn(seed: usize) -> Members {
     let (width, height, format) = (256, 256, turbojpeg::PixelFormat::RGB);
     let image = turbojpeg::Image { pixels: pixels.as_slice(), width, pitch: 768, height, format };
     let jpeg = turbojpeg::compress(image, 95, turbojpeg::Subsamp::Sub2x2).unwrap().to_vec();
-    vec![("jpg", jpeg), ("txt", format!("a woven pattern, number {seed}, in bright colours").into())]
+    vec![
+        ("jpg", jpeg),
+        ("txt", format!("a woven pattern, number {seed}, in bright colours").into()),
+    ]
 }
 
 /// Time that the process's threads were on a core, those that have ended included.

@@ -9,9 +9,11 @@
 pub mod archive;
 pub mod classes;
 pub mod cli;
+pub mod foreign_table;
 pub mod image;
 pub mod ingest;
 pub mod inspect;
+pub mod lists;
 pub mod printer;
 pub mod recipe;
 pub mod synth;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, FixedSizeBinaryBuilder, Float64Builder, ListBuilder, StringBuilder, StructArray,
-        UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+        Array, ArrayRef, FixedSizeBinaryBuilder, Float64Builder, ListBuilder, StringBuilder,
+        StructArray, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
     },
     datatypes::DataType,
 };

@@ -74,8 +74,7 @@ impl ImageChunk {
         let header = page_header(page_bytes, self.values as i32);
         let chunk_bytes = header.len() as i64 + i64::from(page_bytes);
         let values = self.values as i64;
-        let value_bytes =
-            self.fixed_bytes.is_none().then(|| i64::from(page_bytes) - 4 * values);
+        let value_bytes = self.fixed_bytes.is_none().then(|| i64::from(page_bytes) - 4 * values);
         let metadata = ColumnChunkMetaData::builder(column)
             .set_compression(Compression::UNCOMPRESSED)
             .set_encodings(vec![Encoding::PLAIN, Encoding::RLE])
@@ -118,7 +117,9 @@ impl<'a> ChunkReader for FinishedChunk<'a> {
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
         if start != 0 {
-            return Err(ParquetError::General(format!("a chunk is read from its start, not {start}")));
+            return Err(ParquetError::General(format!(
+                "a chunk is read from its start, not {start}"
+            )));
         }
         Ok(std::io::Cursor::new(self.header.clone()).chain(self.body))
     }

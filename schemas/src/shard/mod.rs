@@ -18,6 +18,7 @@ mod image_chunk;
 pub mod layout;
 mod mapping;
 mod reader;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -26,6 +27,7 @@ mod writer;
 pub use builders::ShardBuffers;
 pub use layout::ShardLayout;
 pub use reader::{ImageBlock, ImageRef, ShardReader};
+pub use rows::RowBlock;
 pub use texts::TextBlock;
 pub use writer::ShardWriter;
 

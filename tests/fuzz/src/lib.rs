@@ -77,9 +77,11 @@ pub fn image(bytes: &[u8]) {
     let Ok(mut decoded) = decode(bytes, &LIMITS, None) else { return };
     assert_eq!(decoded.rgb.len() as u64, u64::from(decoded.width) * u64::from(decoded.height) * 3);
     unpad(&mut decoded, (640, 480));
-    let columns = ["32:rgb8-square", "24:rgb8", "48:jpeg"].map(|column| column.parse().expect("a column"));
+    let columns =
+        ["32:rgb8-square", "24:rgb8", "48:jpeg"].map(|column| column.parse().expect("a column"));
     let plan = RenderPlan::new(&columns, RenderOptions::default()).expect("a plan");
-    let stored = render(&decoded, bytes, &plan, &mut Scratch::new()).expect("what is decoded can be rendered");
+    let stored = render(&decoded, bytes, &plan, &mut Scratch::new())
+        .expect("what is decoded can be rendered");
     assert_eq!(stored.len(), columns.len());
     assert_eq!(stored[0].bytes.len(), 32 * 32 * 3);
 }
@@ -91,7 +93,8 @@ fn in_a_file<T>(bytes: &[u8], read: impl FnOnce(&std::path::Path) -> T) -> T {
     }
     FILE.with_borrow_mut(|slot| {
         let (path, file) = slot.get_or_insert_with(|| {
-            let name = format!("clipa-fuzz-{}-{:?}", std::process::id(), std::thread::current().id());
+            let name =
+                format!("clipa-fuzz-{}-{:?}", std::process::id(), std::thread::current().id());
             let path = std::env::temp_dir().join(name);
             let file = File::create(&path).expect("a temporary file");
             (path, file)

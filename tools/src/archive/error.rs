@@ -75,6 +75,10 @@ pub enum ArchiveError {
         /// Byte offset of the member's data.
         offset: u64,
     },
+    /// The Parquet table beside a tar is there and cannot be read. The tar is not ingested without it: what would be
+    /// filtered by its metadata must not slip through.
+    #[error("{0}; repair it, or move it away to ingest the tar without its metadata")]
+    Table(#[from] crate::foreign_table::TableError),
     /// More members than an index may hold.
     #[error("{} has more than {limit} members: split it", path.display())]
     TooManyMembers {

@@ -3,7 +3,10 @@
 use std::{
     num::NonZeroUsize,
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context, Result};
@@ -15,9 +18,10 @@ use crate::{
     image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits},
     ingest::{
         self, dry_run,
-        options::{Filter, IngestOptions},
+        options::{Dedup, Filter, IngestOptions, repair_named},
         pipeline::Input,
     },
+    lists::List,
     printer::{Outcome, Printer},
     text::{TaggerChoice, TextConfig},
 };
@@ -98,6 +102,17 @@ pub struct CommonArgs {
     /// Largest image that is decoded, in megapixels
     #[arg(long, default_value_t = 67, value_name = "MEGAPIXELS")]
     pub max_megapixels: u32,
+    /// Reject samples that need this repair, instead of making it; names as the report has them, commas between
+    ///
+    /// Change it where a repair costs too much: grey images to keep colours true, alpha for what was put over white.
+    #[arg(long, value_name = "REPAIR", value_delimiter = ',', value_parser = repair_named)]
+    pub refuse: Vec<&'static str>,
+    /// What to do with images that an earlier sample has too, byte for byte
+    ///
+    /// Looked for when all inputs are done; costs 24 bytes of memory and 32 bytes of reading for each row. The first in
+    /// the order of the inputs stays.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub dedup: Dedup,
     /// Print the report as JSON on stdout
     #[arg(long)]
     pub json: bool,
@@ -110,6 +125,23 @@ pub struct FilterArgs {
     /// Cut off the white borders of img2dataset's `border` mode
     #[arg(long)]
     pub unpad: bool,
+    /// Keep only what this list names by URL or hash; may be given several times, or be a glob in quotes
+    ///
+    /// Text, one a line (# for comments): URL, SHA-256 or MD5 in hexadecimal, key:KEY; or Parquet with a column url,
+    /// sha256, md5, hash or image_hash, such as LAION's metadata. Costs 16 bytes of memory for each entry.
+    #[arg(long, value_name = "FILE")]
+    pub allow: Vec<PathBuf>,
+    /// Leave out what this list names; of that not even URL and caption are kept
+    ///
+    /// A list as for --allow. Where both name a sample, it is left out.
+    #[arg(long, value_name = "FILE")]
+    pub deny: Vec<PathBuf>,
+    /// Keep these languages, commas between (en,de); samples without one stay
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub language: Vec<String>,
+    /// Leave out images with fewer pixels, width times height
+    #[arg(long, value_name = "PX")]
+    pub min_area: Option<u64>,
     /// Leave out images with a shorter side below this, in pixels
     #[arg(long, value_name = "PX")]
     pub min_side: Option<u32>,
@@ -151,7 +183,7 @@ pub fn run(command: LaionCommand, printer: &Printer) -> Result<Outcome> {
     let inputs = inputs::expand(&args.inputs)?.into_iter().map(Input::Tar).collect();
     let mut options = args.common.options(Kind::Pairs)?;
     options.unpad = args.filter.unpad;
-    options.filter = args.filter.into();
+    options.filter = args.filter.filter()?;
     if args.dry_run {
         let estimate = dry_run::estimate(inputs, &options, args.common.threads())?;
         estimate.tell(printer);
@@ -218,6 +250,9 @@ impl CommonArgs {
             max_pixels: u64::from(self.max_megapixels) * 1_000_000,
             ..DecodeLimits::default()
         };
+        let mut refused = self.refuse.clone();
+        refused.sort_unstable();
+        refused.dedup();
         Ok(IngestOptions {
             kind,
             classes: None,
@@ -227,6 +262,8 @@ impl CommonArgs {
             unpad: false,
             limits,
             filter: Filter::default(),
+            refused,
+            dedup: self.dedup,
             text: TextConfig { tagger: self.tagger.clone(), bert_vocab: self.bert_vocab.clone() },
         })
     }
@@ -240,19 +277,38 @@ fn default_images(kind: Kind) -> Vec<ImageColumn> {
     columns.iter().filter_map(|column| column.parse().ok()).collect()
 }
 
-impl From<FilterArgs> for Filter {
-    fn from(args: FilterArgs) -> Filter {
-        Filter {
-            min_side: args.min_side,
-            max_aspect: args.drop_aspect,
-            min_words: args.min_words,
-            max_words: args.max_words,
-            min_chars: args.min_chars,
-            max_chars: args.max_chars,
-            min_similarity: args.min_similarity,
-            max_punsafe: args.max_punsafe,
-            max_pwatermark: args.max_pwatermark,
-            drop_nsfw: args.drop_nsfw,
-        }
+impl FilterArgs {
+    /// The filters, with their lists read.
+    ///
+    /// # Errors
+    /// A list cannot be read.
+    fn filter(self) -> Result<Filter> {
+        let mut languages: Vec<String> =
+            self.language.iter().map(|code| code.trim().to_ascii_lowercase()).collect();
+        languages.sort();
+        languages.dedup();
+        Ok(Filter {
+            allow: list(&self.allow)?,
+            deny: list(&self.deny)?,
+            languages,
+            min_area: self.min_area,
+            min_side: self.min_side,
+            max_aspect: self.drop_aspect,
+            min_words: self.min_words,
+            max_words: self.max_words,
+            min_chars: self.min_chars,
+            max_chars: self.max_chars,
+            min_similarity: self.min_similarity,
+            max_punsafe: self.max_punsafe,
+            max_pwatermark: self.max_pwatermark,
+            drop_nsfw: self.drop_nsfw,
+        })
     }
+}
+
+fn list(files: &[PathBuf]) -> Result<Option<Arc<List>>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(List::read(files)?)))
 }

@@ -7,13 +7,10 @@ use serde::Serialize;
 use super::{
     options::IngestOptions,
     pipeline::Input,
-    sample::{Preparer, Verdict, reject},
-    source::{RawSample, ReadFailure, UnitSource},
+    sample::{Preparer, Verdict},
+    source::UnitSource,
 };
-use crate::{
-    archive::TarIndex,
-    printer::{Printer, figures},
-};
+use crate::printer::{Printer, figures};
 
 /// Samples tried in each input, evenly spread over it.
 const TRIED_PER_INPUT: usize = 48;
@@ -68,8 +65,8 @@ pub fn estimate(
     for input in inputs.into_iter().step_by(stride) {
         let source = match input {
             Input::Open(source) => source,
-            Input::Tar(path) => match TarIndex::read(&path) {
-                Ok(tar) => UnitSource::Tar(tar),
+            Input::Tar(path) => match UnitSource::open_tar(&path) {
+                Ok(source) => source,
                 Err(error) => {
                     estimate.unreadable.push(error.to_string());
                     continue;
@@ -99,20 +96,13 @@ fn try_samples(
     estimate: &mut Estimate,
     column_bytes: &mut [u64],
 ) {
-    let mut raw = RawSample::default();
-    let name = source.source().path;
     let stride = source.samples().div_ceil(TRIED_PER_INPUT).max(1);
-    for index in (0..source.samples()).step_by(stride) {
-        let verdict = match source.read(index, &mut raw) {
-            Ok(()) => preparer.prepare(&mut raw, &name),
-            Err(ReadFailure::Sample(bad)) => {
-                Verdict::Rejected(reject(&mut raw, &name, bad.reason, bad.detail))
-            }
-            Err(ReadFailure::Unit(error)) => {
-                estimate.unreadable.push(error.to_string());
-                return;
-            }
-        };
+    let tried = (0..source.samples()).step_by(stride);
+    let verdicts = match preparer.chunk(source, tried, &source.source().path) {
+        Ok(verdicts) => verdicts,
+        Err(error) => return estimate.unreadable.push(error.to_string()),
+    };
+    for verdict in verdicts {
         estimate.tried += 1;
         match verdict {
             Verdict::Accepted(sample, repairs) => {

@@ -12,6 +12,7 @@ pub mod dry_run;
 pub mod options;
 pub mod output;
 pub mod pipeline;
+pub mod reconcile;
 pub mod report;
 pub mod sample;
 mod sink;

@@ -1,6 +1,6 @@
 //! What an ingest was asked to do, checked, and how that enters the manifest.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use clipa_schemas::{
     image_column::ImageColumn,
@@ -8,8 +8,10 @@ use clipa_schemas::{
     shard::ShardLayout,
 };
 
+use super::source::READ_REPAIRS;
 use crate::{
-    image::{DecodeLimits, RenderError, RenderOptions, RenderPlan},
+    image::{DecodeLimits, RenderError, RenderOptions, RenderPlan, Repair},
+    lists::List,
     text::TextConfig,
 };
 
@@ -38,13 +40,55 @@ pub struct IngestOptions {
     pub limits: DecodeLimits,
     /// What is left out.
     pub filter: Filter,
+    /// Repairs, by name, that are not made: the sample is rejected instead. Sorted.
+    pub refused: Vec<&'static str>,
+    /// What becomes of images that are there more than once.
+    pub dedup: Dedup,
     /// Tokenizers and tagger.
     pub text: TextConfig,
 }
 
+/// What becomes of samples whose image, byte for byte, an earlier sample of the data set has too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dedup {
+    /// Nothing: they are not even looked for
+    Off,
+    /// They are counted and stay
+    #[default]
+    Report,
+    /// All but the first are left out
+    Exact,
+}
+
+/// The name of every repair, as reports have it.
+pub fn repair_names() -> impl Iterator<Item = &'static str> {
+    Repair::ALL.into_iter().map(Repair::name).chain(READ_REPAIRS)
+}
+
+/// The repair of that name.
+///
+/// # Errors
+/// There is none; the message lists those that there are.
+pub fn repair_named(name: &str) -> Result<&'static str, String> {
+    repair_names().find(|known| *known == name).ok_or_else(|| {
+        format!(
+            "there is no repair `{name}`; there are {}",
+            repair_names().collect::<Vec<_>>().join(", ")
+        )
+    })
+}
+
 /// Samples that are left out on request; the default leaves nothing out.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Filter {
+    /// Nothing but what is listed is kept.
+    pub allow: Option<Arc<List>>,
+    /// What is listed is not kept, and leaves neither URL nor caption.
+    pub deny: Option<Arc<List>>,
+    /// Languages that are kept, in lower case; samples without one stay. Empty: all.
+    pub languages: Vec<String>,
+    /// Width times height of the decoded image, in pixels, at least.
+    pub min_area: Option<u64>,
     /// Short side of the decoded image, in pixels, at least.
     pub min_side: Option<u32>,
     /// Long side over short side, at most.
@@ -95,6 +139,12 @@ impl IngestOptions {
         set("max-image-bytes", self.limits.max_bytes.to_string());
         set("max-pixels", self.limits.max_pixels.to_string());
         set("max-side", self.limits.max_side_px.to_string());
+        if !self.refused.is_empty() {
+            set("refuse", self.refused.join(","));
+        }
+        if self.dedup == Dedup::Exact {
+            set("dedup", "exact".to_owned());
+        }
         for (key, value) in self.filter.settings() {
             set(key, value);
         }
@@ -112,8 +162,14 @@ impl IngestOptions {
 impl Filter {
     /// The filters that are on, by the names of their options.
     fn settings(&self) -> Vec<(&'static str, String)> {
+        let files = |list: &Option<Arc<List>>| Some(list.as_ref()?.files_sha256().join(","));
+        let languages = (!self.languages.is_empty()).then(|| self.languages.join(","));
         let drop_nsfw = (!self.drop_nsfw.is_empty()).then(|| self.drop_nsfw.join(","));
         [
+            ("allow", files(&self.allow)),
+            ("deny", files(&self.deny)),
+            ("language", languages),
+            ("min-area", self.min_area.map(|value| value.to_string())),
             ("min-side", self.min_side.map(|value| value.to_string())),
             ("drop-aspect", self.max_aspect.map(|value| value.to_string())),
             ("min-words", self.min_words.map(|value| value.to_string())),

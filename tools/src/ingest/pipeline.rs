@@ -29,9 +29,9 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use super::{
     options::IngestOptions,
     output::Output,
-    sample::{Preparer, Verdict, reject},
+    sample::{Preparer, Verdict},
     sink::{Delivered, UnitFiles, UnitSink},
-    source::{RawSample, ReadFailure, UnitSource},
+    source::UnitSource,
     timing::{Stage, StageTimes},
 };
 use crate::{archive::ArchiveError, image::RenderPlan, printer::Progress, text::TextParts};
@@ -203,12 +203,11 @@ impl Line<'_> {
     /// One thread: chunk after chunk, until the feeder hangs up or the run ends early.
     fn work(&self, todo: Receiver<Job>, permit: Sender<()>) {
         let mut preparer = Preparer::new(self.options, &self.plan, self.text);
-        let mut raw = RawSample::default();
         for job in &todo {
             let given_up =
                 self.stop.load(Ordering::Relaxed) || job.unit.failed.load(Ordering::Relaxed);
             // jobs of what is given up are only taken away, so that the feeder is never left waiting
-            let chunks_out = if given_up { 1 } else { self.do_job(&job, &mut preparer, &mut raw) };
+            let chunks_out = if given_up { 1 } else { self.do_job(&job, &mut preparer) };
             for _ in 0..chunks_out {
                 // fails when the feeder has ended and nobody needs permits any more
                 let _ = permit.send(());
@@ -218,46 +217,24 @@ impl Line<'_> {
     }
 
     /// Does one chunk; gives the number of chunks that have left the line.
-    fn do_job(&self, job: &Job, preparer: &mut Preparer<'_>, raw: &mut RawSample) -> usize {
-        let Some(verdicts) = self.prepare(job, preparer, raw) else {
-            return 1 + job.unit.sink.abandon();
+    fn do_job(&self, job: &Job, preparer: &mut Preparer<'_>) -> usize {
+        let unit = &job.unit;
+        let verdicts = match preparer.chunk(&unit.source, job.samples.clone(), &unit.name) {
+            Ok(verdicts) => verdicts,
+            Err(error) => {
+                if !unit.failed.swap(true, Ordering::Relaxed) {
+                    let input = unit.name.clone();
+                    self.lock_done().failed.push(FailedUnit { input, error });
+                }
+                return 1 + unit.sink.abandon();
+            }
         };
+        self.samples.fetch_add(verdicts.len() as u64, Ordering::Relaxed);
+        self.progress.advance(verdicts.len() as u64);
         let started = Instant::now();
         let delivered = self.deliver(job, verdicts);
         preparer.times.add(Stage::Write, started);
         self.keep_error(delivered).unwrap_or(1)
-    }
-
-    /// Verdicts of a chunk; `None` where the input cannot be read any more.
-    fn prepare(
-        &self,
-        job: &Job,
-        preparer: &mut Preparer<'_>,
-        raw: &mut RawSample,
-    ) -> Option<Vec<Verdict>> {
-        let mut verdicts = Vec::with_capacity(job.samples.len());
-        let unit = &job.unit;
-        for index in job.samples.clone() {
-            let started = Instant::now();
-            let read = unit.source.read(index, raw);
-            preparer.times.add(Stage::Read, started);
-            verdicts.push(match read {
-                Ok(()) => preparer.prepare(raw, &unit.name),
-                Err(ReadFailure::Sample(bad)) => {
-                    Verdict::Rejected(reject(raw, &unit.name, bad.reason, bad.detail))
-                }
-                Err(ReadFailure::Unit(error)) => {
-                    if !unit.failed.swap(true, Ordering::Relaxed) {
-                        let input = unit.name.clone();
-                        self.lock_done().failed.push(FailedUnit { input, error });
-                    }
-                    return None;
-                }
-            });
-        }
-        self.samples.fetch_add(verdicts.len() as u64, Ordering::Relaxed);
-        self.progress.advance(verdicts.len() as u64);
-        Some(verdicts)
     }
 
     /// Hands a chunk to its unit's sink and commits the unit with its last one; gives the chunks written.
@@ -273,7 +250,7 @@ impl Line<'_> {
 
     fn commit(&self, files: UnitFiles, source: &UnitSource) -> anyhow::Result<()> {
         let configuration = self.output.configuration_sha256();
-        let committed = files.commit(source.source(), configuration, source.problems())?;
+        let committed = files.commit(source.source(), configuration, source.account())?;
         self.lock_done().entries.push(committed.entry);
         self.lock_buffers().push(committed.buffers);
         Ok(())
@@ -303,8 +280,7 @@ impl Line<'_> {
 fn open(input: Input) -> Result<UnitSource, FailedUnit> {
     match input {
         Input::Open(source) => Ok(source),
-        Input::Tar(path) => crate::archive::TarIndex::read(&path)
-            .map(UnitSource::Tar)
+        Input::Tar(path) => UnitSource::open_tar(&path)
             .map_err(|error| FailedUnit { input: path.display().to_string(), error }),
     }
 }

@@ -7,16 +7,18 @@ use sha2::{Digest, Sha256};
 
 use super::{
     options::{Filter, IngestOptions},
-    source::{RawSample, Unusable},
+    source::{RawSample, ReadFailure, UnitSource, Unusable},
     timing::{Stage, StageTimes},
 };
 use crate::{
-    image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
+    archive::ArchiveError,
+    image::{DecodeLimits, Decoded, RenderPlan, Repair, Scratch, decode, render, unpad},
+    lists::Identity,
     text::{CaptionEncoder, EncodedCaption, TextParts},
 };
 
-/// Largest image file that is read, in bytes.
-pub(super) const MAX_IMAGE_BYTES: u64 = 64 << 20;
+/// Reason of what `--deny` lists. Its URL and caption are not kept.
+pub const DENIED: &str = "denied";
 
 /// What became of a sample.
 pub enum Verdict {
@@ -33,6 +35,8 @@ pub struct Preparer<'o> {
     limits: DecodeLimits,
     encoder: CaptionEncoder,
     scratch: Scratch,
+    /// The image file of the sample in work.
+    image: Vec<u8>,
     /// Time spent in each stage by this thread.
     pub times: StageTimes,
 }
@@ -48,40 +52,96 @@ impl<'o> Preparer<'o> {
             limits: DecodeLimits { largest_side_px, ..options.limits },
             encoder: text.encoder(),
             scratch: Scratch::default(),
+            image: Vec::new(),
             times: StageTimes::default(),
         }
     }
 
-    /// One sample's way, top to bottom.
-    pub fn prepare(&mut self, raw: &mut RawSample, source: &str) -> Verdict {
-        match self.row(raw) {
-            Ok(sample) => Verdict::Accepted(Box::new(sample), std::mem::take(&mut raw.repairs)),
-            Err(Unusable { reason, detail }) => {
-                Verdict::Rejected(reject(raw, source, reason, detail))
-            }
+    /// Verdicts on samples of a source, in order.
+    ///
+    /// All captions come before the first image: decoding an image throws the tagger's weights out of the core's
+    /// caches, and to fetch them again for each caption costs several times what the caption itself does.
+    ///
+    /// # Errors
+    /// The source cannot be read any more.
+    pub fn chunk(
+        &mut self,
+        source: &UnitSource,
+        samples: impl Iterator<Item = usize>,
+        name: &str,
+    ) -> Result<Vec<Verdict>, ArchiveError> {
+        let started = Instant::now();
+        let mut raws = Vec::with_capacity(samples.size_hint().0);
+        for index in samples {
+            let mut raw = RawSample::default();
+            let read = usable(source.read_texts(index, &mut raw))?;
+            raws.push((index, raw, read));
         }
+        let started = self.times.add(Stage::Read, started);
+        let texts: Vec<Option<EncodedCaption>> =
+            raws.iter().map(|(_, raw, read)| read.is_ok().then(|| self.text(raw))?).collect();
+        self.times.add(Stage::Text, started);
+
+        let mut image = std::mem::take(&mut self.image);
+        let mut verdicts = Vec::with_capacity(raws.len());
+        for ((index, mut raw, read), text) in raws.into_iter().zip(texts) {
+            let started = Instant::now();
+            image.clear();
+            let read = match read {
+                Ok(()) => {
+                    usable(source.read_image(index, self.options.limits.max_bytes, &mut image))?
+                }
+                unusable => unusable,
+            };
+            self.times.add(Stage::Read, started);
+            // the list comes first, so that of what it denies nothing is kept, however unusable it is
+            let row = self.not_denied(&raw, None).and(read);
+            verdicts.push(match row.and_then(|()| self.row(&mut raw, text, &image)) {
+                Ok(sample) => Verdict::Accepted(Box::new(sample), raw.repairs),
+                Err(bad) => Verdict::Rejected(reject(&mut raw, name, bad)),
+            });
+        }
+        self.image = image;
+        Ok(verdicts)
     }
 
-    fn row(&mut self, raw: &mut RawSample) -> Result<Sample, Unusable> {
+    /// Tokens and tags of a caption; `None` where its sample is going to be filtered by what is known already.
+    fn text(&mut self, raw: &RawSample) -> Option<EncodedCaption> {
         let filter = &self.options.filter;
+        let caption = raw.caption.as_deref().unwrap_or_default();
+        keep_metadata(filter, raw).and_then(|()| keep_characters(filter, caption)).ok()?;
+        Some(self.encoder.encode(caption))
+    }
+
+    fn row(
+        &mut self,
+        raw: &mut RawSample,
+        text: Option<EncodedCaption>,
+        image: &[u8],
+    ) -> Result<Sample, Unusable> {
+        let filter = &self.options.filter;
+        let started = Instant::now();
+        let image_hash = Sha256::digest(image).into();
+        let decoding = self.times.add(Stage::Hash, started);
+
+        self.not_denied(raw, Some(&image_hash))?;
+        self.allowed(raw, &image_hash)?;
+        self.not_refused(raw.repairs.iter().copied())?;
         self.check_class(raw)?;
         keep_metadata(filter, raw)?;
         let caption = self.caption(raw)?;
         keep_characters(filter, &caption)?;
 
-        let started = Instant::now();
-        let text = self.encoder.encode(&caption);
+        let text = text.unwrap_or_default();
         keep_words(filter, &text)?;
-        let decoding = self.times.add(Stage::Text, started);
 
-        let decoded = self.decoded(raw)?;
+        let decoded = self.decoded(raw, image)?;
+        self.not_refused(decoded.repairs.iter().map(Repair::name))?;
         keep_image(filter, &decoded)?;
         let rendering = self.times.add(Stage::Decode, decoding);
-        let images = render(&decoded, &raw.image, self.plan, &mut self.scratch)
+        let images = render(&decoded, image, self.plan, &mut self.scratch)
             .map_err(|error| Unusable { reason: "unrenderable", detail: error.to_string() })?;
-        let hashing = self.times.add(Stage::Resize, rendering);
-        let image_hash = Sha256::digest(&raw.image).into();
-        self.times.add(Stage::Hash, hashing);
+        self.times.add(Stage::Resize, rendering);
 
         raw.repairs.extend(decoded.repairs.iter().map(|repair| repair.name()));
         let sidecar = std::mem::take(&mut raw.sidecar);
@@ -107,6 +167,31 @@ impl<'o> Preparer<'o> {
         })
     }
 
+    fn not_denied(&self, raw: &RawSample, image_hash: Option<&[u8; 32]>) -> Result<(), Unusable> {
+        let deny = self.options.filter.deny.as_ref();
+        match deny.and_then(|list| list.finds(&identity(raw, image_hash))) {
+            Some(by) => filtered(DENIED, format!("listed by its {by}")),
+            None => Ok(()),
+        }
+    }
+
+    fn allowed(&self, raw: &RawSample, image_hash: &[u8; 32]) -> Result<(), Unusable> {
+        match &self.options.filter.allow {
+            Some(list) if list.finds(&identity(raw, Some(image_hash))).is_none() => {
+                filtered("not_allowed", "not listed by URL, hash or key".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn not_refused(&self, repairs: impl IntoIterator<Item = &'static str>) -> Result<(), Unusable> {
+        let refused = &self.options.refused;
+        match repairs.into_iter().find(|repair| refused.contains(repair)) {
+            Some(repair) => filtered(repair, "a repair that --refuse names".to_owned()),
+            None => Ok(()),
+        }
+    }
+
     fn check_class(&self, raw: &RawSample) -> Result<(), Unusable> {
         let unusable = |reason, detail| Err(Unusable { reason, detail });
         match (self.options.kind, raw.label, self.options.classes) {
@@ -128,9 +213,9 @@ impl<'o> Preparer<'o> {
         Ok(caption)
     }
 
-    fn decoded(&self, raw: &RawSample) -> Result<Decoded, Unusable> {
+    fn decoded(&self, raw: &RawSample, image: &[u8]) -> Result<Decoded, Unusable> {
         let sidecar = &raw.sidecar;
-        let mut decoded = decode(&raw.image, &self.limits, sidecar.orientation)
+        let mut decoded = decode(image, &self.limits, sidecar.orientation)
             .map_err(|error| Unusable { reason: error.reason(), detail: error.to_string() })?;
         if self.options.unpad
             && let (Some(width), Some(height)) = (sidecar.original_width, sidecar.original_height)
@@ -141,22 +226,38 @@ impl<'o> Preparer<'o> {
     }
 }
 
+/// Tells what is wrong with the sample from what is wrong with the input.
+fn usable(read: Result<(), ReadFailure>) -> Result<Result<(), Unusable>, ArchiveError> {
+    match read {
+        Ok(()) => Ok(Ok(())),
+        Err(ReadFailure::Sample(bad)) => Ok(Err(bad)),
+        Err(ReadFailure::Unit(error)) => Err(error),
+    }
+}
+
 /// The reject of a sample that could not be read or prepared.
-pub fn reject(
-    raw: &mut RawSample,
-    source: &str,
-    reason: &'static str,
-    detail: String,
-) -> Box<Reject> {
+fn reject(raw: &mut RawSample, source: &str, bad: Unusable) -> Box<Reject> {
+    let is_denied = bad.reason == DENIED;
     Box::new(Reject {
         source: source.to_owned(),
         offset: raw.offset,
         key: std::mem::take(&mut raw.key),
-        reason: reason.to_owned(),
-        detail,
-        url: raw.sidecar.url.take(),
-        caption: raw.caption.take(),
+        reason: bad.reason.to_owned(),
+        detail: bad.detail,
+        url: raw.sidecar.url.take().filter(|_| !is_denied),
+        caption: raw.caption.take().filter(|_| !is_denied),
     })
+}
+
+/// What a sample can be listed by.
+fn identity<'s>(raw: &'s RawSample, image_hash: Option<&'s [u8; 32]>) -> Identity<'s> {
+    Identity {
+        url: raw.sidecar.url.as_deref(),
+        sha256: raw.sidecar.sha256.as_ref(),
+        md5: raw.sidecar.md5.as_ref(),
+        image_hash,
+        key: Some(&raw.key),
+    }
 }
 
 fn filtered(reason: &'static str, detail: String) -> Result<(), Unusable> {
@@ -179,6 +280,12 @@ fn keep_metadata(filter: &Filter, raw: &RawSample) -> Result<(), Unusable> {
         && found > most
     {
         return filtered("pwatermark", format!("pwatermark {found}"));
+    }
+    if let Some(language) = &sidecar.language
+        && !filter.languages.is_empty()
+        && !filter.languages.iter().any(|kept| kept.eq_ignore_ascii_case(language))
+    {
+        return filtered("language", format!("language {language}"));
     }
     match &sidecar.nsfw {
         Some(verdict) if filter.drop_nsfw.iter().any(|drop| drop.eq_ignore_ascii_case(verdict)) => {
@@ -215,6 +322,9 @@ fn keep_image(filter: &Filter, image: &Decoded) -> Result<(), Unusable> {
     let size = || format!("{width}×{height} pixels");
     if filter.min_side.is_some_and(|least| short < least) {
         return filtered("too_small", size());
+    }
+    if filter.min_area.is_some_and(|least| u64::from(width) * u64::from(height) < least) {
+        return filtered("small_area", size());
     }
     if filter.max_aspect.is_some_and(|most| f64::from(long) > most * f64::from(short)) {
         return filtered("aspect", size());

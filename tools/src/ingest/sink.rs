@@ -14,7 +14,7 @@ use clipa_schemas::{
     shard::{ShardBuffers, ShardLayout, ShardWriter},
 };
 
-use super::sample::Verdict;
+use super::{reconcile::Account, sample::Verdict};
 
 /// Collects a unit's chunks, finished in any order by any thread, and writes them in order.
 ///
@@ -172,7 +172,7 @@ impl UnitFiles {
         self,
         source: Source,
         configuration_sha256: &str,
-        problems: Vec<String>,
+        account: Account,
     ) -> Result<Committed> {
         let file = unit_stem(self.unit) + ".parquet";
         let (shard, buffers) = match self.shard {
@@ -195,8 +195,8 @@ impl UnitFiles {
             configuration_sha256: configuration_sha256.to_owned(),
             shard,
             rejects,
-            ledger: self.ledger,
-            problems,
+            ledger: Ledger { not_downloaded: account.not_downloaded, ..self.ledger },
+            problems: account.problems,
         };
         clipa_schemas::file::write_json(&entry_path(&self.dataset, self.unit), &entry)?;
         Ok(Committed { entry, buffers })

@@ -1,27 +1,48 @@
 //! Where raw samples come from: a tar, or a folder with one folder a class.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use clipa_schemas::ledger::Source;
 
-use super::options::MAX_CAPTION_BYTES;
+use super::{
+    options::MAX_CAPTION_BYTES,
+    reconcile::{Account, Beside},
+};
 use crate::archive::{
     ArchiveError, MemberId, TarEnd, TarIndex,
-    sidecar::{MAX_SIDECAR_BYTES, Sidecar},
+    sidecar::{MAX_SIDECAR_BYTES, MetadataTable, Sidecar},
 };
 
 /// Longest class label in a `.cls` member, in bytes.
 const MAX_CLASS_BYTES: u64 = 64;
 
-/// A sample as found, its image undecoded.
+/// The `.json` is no JSON object: the sample goes on without it.
+const SIDECAR_IGNORED: &str = "sidecar_ignored";
+
+/// The `.json` is larger than [`MAX_SIDECAR_BYTES`]: the sample goes on without it.
+const SIDECAR_TOO_LARGE: &str = "sidecar_too_large";
+
+/// The tar ends within the `.json`: the sample goes on without it.
+const SIDECAR_CUT: &str = "sidecar_cut";
+
+/// Bytes of the caption that are no UTF-8 became U+FFFD.
+const CAPTION_NOT_UTF8: &str = "caption_not_utf8";
+
+/// Repairs that reading makes, by their names in reports; those of the pixels are [`crate::image::Repair`].
+pub const READ_REPAIRS: [&str; 4] =
+    [SIDECAR_IGNORED, SIDECAR_TOO_LARGE, SIDECAR_CUT, CAPTION_NOT_UTF8];
+
+/// A sample as found, without its image.
 #[derive(Debug, Default)]
 pub struct RawSample {
     /// As found.
     pub key: String,
     /// Byte offset of the image's data in the source (of the first member, where there is no image).
     pub offset: Option<u64>,
-    /// The image file.
-    pub image: Vec<u8>,
     /// The caption, raw.
     pub caption: Option<String>,
     /// What the sidecar says; empty where there is none.
@@ -43,8 +64,8 @@ pub struct Unusable {
 
 /// One unit of input, open.
 pub enum UnitSource {
-    /// A WebDataset tar.
-    Tar(TarIndex),
+    /// A WebDataset tar, and what lies beside it.
+    Tar(Box<TarIndex>, Box<Beside>),
     /// Files of one folder a class: (path, class), sorted.
     ClassFolders {
         /// The folder that holds the class folders.
@@ -57,10 +78,18 @@ pub enum UnitSource {
 }
 
 impl UnitSource {
+    /// Opens a tar with what lies beside it.
+    ///
+    /// # Errors
+    /// The tar, or the Parquet table or statistics beside it, are there and cannot be read.
+    pub fn open_tar(path: &Path) -> Result<UnitSource, ArchiveError> {
+        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(Beside::read(path)?)))
+    }
+
     /// Number of samples.
     pub fn samples(&self) -> usize {
         match self {
-            UnitSource::Tar(tar) => tar.samples.len(),
+            UnitSource::Tar(tar, _) => tar.samples.len(),
             UnitSource::ClassFolders { files, .. } => files.len(),
         }
     }
@@ -68,42 +97,72 @@ impl UnitSource {
     /// How the entry names it.
     pub fn source(&self) -> Source {
         let (path, bytes) = match self {
-            UnitSource::Tar(tar) => (tar.path(), tar.length),
+            UnitSource::Tar(tar, _) => (tar.path(), tar.length),
             UnitSource::ClassFolders { root, bytes, .. } => (root.as_path(), *bytes),
         };
         Source { path: path.display().to_string(), bytes }
     }
 
-    /// Reads one sample into `raw`, whose key, offset, url and caption are filled as far as they are known even
+    /// Reads all of a sample but its image; key, offset, url and caption are filled as far as they are known even
     /// where the sample is unusable.
-    pub fn read(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
-        *raw = RawSample { image: std::mem::take(&mut raw.image), ..RawSample::default() };
-        raw.image.clear();
+    ///
+    /// # Errors
+    /// [`ReadFailure`] says whether the sample is bad or the whole input.
+    pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar) => read_from_tar(tar, index, raw),
+            UnitSource::Tar(tar, beside) => {
+                read_texts_from_tar(tar, beside.table.as_ref(), index, raw)
+            }
             UnitSource::ClassFolders { root, files, .. } => {
                 let (path, label) = &files[index];
                 raw.key = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
                 raw.label = Some(*label);
-                raw.image = std::fs::read(path).map_err(|source| {
-                    ReadFailure::Unit(ArchiveError::Open { path: path.clone(), source })
-                })?;
                 raw.offset = Some(0);
                 Ok(())
             }
         }
     }
 
-    /// What is wrong with the input as a whole, one sentence each.
-    pub fn problems(&self) -> Vec<String> {
+    /// Reads a sample's image file into `image`, which is empty; one of more than `max_bytes` is not read.
+    ///
+    /// # Errors
+    /// [`ReadFailure`] says whether the sample is bad or the whole input.
+    pub fn read_image(
+        &self,
+        index: usize,
+        max_bytes: u64,
+        image: &mut Vec<u8>,
+    ) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar) => tar_problems(tar),
-            UnitSource::ClassFolders { .. } => Vec::new(),
+            UnitSource::Tar(tar, _) => {
+                let member = tar.samples[index].image;
+                let member =
+                    member.ok_or_else(|| unusable("no_image", "no image member for this key"))?;
+                let size = tar.member(member).size;
+                if size > max_bytes {
+                    return Err(image_too_large(size, max_bytes));
+                }
+                read_member(tar, member, max_bytes, image, "too_large")
+            }
+            UnitSource::ClassFolders { files, .. } => {
+                read_image_file(&files[index].0, max_bytes, image)
+            }
+        }
+    }
+
+    /// What is wrong with the input as a whole, and what it lists and does not hold.
+    pub fn account(&self) -> Account {
+        match self {
+            UnitSource::Tar(tar, beside) => {
+                let Account { problems, not_downloaded } = beside.account(tar);
+                Account { problems: [tar_problems(tar), problems].concat(), not_downloaded }
+            }
+            UnitSource::ClassFolders { .. } => Account::default(),
         }
     }
 }
 
-/// Why [`UnitSource::read`] gave no sample.
+/// Why a sample could not be read.
 #[derive(Debug)]
 pub enum ReadFailure {
     /// This sample is bad; the next one may be good.
@@ -116,19 +175,44 @@ fn unusable(reason: &'static str, detail: impl Into<String>) -> ReadFailure {
     ReadFailure::Sample(Unusable { reason, detail: detail.into() })
 }
 
-fn read_from_tar(tar: &TarIndex, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
+/// Reads a whole file, but not one byte beyond the limit.
+fn read_image_file(path: &Path, limit_bytes: u64, bytes: &mut Vec<u8>) -> Result<(), ReadFailure> {
+    let read = |file: File, bytes: &mut Vec<u8>| -> io::Result<u64> {
+        let length = file.metadata()?.len();
+        if length > limit_bytes {
+            return Ok(length);
+        }
+        Ok(file.take(limit_bytes + 1).read_to_end(bytes)? as u64)
+    };
+    let length = File::open(path).and_then(|file| read(file, bytes)).map_err(|source| {
+        ReadFailure::Unit(ArchiveError::Open { path: path.to_owned(), source })
+    })?;
+    if length > limit_bytes {
+        return Err(image_too_large(length, limit_bytes));
+    }
+    Ok(())
+}
+
+fn image_too_large(bytes: u64, limit_bytes: u64) -> ReadFailure {
+    unusable("too_large", format!("image of {bytes} bytes, the limit is {limit_bytes}"))
+}
+
+fn read_texts_from_tar(
+    tar: &TarIndex,
+    table: Option<&MetadataTable>,
+    index: usize,
+    raw: &mut RawSample,
+) -> Result<(), ReadFailure> {
     let entry = &tar.samples[index];
     raw.key = entry.key.clone();
     let first = entry.image.or_else(|| entry.members().min());
     raw.offset = first.map(|member| tar.member(member).data_offset);
     let mut bytes = Vec::new();
-    if let Some(member) = entry.sidecar
-        && read_member(tar, member, MAX_SIDECAR_BYTES, &mut bytes, "sidecar_too_large").is_ok()
-    {
-        match Sidecar::parse(&bytes) {
-            Ok(sidecar) => raw.sidecar = sidecar,
-            Err(_) => raw.repairs.push("sidecar_ignored"),
-        }
+    if let Some(member) = entry.sidecar {
+        read_sidecar(tar, member, &mut bytes, raw)?;
+    }
+    if let Some((table, row)) = table.and_then(|table| Some((table, table.row_of(&raw.key)?))) {
+        raw.sidecar.fill_from(table.sidecar(row));
     }
     match entry.caption {
         Some(member) => {
@@ -153,13 +237,30 @@ fn read_from_tar(tar: &TarIndex, index: usize, raw: &mut RawSample) -> Result<()
     if entry.cut {
         return Err(unusable("cut", "the tar ends within this sample"));
     }
-    let image = entry.image.ok_or_else(|| unusable("no_image", "no image member for this key"))?;
-    let limit = u64::MAX; // the decoder's own limit is checked before anything is allocated
-    if tar.member(image).size > super::sample::MAX_IMAGE_BYTES {
-        let detail = format!("image of {} bytes", tar.member(image).size);
-        return Err(unusable("too_large", detail));
-    }
-    read_member(tar, image, limit, &mut raw.image, "too_large")
+    Ok(())
+}
+
+/// Reads the `.json`. One that cannot be used costs its fields, not the sample, and is counted.
+fn read_sidecar(
+    tar: &TarIndex,
+    member: MemberId,
+    bytes: &mut Vec<u8>,
+    raw: &mut RawSample,
+) -> Result<(), ReadFailure> {
+    let repair = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
+        Ok(()) => match Sidecar::parse(bytes) {
+            Ok(sidecar) => {
+                raw.sidecar = sidecar;
+                return Ok(());
+            }
+            Err(_) => SIDECAR_IGNORED,
+        },
+        Err(ArchiveError::MemberTooLarge { .. }) => SIDECAR_TOO_LARGE,
+        Err(ArchiveError::MemberCut { .. }) => SIDECAR_CUT,
+        Err(error) => return Err(ReadFailure::Unit(error)),
+    };
+    raw.repairs.push(repair);
+    Ok(())
 }
 
 /// Reads a member; what is wrong with the member itself is the sample's fault, a failing disk is not.
@@ -182,7 +283,7 @@ fn text_of(bytes: &[u8], raw: &mut RawSample) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => {
-            raw.repairs.push("caption_not_utf8");
+            raw.repairs.push(CAPTION_NOT_UTF8);
             String::from_utf8_lossy(bytes).into_owned()
         }
     }
@@ -217,21 +318,5 @@ fn tar_problems(tar: &TarIndex) -> Vec<String> {
                 .push(format!("member `{name}` belongs to no sample ({})", loose.reason.name()));
         }
     }
-    problems.extend(statistics_problem(tar.path(), tar.samples.len()));
     problems
-}
-
-/// img2dataset writes `00000_stats.json` beside `00000.tar`; its successes must be the samples of the tar.
-fn statistics_problem(tar: &Path, samples: usize) -> Option<String> {
-    let stem = tar.file_stem()?.to_str()?;
-    let path = tar.with_file_name(format!("{stem}_stats.json"));
-    let text = std::fs::read(&path).ok()?;
-    let statistics: serde_json::Value = match serde_json::from_slice(&text) {
-        Ok(value) => value,
-        Err(error) => return Some(format!("{} cannot be read: {error}", path.display())),
-    };
-    let successes = statistics.get("successes")?.as_u64()?;
-    (successes != samples as u64).then(|| {
-        format!("{} says {successes} successes, the tar holds {samples} samples", path.display())
-    })
 }

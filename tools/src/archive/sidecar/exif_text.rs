@@ -21,8 +21,7 @@ pub fn orientation_from_exif_json(exif: &str) -> Option<Orientation> {
     let fields = read_object(exif.trim()).ok()?;
     let (_, value) = fields.iter().rev().find(|(name, _)| name == "Image Orientation")?;
     let text = match value {
-        Scalar::Text(text) => text.trim(),
-        Scalar::Number(text) => text,
+        Scalar::Text(text) | Scalar::Number(text) => text.trim(),
         Scalar::Null | Scalar::Bool(_) => return None,
     };
     let number = match WORDS.iter().position(|words| *words == text) {

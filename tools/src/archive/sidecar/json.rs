@@ -21,7 +21,7 @@ pub(super) enum Scalar<'a> {
     /// `true`, `false`
     Bool(bool),
     /// A number, as it is written.
-    Number(&'a str),
+    Number(Cow<'a, str>),
     /// A string, escapes resolved; lone surrogates are U+FFFD.
     Text(Cow<'a, str>),
 }
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
                 if !starts || word.parse::<f64>().is_err() {
                     return Err(self.syntax("no value"));
                 }
-                Scalar::Number(word)
+                Scalar::Number(Cow::Borrowed(word))
             }
         };
         self.at += word.len();

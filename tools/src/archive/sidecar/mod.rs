@@ -1,14 +1,19 @@
-//! The `.json` that img2dataset writes beside each image.
+//! What is known of a sample beside its pixels: the `.json` that img2dataset writes beside each image, and the
+//! table that it writes beside each tar.
 
 mod exif_text;
+mod fields;
 mod json;
-
-use std::borrow::Cow;
+mod table;
 
 use thiserror::Error;
 
-pub use self::exif_text::orientation_from_exif_json;
-use self::json::{Scalar, read_object};
+pub use self::{
+    exif_text::orientation_from_exif_json,
+    fields::hash_from_hex,
+    table::{Fate, MAX_TABLE_BYTES, MAX_TABLE_ROWS, MetadataTable},
+};
+use self::{fields::Fields, json::read_object};
 use crate::image::Orientation;
 
 /// Largest sidecar that is read, in bytes. The real ones have 1-3 KB; the `exif` string can add some tens.
@@ -65,6 +70,8 @@ pub struct Sidecar {
     pub key: Option<String>,
     /// `success`, `failed_to_download`, `failed_to_resize`.
     pub status: Option<String>,
+    /// Why it failed, where it failed.
+    pub error: Option<String>,
     /// Size of the image on the web, in pixels.
     pub original_width: Option<u32>,
     /// Size of the image on the web, in pixels.
@@ -107,95 +114,35 @@ impl Sidecar {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = std::str::from_utf8(bytes)
             .map_err(|error| SidecarError::NotUtf8 { offset: error.valid_up_to() })?;
-        let fields = Fields(read_object(text)?);
-        // `width` is the stored size; LAION's own table calls the size on the web WIDTH.
-        Ok(Sidecar {
-            caption: fields.text(&["caption", "TEXT", "text"]),
-            url: fields.text(&["url", "URL"]),
-            key: fields.text(&["key", "uid", "id", "SAMPLE_ID"]),
-            status: fields.text(&["status"]),
-            original_width: fields.whole(&["original_width", "WIDTH"]),
-            original_height: fields.whole(&["original_height", "HEIGHT"]),
-            width: fields.whole(&["width"]),
-            height: fields.whole(&["height"]),
-            orientation: fields.borrowed("exif").and_then(orientation_from_exif_json),
-            sha256: fields.hash(&["sha256"]),
-            md5: fields.hash(&["md5"]),
-            similarity: fields.real(&SIMILARITY),
-            nsfw: fields.text(&["NSFW", "nsfw"]),
-            license: fields.text(&["LICENSE", "license"]),
-            punsafe: fields.real(&["punsafe", "nsfw_score_opennsfw2", "nsfw_score_gantman"]),
-            pwatermark: fields.real(&["pwatermark", "watermark_score"]),
-            language: fields.text(&["LANGUAGE", "language"]),
-            label: fields.whole(&["label", "cls"]),
-        })
-    }
-}
-
-/// LAION, COYO and DataComp; ViT-B/32 before ViT-L/14, because LAION-400M was cut by the former.
-const SIMILARITY: [&str; 5] = [
-    "similarity",
-    "clip_similarity_vitb32",
-    "clip_b32_similarity_score",
-    "clip_similarity_vitl14",
-    "clip_l14_similarity_score",
-];
-
-struct Fields<'a>(Vec<(Cow<'a, str>, Scalar<'a>)>);
-
-impl Fields<'_> {
-    /// The value of the first of `names` that has one.
-    fn first<T>(&self, names: &[&str], read: impl Fn(&Scalar<'_>) -> Option<T>) -> Option<T> {
-        names.iter().find_map(|name| {
-            self.0.iter().rev().find(|(found, _)| found == name).and_then(|(_, value)| read(value))
-        })
+        Ok(Fields(read_object(text)?).sidecar())
     }
 
-    fn borrowed(&self, name: &str) -> Option<&str> {
-        match &self.0.iter().rev().find(|(found, _)| found == name)?.1 {
-            Scalar::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    fn text(&self, names: &[&str]) -> Option<String> {
-        self.first(names, |value| match value {
-            Scalar::Text(text) => Some(text.clone().into_owned()),
-            // A caption "2012" became a number somewhere on its way.
-            Scalar::Number(text) => Some((*text).to_owned()),
-            Scalar::Null | Scalar::Bool(_) => None,
-        })
-    }
-
-    fn real(&self, names: &[&str]) -> Option<f64> {
-        self.first(names, |value| match value {
-            Scalar::Text(text) => {
-                text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+    /// Takes from `other` what this one does not have.
+    pub fn fill_from(&mut self, other: Sidecar) {
+        fn fill<T>(mine: &mut Option<T>, theirs: Option<T>) {
+            if mine.is_none() {
+                *mine = theirs;
             }
-            Scalar::Number(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
-            Scalar::Null | Scalar::Bool(_) => None,
-        })
-    }
-
-    /// A whole number of any spelling: `640`, `640.0`, `"640"`.
-    fn whole(&self, names: &[&str]) -> Option<u32> {
-        let number = self.real(names)?;
-        let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
-        is_whole.then_some(number as u32)
-    }
-
-    fn hash<const BYTES: usize>(&self, names: &[&str]) -> Option<[u8; BYTES]> {
-        let text = self.text(names)?;
-        let text = text.as_bytes();
-        let mut hash = [0; BYTES];
-        if text.len() != 2 * BYTES {
-            return None;
         }
-        for (byte, pair) in hash.iter_mut().zip(text.chunks_exact(2)) {
-            let digit = |sign: u8| char::from(sign).to_digit(16);
-            *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
-        }
-        Some(hash)
+        fill(&mut self.caption, other.caption);
+        fill(&mut self.url, other.url);
+        fill(&mut self.key, other.key);
+        fill(&mut self.status, other.status);
+        fill(&mut self.error, other.error);
+        fill(&mut self.original_width, other.original_width);
+        fill(&mut self.original_height, other.original_height);
+        fill(&mut self.width, other.width);
+        fill(&mut self.height, other.height);
+        fill(&mut self.orientation, other.orientation);
+        fill(&mut self.sha256, other.sha256);
+        fill(&mut self.md5, other.md5);
+        fill(&mut self.similarity, other.similarity);
+        fill(&mut self.nsfw, other.nsfw);
+        fill(&mut self.license, other.license);
+        fill(&mut self.punsafe, other.punsafe);
+        fill(&mut self.pwatermark, other.pwatermark);
+        fill(&mut self.language, other.language);
+        fill(&mut self.label, other.label);
     }
 }
 

@@ -1,0 +1,148 @@
+//! The names that LAION, img2dataset, COYO-700M and DataComp give to the same thing, whether it stands in a `.json`
+//! or in a column of a Parquet table.
+
+use std::borrow::Cow;
+
+use super::{Sidecar, exif_text::orientation_from_exif_json, json::Scalar};
+
+const CAPTION: &[&str] = &["caption", "TEXT", "text"];
+const URL: &[&str] = &["url", "URL"];
+/// The key, or the source's own id.
+const KEY: &[&str] = &["key", "uid", "id", "SAMPLE_ID"];
+const STATUS: &[&str] = &["status"];
+const ERROR: &[&str] = &["error_message"];
+// `width` is the stored size; LAION's own table calls the size on the web WIDTH.
+const ORIGINAL_WIDTH: &[&str] = &["original_width", "WIDTH"];
+const ORIGINAL_HEIGHT: &[&str] = &["original_height", "HEIGHT"];
+const WIDTH: &[&str] = &["width"];
+const HEIGHT: &[&str] = &["height"];
+const EXIF: &[&str] = &["exif"];
+const SHA256: &[&str] = &["sha256"];
+const MD5: &[&str] = &["md5"];
+/// LAION, COYO and DataComp; ViT-B/32 before ViT-L/14, because LAION-400M was cut by the former.
+const SIMILARITY: &[&str] = &[
+    "similarity",
+    "clip_similarity_vitb32",
+    "clip_b32_similarity_score",
+    "clip_similarity_vitl14",
+    "clip_l14_similarity_score",
+];
+const NSFW: &[&str] = &["NSFW", "nsfw"];
+const LICENSE: &[&str] = &["LICENSE", "license"];
+const PUNSAFE: &[&str] = &["punsafe", "nsfw_score_opennsfw2", "nsfw_score_gantman"];
+const PWATERMARK: &[&str] = &["pwatermark", "watermark_score"];
+const LANGUAGE: &[&str] = &["LANGUAGE", "language"];
+const LABEL: &[&str] = &["label", "cls"];
+
+/// Is this a name that the mapping knows?
+pub(super) fn is_known(name: &str) -> bool {
+    let all = [
+        CAPTION,
+        URL,
+        KEY,
+        STATUS,
+        ERROR,
+        ORIGINAL_WIDTH,
+        ORIGINAL_HEIGHT,
+        WIDTH,
+        HEIGHT,
+        EXIF,
+        SHA256,
+        MD5,
+        SIMILARITY,
+        NSFW,
+        LICENSE,
+        PUNSAFE,
+        PWATERMARK,
+        LANGUAGE,
+        LABEL,
+    ];
+    all.iter().any(|names| names.contains(&name))
+}
+
+/// Names with their values; of a name that comes twice, the last one counts.
+pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, Scalar<'a>)>);
+
+impl Fields<'_> {
+    /// What the fields say of a sample.
+    pub(super) fn sidecar(&self) -> Sidecar {
+        Sidecar {
+            caption: self.text(CAPTION),
+            url: self.text(URL),
+            key: self.text(KEY),
+            status: self.text(STATUS),
+            error: self.text(ERROR),
+            original_width: self.whole(ORIGINAL_WIDTH),
+            original_height: self.whole(ORIGINAL_HEIGHT),
+            width: self.whole(WIDTH),
+            height: self.whole(HEIGHT),
+            orientation: self.borrowed(EXIF).and_then(orientation_from_exif_json),
+            sha256: self.hash(SHA256),
+            md5: self.hash(MD5),
+            similarity: self.real(SIMILARITY),
+            nsfw: self.text(NSFW),
+            license: self.text(LICENSE),
+            punsafe: self.real(PUNSAFE),
+            pwatermark: self.real(PWATERMARK),
+            language: self.text(LANGUAGE),
+            label: self.whole(LABEL),
+        }
+    }
+
+    /// The value of the first of `names` that has one.
+    fn first<T>(&self, names: &[&str], read: impl Fn(&Scalar<'_>) -> Option<T>) -> Option<T> {
+        names.iter().find_map(|name| {
+            self.0.iter().rev().find(|(found, _)| found == name).and_then(|(_, value)| read(value))
+        })
+    }
+
+    fn borrowed(&self, names: &[&str]) -> Option<&str> {
+        let is_named = |(found, _): &&(Cow<'_, str>, Scalar<'_>)| names.contains(&found.as_ref());
+        match &self.0.iter().rev().find(is_named)?.1 {
+            Scalar::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn text(&self, names: &[&str]) -> Option<String> {
+        self.first(names, |value| match value {
+            // A caption "2012" became a number somewhere on its way.
+            Scalar::Text(text) | Scalar::Number(text) => Some(text.clone().into_owned()),
+            Scalar::Null | Scalar::Bool(_) => None,
+        })
+    }
+
+    fn real(&self, names: &[&str]) -> Option<f64> {
+        self.first(names, |value| match value {
+            Scalar::Text(text) | Scalar::Number(text) => {
+                text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+            }
+            Scalar::Null | Scalar::Bool(_) => None,
+        })
+    }
+
+    /// A whole number of any spelling: `640`, `640.0`, `"640"`.
+    fn whole(&self, names: &[&str]) -> Option<u32> {
+        let number = self.real(names)?;
+        let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+        is_whole.then_some(number as u32)
+    }
+
+    fn hash<const BYTES: usize>(&self, names: &[&str]) -> Option<[u8; BYTES]> {
+        hash_from_hex(&self.text(names)?)
+    }
+}
+
+/// A hash in hexadecimal, of either case.
+pub fn hash_from_hex<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
+    let text = text.as_bytes();
+    let mut hash = [0; BYTES];
+    if text.len() != 2 * BYTES {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(text.chunks_exact(2)) {
+        let digit = |sign: u8| char::from(sign).to_digit(16);
+        *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
+    }
+    Some(hash)
+}

@@ -1,0 +1,145 @@
+//! The `NNNNN.parquet` that img2dataset writes beside `NNNNN.tar`: a row for every image it tried, also for those
+//! that it did not get. Its rows and the tar's members are both in the order in which downloads ended, so they are
+//! joined by key and never by position.
+
+use std::{borrow::Cow, collections::HashMap, path::Path};
+
+use arrow::compute::concat_batches;
+
+use super::{
+    Sidecar,
+    fields::{Fields, is_known},
+    json::Scalar,
+};
+use crate::foreign_table::{Column, ForeignTable, TableError};
+
+/// Most rows of a table; img2dataset writes 10,000.
+pub const MAX_TABLE_ROWS: u64 = 1 << 20;
+
+/// Most bytes of the columns that are read, decompressed; 10,000 rows with their `exif` have about 20 MB.
+pub const MAX_TABLE_BYTES: u64 = 1 << 28;
+
+/// The column that rows are joined by.
+const KEY: &str = "key";
+
+/// The metadata of a tar in memory, found by key.
+#[derive(Debug)]
+pub struct MetadataTable {
+    columns: Vec<(String, Column)>,
+    rows: usize,
+    /// The first row of each key.
+    by_key: HashMap<Box<str>, u32>,
+    /// Rows whose key another row has already, or that have none.
+    pub keyless: u64,
+    /// Is there a column `key`?
+    pub has_keys: bool,
+}
+
+/// What img2dataset says became of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its image is in the tar.
+    InTar,
+    /// There is no image; why.
+    NotDownloaded {
+        /// `failed_to_download`, `failed_to_resize`.
+        status: String,
+        /// Why.
+        error: Option<String>,
+    },
+}
+
+impl MetadataTable {
+    /// Reads the columns that the mapping knows.
+    ///
+    /// # Errors
+    /// The table is unreadable, or larger than [`MAX_TABLE_ROWS`] or [`MAX_TABLE_BYTES`].
+    pub fn read(path: &Path) -> Result<MetadataTable, TableError> {
+        let table = ForeignTable::open(path)?;
+        let bad = |detail: String| TableError::Bad { path: path.to_owned(), detail };
+        if table.rows() > MAX_TABLE_ROWS {
+            return Err(bad(format!("{} rows, the limit is {MAX_TABLE_ROWS}", table.rows())));
+        }
+        let bytes = table.decoded_bytes(is_known);
+        if bytes > MAX_TABLE_BYTES {
+            return Err(bad(format!(
+                "{bytes} bytes in its columns, the limit is {MAX_TABLE_BYTES}"
+            )));
+        }
+        let batches = table.batches(is_known)?.collect::<Result<Vec<_>, _>>()?;
+        let Some(schema) = batches.first().map(|batch| batch.schema()) else {
+            return Ok(MetadataTable::of_columns(
+                Vec::new(),
+                0,
+                table.names().any(|name| name == KEY),
+            ));
+        };
+        let batch = concat_batches(&schema, &batches).map_err(|error| bad(error.to_string()))?;
+        let names = schema.fields().iter().map(|field| field.name().clone());
+        let columns: Vec<_> = names.zip(batch.columns().iter().map(Column::of)).collect();
+        let has_keys = columns.iter().any(|(name, _)| name == KEY);
+        Ok(MetadataTable::of_columns(columns, batch.num_rows(), has_keys))
+    }
+
+    fn of_columns(columns: Vec<(String, Column)>, rows: usize, has_keys: bool) -> MetadataTable {
+        let mut by_key = HashMap::with_capacity(rows);
+        let keys = columns.iter().find(|(name, _)| name == KEY).map(|(_, column)| column);
+        for row in 0..rows {
+            if let Some(key) = keys.and_then(|keys| text_or_number(keys, row)) {
+                by_key.entry(key.into()).or_insert(row as u32);
+            }
+        }
+        let keyless = (rows - by_key.len()) as u64;
+        MetadataTable { columns, rows, by_key, keyless, has_keys }
+    }
+
+    /// Rows in all.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The row of a sample: that of its key, or of the key's last part, where the tar has folders.
+    pub fn row_of(&self, key: &str) -> Option<usize> {
+        let base = key.rsplit('/').next().unwrap_or(key);
+        self.by_key.get(key).or_else(|| self.by_key.get(base)).map(|&row| row as usize)
+    }
+
+    /// The key of every row that is found by it, with its row.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.by_key.iter().map(|(key, &row)| (&**key, row as usize))
+    }
+
+    /// All that a row says.
+    pub fn sidecar(&self, row: usize) -> Sidecar {
+        let fields = self.columns.iter().map(|(name, column)| {
+            (Cow::Borrowed(name.as_str()), scalar(column, row).unwrap_or(Scalar::Null))
+        });
+        Fields(fields.collect()).sidecar()
+    }
+
+    /// What became of a row; without a column `status` every image is in the tar.
+    pub fn fate(&self, row: usize) -> Fate {
+        let text = |name: &str| {
+            let (_, column) = self.columns.iter().find(|(found, _)| found == name)?;
+            column.text(row)
+        };
+        match text("status") {
+            None | Some("success") => Fate::InTar,
+            Some(status) => Fate::NotDownloaded {
+                status: status.to_owned(),
+                error: text("error_message").map(str::to_owned),
+            },
+        }
+    }
+}
+
+fn text_or_number(column: &Column, row: usize) -> Option<Cow<'_, str>> {
+    column.text(row).map(Cow::Borrowed).or_else(|| column.number(row))
+}
+
+fn scalar(column: &Column, row: usize) -> Option<Scalar<'_>> {
+    match column.text(row) {
+        Some(text) => Some(Scalar::Text(Cow::Borrowed(text))),
+        None => column.number(row).map(Scalar::Number),
+    }
+}

@@ -1,0 +1,275 @@
+//! Lists of URLs, hashes and keys: what may be used (`--allow`), and what must not be (`--deny`, `takedown`).
+//!
+//! An entry is kept as 128 bits: the first half of a SHA-256 as it stands, an MD5, or the first half of the SHA-256 of
+//! a [normalised](url::normalised) URL or of a key. So an entry costs 16 bytes of memory, a list of 100 million 1.6 GB,
+//! and two different entries are never taken for one. A look-up is a binary search.
+
+mod read;
+pub mod url;
+
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::foreign_table::TableError;
+
+/// The entries of one or several files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    urls: Vec<u128>,
+    sha256: Vec<u128>,
+    md5: Vec<u128>,
+    keys: Vec<u128>,
+    /// SHA-256 of each file, sorted.
+    files: Vec<String>,
+}
+
+/// What a sample can be listed by; `None` is never listed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity<'s> {
+    /// Where the image came from.
+    pub url: Option<&'s str>,
+    /// Of the image on the web, from its metadata.
+    pub sha256: Option<&'s [u8; 32]>,
+    /// Of the image on the web, from its metadata.
+    pub md5: Option<&'s [u8; 16]>,
+    /// SHA-256 of the image that was read.
+    pub image_hash: Option<&'s [u8; 32]>,
+    /// Its key.
+    pub key: Option<&'s str>,
+}
+
+/// Why a list cannot be used. A line that is not understood is an error: it may name what must not be used.
+#[derive(Debug, Error)]
+pub enum ListError {
+    /// The system refuses.
+    #[error("cannot read the list {}: {source}", path.display())]
+    Read {
+        /// The list.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A line that is none of what a list holds.
+    #[error(
+        "{}, line {line}: neither a URL nor a SHA-256 nor an MD5 in hexadecimal; write `url:`, `sha256:`, `md5:` \
+         or `key:` before it to say what it is",
+        path.display()
+    )]
+    Line {
+        /// The list.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: u64,
+    },
+    /// A pattern that names no file.
+    #[error("--allow or --deny {pattern} names no file")]
+    Nothing {
+        /// As it was given.
+        pattern: String,
+    },
+    /// A Parquet file that cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A Parquet file without a usable column.
+    #[error(
+        "{} has no column of URLs or hashes: {} are looked for, as text (hashes in hexadecimal) or binary",
+        path.display(), read::COLUMNS.join(", ")
+    )]
+    NoColumn {
+        /// The list.
+        path: PathBuf,
+    },
+    /// A hash in a Parquet file that is none.
+    #[error("{}, row {row}: `{column}` is neither a SHA-256 nor an MD5", path.display())]
+    Hash {
+        /// The list.
+        path: PathBuf,
+        /// Its number, from 0.
+        row: u64,
+        /// Its column.
+        column: String,
+    },
+}
+
+impl List {
+    /// Reads files: text, one entry a line, or Parquet. A name that does not exist may be a glob.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds something that is no entry.
+    pub fn read(files: &[PathBuf]) -> Result<List, ListError> {
+        let mut list = List::default();
+        for file in files {
+            for path in read::expand(file)? {
+                read::into(&mut list, &path)?;
+            }
+        }
+        for entries in [&mut list.urls, &mut list.sha256, &mut list.md5, &mut list.keys] {
+            entries.sort_unstable();
+            entries.dedup();
+        }
+        list.files.sort();
+        Ok(list)
+    }
+
+    /// By what the sample is listed; `None` where it is not.
+    pub fn finds(&self, sample: &Identity<'_>) -> Option<&'static str> {
+        let has = |entries: &[u128], hash: u128| entries.binary_search(&hash).is_ok();
+        // what is not on the list at all need not be hashed
+        let url = sample.url.filter(|_| !self.urls.is_empty());
+        let key = sample.key.filter(|_| !self.keys.is_empty());
+        if url.is_some_and(|url| has(&self.urls, of_url(url))) {
+            return Some("url");
+        }
+        if sample.sha256.is_some_and(|hash| has(&self.sha256, first_half(hash))) {
+            return Some("sha256");
+        }
+        if sample.image_hash.is_some_and(|hash| has(&self.sha256, first_half(hash))) {
+            return Some("image_hash");
+        }
+        if sample.md5.is_some_and(|hash| has(&self.md5, u128::from_be_bytes(*hash))) {
+            return Some("md5");
+        }
+        key.is_some_and(|key| has(&self.keys, of_text(key))).then_some("key")
+    }
+
+    /// Entries in all, each once.
+    pub fn len(&self) -> usize {
+        self.urls.len() + self.sha256.len() + self.md5.len() + self.keys.len()
+    }
+
+    /// Is there no entry?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of MD5 entries: a shard holds no MD5 that they could be compared with.
+    pub fn md5_entries(&self) -> usize {
+        self.md5.len()
+    }
+
+    /// SHA-256 of the files, for a configuration: the list under another name is the same list.
+    pub fn files_sha256(&self) -> &[String] {
+        &self.files
+    }
+}
+
+fn first_half(hash: &[u8; 32]) -> u128 {
+    let (half, _) = hash.split_first_chunk::<16>().expect("a SHA-256 has 32 bytes");
+    u128::from_be_bytes(*half)
+}
+
+fn of_text(text: &str) -> u128 {
+    first_half(&Sha256::digest(text.as_bytes()).into())
+}
+
+fn of_url(url: &str) -> u128 {
+    of_text(&url::normalised(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn list(text: &str) -> Result<List, ListError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.txt");
+        std::fs::write(&path, text).unwrap();
+        List::read(&[path])
+    }
+
+    fn hash() -> [u8; 32] {
+        Sha256::digest(b"abc").into()
+    }
+
+    #[test]
+    fn lines_are_urls_hashes_and_keys() {
+        let text = format!(
+            "\u{feff}# a list\r\nhttp://Example.org/a.jpg\r\n\n  {}  \n0123456789abcdef0123456789ABCDEF\n\
+             key: 000000012\nurl:example.org/b.jpg",
+            HASH.to_uppercase()
+        );
+        let list = list(&text).unwrap();
+        assert_eq!((list.len(), list.md5_entries()), (5, 1));
+        let by = |identity: Identity<'_>| list.finds(&identity);
+        assert_eq!(
+            by(Identity { url: Some("https://example.org/a.jpg#x"), ..Identity::default() }),
+            Some("url")
+        );
+        assert_eq!(
+            by(Identity { url: Some("https://example.org/b.jpg"), ..Identity::default() }),
+            Some("url")
+        );
+        assert_eq!(
+            by(Identity { url: Some("https://example.org/A.jpg"), ..Identity::default() }),
+            None
+        );
+        let hash = hash();
+        assert_eq!(by(Identity { sha256: Some(&hash), ..Identity::default() }), Some("sha256"));
+        assert_eq!(
+            by(Identity { image_hash: Some(&hash), ..Identity::default() }),
+            Some("image_hash")
+        );
+        let md5 = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef_u128.to_be_bytes();
+        assert_eq!(by(Identity { md5: Some(&md5), ..Identity::default() }), Some("md5"));
+        assert_eq!(by(Identity { key: Some("000000012"), ..Identity::default() }), Some("key"));
+        assert_eq!(by(Identity::default()), None);
+    }
+
+    #[test]
+    fn a_line_that_is_no_entry_is_an_error_with_its_number() {
+        for (text, number) in
+            [("http://a.b/c\nabc\n", 2), ("# x\n\n12\n", 3), ("sha256:12", 1), ("key:", 1)]
+        {
+            match list(text) {
+                Err(ListError::Line { line, .. }) => assert_eq!(line, number, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+        assert!(list("# nothing\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn parquet_lists_are_read_by_the_names_of_their_columns() {
+        use std::sync::Arc;
+
+        use arrow::array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray};
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, columns: Vec<(&str, ArrayRef)>| -> PathBuf {
+            let path = folder.path().join(name);
+            let batch = RecordBatch::try_from_iter(columns).unwrap();
+            let file = std::fs::File::create(&path).unwrap();
+            let mut writer =
+                parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            path
+        };
+        let urls: ArrayRef =
+            Arc::new(StringArray::from(vec![Some("http://a.b/c"), None, Some("http://a.b/c")]));
+        let sums: ArrayRef = Arc::new(StringArray::from(vec![None, Some(HASH), None]));
+        let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        write("a.parquet", vec![("URL", urls), ("sha256", sums), ("hash", Arc::clone(&ids))]);
+        let raw = FixedSizeBinaryArray::try_from_iter([[7u8; 32]].into_iter()).unwrap();
+        write("b.parquet", vec![("image_hash", Arc::new(raw) as ArrayRef)]);
+        let list = List::read(&[folder.path().join("*.parquet")]).unwrap();
+        assert_eq!((list.len(), list.files_sha256().len()), (3, 2));
+        assert!(
+            list.finds(&Identity { url: Some("https://a.b/c"), ..Identity::default() }).is_some()
+        );
+        assert!(
+            list.finds(&Identity { image_hash: Some(&[7; 32]), ..Identity::default() }).is_some()
+        );
+        assert!(list.finds(&Identity { sha256: Some(&hash()), ..Identity::default() }).is_some());
+
+        let numbers = write("c.parquet", vec![("hash", ids)]);
+        assert!(matches!(List::read(&[numbers]), Err(ListError::NoColumn { .. })));
+        let wrong: ArrayRef = Arc::new(StringArray::from(vec!["12"]));
+        let wrong = write("d.parquet", vec![("md5", wrong)]);
+        assert!(matches!(List::read(&[wrong]), Err(ListError::Hash { row: 0, .. })));
+        assert!(matches!(List::read(&[folder.path().join("e*")]), Err(ListError::Nothing { .. })));
+    }
+}
