@@ -211,11 +211,7 @@ pub fn ingest(
     if common.json {
         printer.json(&report)?;
     }
-    if report.interrupted {
-        printer.hint("finished inputs are kept; run the same command again to continue");
-    } else if report.is_fine() {
-        printer.hint(format!("look at it: clipa-inspect summary {}", report.dataset));
-    }
+    printer.hint(&report.next);
     Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Problems })
 }
 
