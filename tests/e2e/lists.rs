@@ -346,3 +346,27 @@ fn which_duplicate_stays_depends_on_nothing_but_the_inputs() {
     std::fs::rename(&away, input.join("0.tar")).unwrap();
     whole.must_equal(&tree(&exact("late", &all, ["--threads", "2"])));
 }
+
+#[test]
+fn killed_while_duplicates_are_left_out_it_ends_the_same() {
+    let folder = temporary();
+    let input = folder.path().join("drawn");
+    draw(&input, 640, 8);
+    let train = input.join("train");
+    // every tar again under another name
+    for tar in 0..8 {
+        std::fs::copy(train.join(format!("0000{tar}.tar")), train.join(format!("1000{tar}.tar")))
+            .unwrap();
+    }
+    let run = |output: &Path| ingest(&train, output).args(["--dedup", "exact"]);
+    let undisturbed = folder.path().join("undisturbed");
+    let report = run(&undisturbed).succeeds().json();
+    assert!(number(&report["rejected"]["duplicate_image"], "count") >= 640, "{report}");
+    for last in ["rejects/00008.1.parquet", "rejects/00012.1.parquet"] {
+        let output = folder.path().join(last.replace('/', "-"));
+        run(&output).killed_when(|| output.join(last).exists());
+        is_consistent(&output);
+        run(&output).succeeds();
+        tree(&undisturbed).must_equal(&tree(&output));
+    }
+}

@@ -19,6 +19,8 @@ pub mod report;
 pub mod sample;
 mod sink;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 
 use std::{
@@ -27,7 +29,7 @@ use std::{
     time::Instant,
 };
 
-use clipa_schemas::ledger::Source;
+use clipa_schemas::{ledger::Source, manifest::read_entries};
 
 use self::{
     dedup::Duplicates,
@@ -61,20 +63,19 @@ pub fn ingest(
     let seconds = started.elapsed().as_secs_f64();
     output.record(done.entries.iter().cloned());
     let all_done = !stop.load(Ordering::Relaxed) && done.failed.is_empty();
-    let duplicates = match options.dedup {
-        Dedup::Off => None,
-        // which one is the first is known when every unit is there
-        Dedup::Exact if !all_done => None,
-        Dedup::Report | Dedup::Exact => {
-            Some(Duplicates::find(output.dataset(), output.done().values())?)
-        }
-    };
-    if let Some(found) = duplicates.as_ref().filter(|_| options.dedup == Dedup::Exact) {
-        let removed = found.remove(output.dataset(), output.done(), stop)?;
+    // which one is the first is known when every unit is there
+    let mut duplicates = None;
+    if options.dedup == Dedup::Exact && all_done {
+        let found = Duplicates::find(dataset, output.done().values())?;
+        let removed = found.remove(dataset, output.done(), stop)?;
         output.record(removed);
+        duplicates = Some(found);
     }
     let interrupted = stop.load(Ordering::Relaxed);
     let manifest = output.finish(all_done && !interrupted)?;
+    if options.dedup == Dedup::Report && !interrupted && !done.entries.is_empty() {
+        duplicates = Some(Duplicates::find(dataset, read_entries(dataset)?.iter())?);
+    }
     let run = Run { units_skipped, seconds, threads, interrupted, duplicates };
     Ok(Report::new(dataset, manifest, done, run))
 }
