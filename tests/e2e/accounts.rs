@@ -135,6 +135,7 @@ fn a_tar_that_is_not_what_its_table_says_is_named() {
     for (name, table, said) in cases {
         write_table(&folder.path().join("00000.parquet"), &table);
         let output = folder.path().join(name);
+        ingest(&tar, &output).arg("--dry-run").exits_with(1).says(["00000.parquet", said]);
         let report = ingest(&tar, &output).exits_with(1).says(["00000.parquet", said]).json();
         assert_eq!(counts(&report).accepted, 3, "{name}: what is there is kept");
     }

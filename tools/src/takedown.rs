@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::{
     ingest::{
         output::Output,
-        removal::{Leaving, Removed, remove_rows},
+        removal::{Leaving, remove_rows},
     },
     lists::{Identity, List},
     printer::{Hinted, Printer, figures, printable},
@@ -152,7 +152,7 @@ fn listed_rows(
     entry: &UnitEntry,
     list: &List,
     report: &mut Takedown,
-) -> Result<BTreeMap<u64, Removed>> {
+) -> Result<BTreeMap<u64, String>> {
     let mut rows = BTreeMap::new();
     let Some(shard) = &entry.shard else { return Ok(rows) };
     let reader = ShardReader::open(&dataset.join(&shard.file.file))?;
@@ -165,7 +165,7 @@ fn listed_rows(
                 detail: "a column of keys, URLs or hashes has another type".to_owned(),
             })?;
             if let Some(by) = list.finds(&identity) {
-                rows.insert(number, Removed { detail: format!("listed by its {by}") });
+                rows.insert(number, format!("listed by its {by}"));
                 report.removed += 1;
                 *report.removed_by.entry(by).or_default() += 1;
                 if report.examples.len() < EXAMPLES {

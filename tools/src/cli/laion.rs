@@ -190,7 +190,8 @@ pub fn run(command: LaionCommand, printer: &Printer) -> Result<Outcome> {
         if args.common.json {
             printer.json(&estimate)?;
         }
-        return Ok(if estimate.unreadable.is_empty() { Outcome::Fine } else { Outcome::Problems });
+        let is_fine = estimate.unreadable.is_empty() && estimate.problems.is_empty();
+        return Ok(if is_fine { Outcome::Fine } else { Outcome::Problems });
     }
     ingest(inputs, &options, &args.common, printer)
 }

@@ -17,7 +17,7 @@ use clipa_schemas::{
     shard::ShardReader,
 };
 
-use super::removal::{Leaving, Removed, remove_rows};
+use super::removal::{Leaving, remove_rows};
 
 /// Reason of a sample whose image an earlier one has.
 pub const DUPLICATE_IMAGE: &str = "duplicate_image";
@@ -109,12 +109,9 @@ impl Duplicates {
             }
             let unit = rows[0].place.unit;
             let entry = entries.get(&unit).with_context(|| format!("no entry of unit {unit}"))?;
-            let removed: BTreeMap<u64, Removed> = rows
+            let removed: BTreeMap<u64, String> = rows
                 .iter()
-                .map(|row| {
-                    let detail = said_of(&keys[&row.first], row.first);
-                    (u64::from(row.place.row), Removed { detail })
-                })
+                .map(|row| (u64::from(row.place.row), said_of(&keys[&row.first], row.first)))
                 .collect();
             let kept = Leaving::Text;
             new.push(remove_rows(dataset, entry, &removed, DUPLICATE_IMAGE, kept, |_| {})?);

@@ -20,13 +20,6 @@ use clipa_schemas::{
     shard::{ShardReader, ShardWriter},
 };
 
-/// Why a row is taken out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removed {
-    /// For a person.
-    pub detail: String,
-}
-
 /// What happens to rows that are taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
@@ -36,14 +29,14 @@ pub enum Leaving {
     Text,
 }
 
-/// Takes out `rows` (numbers within the unit) for `reason`, lets `clear` strip rejects, and replaces the unit's entry.
+/// Takes out `rows` (number within the unit, and why, for a person) for `reason`, lets `clear` strip rejects, and replaces the unit's entry.
 ///
 /// # Errors
 /// Files of the unit are damaged or cannot be written; the unit is then what it was.
 pub fn remove_rows(
     dataset: &Path,
     entry: &UnitEntry,
-    rows: &BTreeMap<u64, Removed>,
+    rows: &BTreeMap<u64, String>,
     reason: &str,
     leaving: Leaving,
     clear: impl Fn(&mut Reject),
@@ -61,8 +54,8 @@ pub fn remove_rows(
     rejected.iter_mut().for_each(clear);
     if let Some(digest) = entry.shard.as_ref().filter(|_| !rows.is_empty()) {
         new.shard = rewrite(dataset, digest, &file, |row, sample| {
-            let Some(removed) = rows.get(&row) else { return true };
-            rejected.push(reject(entry, sample, reason, removed, leaving));
+            let Some(detail) = rows.get(&row) else { return true };
+            rejected.push(reject(entry, sample, reason, detail, leaving));
             new.ledger.take_away(reason);
             false
         })?;
@@ -111,7 +104,7 @@ fn reject(
     entry: &UnitEntry,
     sample: &Sample,
     reason: &str,
-    removed: &Removed,
+    detail: &str,
     leaving: Leaving,
 ) -> Reject {
     let keeps_text = leaving == Leaving::Text;
@@ -120,7 +113,7 @@ fn reject(
         offset: Some(sample.source_offset),
         key: sample.key.clone(),
         reason: reason.to_owned(),
-        detail: removed.detail.clone(),
+        detail: detail.to_owned(),
         url: sample.url.clone().filter(|_| keeps_text),
         caption: keeps_text.then(|| sample.caption.clone()),
     }

@@ -235,6 +235,34 @@ mod tests {
         assert_eq!(table.sidecar(39_999).caption.unwrap().len(), 1 << 16);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_damaged_table_is_an_error_or_a_table(
+            at in proptest::prelude::any::<proptest::sample::Index>(), bits in 1u8.., cut: bool,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let text = |texts: Vec<&str>| Arc::new(StringArray::from(texts)) as ArrayRef;
+            let columns = vec![
+                ("key", text(vec!["a", "b", "c"])),
+                ("url", text(vec!["u", "u", "w"])),
+                ("similarity", Arc::new(Float32Array::from(vec![0.25, 0.5, 0.75])) as ArrayRef),
+            ];
+            let path = table(folder.path(), columns);
+            let mut bytes = std::fs::read(&path).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+            if cut {
+                bytes.truncate(at);
+            }
+            std::fs::write(&path, bytes).unwrap();
+            if let Ok(table) = MetadataTable::read(&path) {
+                for row in 0..table.rows() {
+                    let _ = (table.sidecar(row), table.fate(row));
+                }
+            }
+        }
+    }
+
     #[test]
     fn tables_beyond_the_limits_are_refused() {
         let folder = tempfile::tempdir().unwrap();
