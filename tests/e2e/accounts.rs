@@ -55,10 +55,7 @@ fn statistics(folder: &Path, successes: u64, download: u64, resize: u64) {
 fn metadata_is_joined_by_key_and_fills_what_the_sidecar_lacks() {
     let folder = temporary();
     let tar = folder.path().join("00000.tar");
-    let sidecar = Member::new(
-        "000000.json",
-        json!({"url": "https://own.invalid/", "caption": "x"}).to_string(),
-    );
+    let sidecar = Member::new("000000.json", json!({"LICENSE": "own", "caption": "x"}).to_string());
     // the table has them in another order than the tar
     let samples = (0..2).flat_map(|nth| plain_sample(&format!("00000{nth}"), nth));
     let no_caption = Member::new("000002.jpg", image(2));
@@ -77,17 +74,39 @@ fn metadata_is_joined_by_key_and_fills_what_the_sidecar_lacks() {
     let report = ingest(&tar, &output).succeeds().json();
     assert_eq!(number(&report["repaired"], "orientation"), 1, "{report}");
     let [zero, one, two] = &rows(&output)[..] else { panic!("three rows") };
-    assert_eq!((zero.key.as_str(), zero.url.as_deref()), ("000000", Some("https://own.invalid/")));
+    assert_eq!((zero.key.as_str(), zero.url.as_deref()), ("000000", Some("u0")));
     assert_eq!((zero.caption.as_str(), zero.similarity), ("caption 000000", Some(0.5)));
     assert_eq!(
         (zero.license.as_deref(), zero.punsafe, zero.pwatermark),
-        (Some("CC0"), Some(0.125), Some(3.0))
+        (Some("own"), Some(0.125), Some(3.0))
     );
     assert_eq!((one.url.as_deref(), one.language.as_deref()), (Some("u1"), Some("en")));
     assert_eq!((one.sha256.map(|hash| hash[0]), one.original_height), (Some(0xba), Some(450)));
     assert_eq!((two.url.as_deref(), two.caption.as_str()), (Some("u2"), "of the table"));
     assert_eq!((two.nsfw.as_deref(), two.original_width), (Some("UNSURE"), Some(800)));
     inspect(["verify"]).arg(&output).succeeds();
+}
+
+#[test]
+fn a_row_of_another_image_is_not_used_and_counted() {
+    let folder = temporary();
+    let tar = folder.path().join("00000.tar");
+    let own = |key: &str| {
+        Member::new(format!("{key}.json"), json!({"url": format!("own {key}")}).to_string())
+    };
+    let samples = (0..2).flat_map(|nth| plain_sample(&format!("00000{nth}"), nth));
+    write_tar(&tar, samples.chain([own("000000"), own("000001")]));
+    let table = [
+        json!({"key": "000000", "url": "own 000000", "similarity": 0.5, "status": "success"}),
+        json!({"key": "000001", "url": "of another run", "similarity": 0.5, "status": "success"}),
+    ];
+    write_table(&folder.path().join("00000.parquet"), &table);
+    let output = folder.path().join("pairs");
+    let report = ingest(&tar, &output).succeeds().json();
+    assert_eq!(report["repaired"], json!({"table_ignored": 1}));
+    let [one, other] = &rows(&output)[..] else { panic!("two rows") };
+    assert_eq!((one.similarity, other.similarity), (Some(0.5), None));
+    assert_eq!(other.url.as_deref(), Some("own 000001"));
 }
 
 #[test]
