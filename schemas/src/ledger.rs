@@ -58,7 +58,7 @@ impl Ledger {
 
     /// A row was removed after it had been accepted, for this reason.
     pub fn take_away(&mut self, reason: &str) {
-        self.accepted -= 1;
+        self.accepted = self.accepted.saturating_sub(1);
         *self.rejected.entry(reason.to_owned()).or_default() += 1;
     }
 
@@ -164,4 +164,31 @@ pub fn file_revision(file: &str) -> u32 {
 /// `shards/00017.json` for 17; the same stem names shard and rejects.
 pub fn unit_stem(unit: u32) -> String {
     format!("{unit:05}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_keep_a_bounded_number_of_download_reasons_and_lose_none() {
+        let mut total = Ledger::default();
+        for unit in 0..50 {
+            let reasons = (0..10).map(|reason| (format!("{unit} {reason}"), 2));
+            total.add(&Ledger { not_downloaded: reasons.collect(), ..Ledger::default() });
+        }
+        assert_eq!(total.not_downloaded.len(), MAX_DOWNLOAD_REASONS + 1);
+        assert_eq!(total.not_downloaded.values().sum::<u64>(), 1000);
+        assert!(total.is_balanced());
+    }
+
+    #[test]
+    fn what_is_taken_away_is_rejected_and_the_sum_stays() {
+        let mut ledger = Ledger::default();
+        ledger.accept(["grey"]);
+        ledger.accept([]);
+        ledger.take_away("takedown");
+        assert!(ledger.is_balanced());
+        assert_eq!((ledger.found, ledger.accepted, ledger.rejected["takedown"]), (2, 1, 1));
+    }
 }

@@ -26,6 +26,28 @@ pub const REJECTS: &str = "rejects";
 /// Name of the manifest in the data set's folder.
 pub const MANIFEST: &str = "dataset.json";
 
+/// Is there while a takedown is under way, so that one that was interrupted is not forgotten.
+pub const TAKEDOWN: &str = "takedown.json";
+
+/// What [`TAKEDOWN`] holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PendingTakedown {
+    /// SHA-256 of each of its lists, sorted.
+    pub lists_sha256: Vec<String>,
+}
+
+impl PendingTakedown {
+    /// The takedown that has not ended; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Corrupt`].
+    pub fn of(dataset: &Path) -> Result<Option<PendingTakedown>> {
+        let path = dataset.join(TAKEDOWN);
+        if path.is_file() { read_json(&path).map(Some) } else { Ok(None) }
+    }
+}
+
 /// The manifest. Written when a run begins (without shards) and again, complete, when it ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

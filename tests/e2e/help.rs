@@ -8,7 +8,16 @@ use std::path::{Path, PathBuf};
 const COMMANDS: [(&str, &[&str]); 4] = [
     (
         "clipa-prep",
-        &["", "laion", "laion ingest", "classes ingest", "synth", "tagger train", "tagger eval"],
+        &[
+            "",
+            "laion",
+            "laion ingest",
+            "classes ingest",
+            "takedown",
+            "synth",
+            "tagger train",
+            "tagger eval",
+        ],
     ),
     ("clipa-inspect", &["", "summary", "sample", "grid", "verify", "rejects"]),
     ("clipa-train", &["", "pretrain", "finetune", "eval", "recipes"]),

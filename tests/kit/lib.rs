@@ -10,11 +10,15 @@ mod archive;
 mod counts;
 mod folder;
 mod program;
+mod rows;
+mod table;
 
 pub use archive::{Member, members, middle_of_jpeg, write_tar};
 pub use counts::{Counts, counts, number};
 pub use folder::{Tree, tree};
 pub use program::{Finished, Program, inspect, lasting, prep, train};
+pub use rows::{rejected, rows};
+pub use table::write_table;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -17,4 +17,5 @@ pub mod lists;
 pub mod printer;
 pub mod recipe;
 pub mod synth;
+pub mod takedown;
 pub mod text;

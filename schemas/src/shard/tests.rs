@@ -167,6 +167,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
+    fn rows_come_back_as_the_samples_that_were_written(seeds in prop::collection::vec(any::<u32>(), 1..40)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let samples: Vec<Sample> = seeds.iter().map(|&seed| sample(seed.into())).collect();
+        let digest = write(&path, &samples);
+        let reader = ShardReader::open(&path).unwrap();
+        prop_assert_eq!(reader.layout(), layout());
+        let block = reader.rows_of(0).unwrap();
+        let rows: Vec<Sample> = (0..block.rows()).map(|row| block.sample(row)).collect();
+        prop_assert_eq!(&rows, &samples);
+        let again = write(&folder.path().join("b.parquet"), &rows);
+        prop_assert_eq!(again.file.sha256, digest.file.sha256);
+    }
+
+    #[test]
     fn what_is_written_is_read(seeds in prop::collection::vec(any::<u32>(), 0..40)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.parquet");

@@ -9,6 +9,7 @@ use clipa_tools::{
         laion::{self, LaionCommand},
         synth::{self, SynthArgs},
         tagger::{self, TaggerArgs},
+        takedown::{self, TakedownArgs},
     },
     printer::{Outcome, Printer},
 };
@@ -29,6 +30,12 @@ enum Command {
     /// Classification sets for zero-shot evaluation
     #[command(subcommand)]
     Classes(ClassesCommand),
+    /// Take what a list names out of a data set
+    ///
+    /// Writes only the shards concerned anew; the other rows keep their bytes. Of what is taken out, key and place stay
+    /// among the rejects, so that nothing goes uncounted; caption, URL, hashes and pixels do not. Run it again if it was
+    /// interrupted. Whoever makes the data set again must give the same list to `laion ingest --deny`.
+    Takedown(TakedownArgs),
     /// Draw a captioned training set and a zero-shot set
     Synth(SynthArgs),
     /// Train and measure the part-of-speech tagger
@@ -41,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Laion(command) => laion::run(command, &printer),
         Command::Classes(command) => classes::run(command, &printer),
+        Command::Takedown(args) => takedown::run(&args, &printer),
         Command::Synth(args) => synth::run(&args, &printer),
         Command::Tagger(args) => tagger::run(args).map(|()| Outcome::Fine),
     };

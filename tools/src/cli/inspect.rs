@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use clipa_schemas::manifest::Manifest;
+use clipa_schemas::manifest::{Manifest, TAKEDOWN};
 
 use crate::{
     inspect::{
@@ -212,6 +212,9 @@ fn check(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
 
 /// The files named one by one where they are few.
 fn repair_hint(findings: &Findings) -> String {
+    if findings.problems.iter().any(|problem| problem.file == TAKEDOWN) {
+        return "run the same takedown again".to_owned();
+    }
     let files = findings.damaged_units();
     let files = match files.len() {
         0 => return "run the same ingest again: it writes the manifest anew".to_owned(),

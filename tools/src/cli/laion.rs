@@ -190,7 +190,8 @@ pub fn run(command: LaionCommand, printer: &Printer) -> Result<Outcome> {
         if args.common.json {
             printer.json(&estimate)?;
         }
-        return Ok(if estimate.unreadable.is_empty() { Outcome::Fine } else { Outcome::Problems });
+        let is_fine = estimate.unreadable.is_empty() && estimate.problems.is_empty();
+        return Ok(if is_fine { Outcome::Fine } else { Outcome::Problems });
     }
     ingest(inputs, &options, &args.common, printer)
 }
@@ -211,11 +212,7 @@ pub fn ingest(
     if common.json {
         printer.json(&report)?;
     }
-    if report.interrupted {
-        printer.hint("finished inputs are kept; run the same command again to continue");
-    } else if report.is_fine() {
-        printer.hint(format!("look at it: clipa-inspect summary {}", report.dataset));
-    }
+    printer.hint(&report.next);
     Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Problems })
 }
 

@@ -5,3 +5,4 @@ pub mod inspect;
 pub mod laion;
 pub mod synth;
 pub mod tagger;
+pub mod takedown;

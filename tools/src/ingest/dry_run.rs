@@ -10,7 +10,7 @@ use super::{
     sample::{Preparer, Verdict},
     source::UnitSource,
 };
-use crate::printer::{Printer, figures};
+use crate::printer::{Printer, figures, printable};
 
 /// Samples tried in each input, evenly spread over it.
 const TRIED_PER_INPUT: usize = 48;
@@ -25,6 +25,8 @@ pub struct Estimate {
     pub inputs: usize,
     /// Inputs that cannot be read.
     pub unreadable: Vec<String>,
+    /// What contradicts the tables and statistics beside the inputs that were looked into.
+    pub problems: Vec<String>,
     /// Samples in all: exact where every input was looked into.
     pub samples: u64,
     /// Samples that were tried.
@@ -74,6 +76,9 @@ pub fn estimate(
             },
         };
         looked_into += 1;
+        let name = source.source().path;
+        let problems = source.account().problems;
+        estimate.problems.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
         looked_samples += source.samples() as u64;
         try_samples(&source, &mut preparer, &mut estimate, &mut column_bytes);
     }
@@ -146,8 +151,8 @@ impl Estimate {
         for (repair, &count) in &self.repaired {
             printer.say(format!("  would repair {repair}: {}", share(count)));
         }
-        for unreadable in &self.unreadable {
-            printer.warn(unreadable);
+        for problem in self.unreadable.iter().chain(&self.problems) {
+            printer.warn(printable(problem));
         }
     }
 }

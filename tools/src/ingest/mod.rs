@@ -8,15 +8,19 @@
 //! [`pipeline`] is the assembly line, [`output`] guards the folder, [`report`] tells what happened. Output bytes
 //! are a function of input, options and program version: not of threads, timing, or where a run was killed.
 
+pub mod dedup;
 pub mod dry_run;
 pub mod options;
 pub mod output;
 pub mod pipeline;
 pub mod reconcile;
+pub mod removal;
 pub mod report;
 pub mod sample;
 mod sink;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 
 use std::{
@@ -25,13 +29,14 @@ use std::{
     time::Instant,
 };
 
-use clipa_schemas::ledger::Source;
+use clipa_schemas::{ledger::Source, manifest::read_entries};
 
 use self::{
-    options::IngestOptions,
+    dedup::Duplicates,
+    options::{Dedup, IngestOptions},
     output::Output,
     pipeline::{Input, PendingUnit},
-    report::Report,
+    report::{Report, Run},
 };
 use crate::printer::Printer;
 
@@ -48,18 +53,31 @@ pub fn ingest(
     stop: &AtomicBool,
 ) -> anyhow::Result<Report> {
     let text = options.text.open()?;
-    let output = Output::open(dataset, options.manifest(&text.identity()))?;
-    let (pending, skipped) = pending_units(inputs, &output)?;
+    let mut output = Output::open(dataset, options.manifest(&text.identity()))?;
+    let (pending, units_skipped) = pending_units(inputs, &output)?;
     let total = estimated_samples(&pending);
     let started = Instant::now();
     let progress = printer.progress("ingesting", "samples", total);
     let done = pipeline::run(pending, options, &text, &output, threads, &progress, stop)?;
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
+    output.record(done.entries.iter().cloned());
+    let all_done = !stop.load(Ordering::Relaxed) && done.failed.is_empty();
+    // which one is the first is known when every unit is there
+    let mut duplicates = None;
+    if options.dedup == Dedup::Exact && all_done {
+        let found = Duplicates::find(dataset, output.done().values())?;
+        let removed = found.remove(dataset, output.done(), stop)?;
+        output.record(removed);
+        duplicates = Some(found);
+    }
     let interrupted = stop.load(Ordering::Relaxed);
-    let complete = !interrupted && done.failed.is_empty();
-    let manifest = output.finish(done.entries.clone(), complete)?;
-    Ok(Report::new(dataset, manifest, done, skipped, seconds, threads, interrupted))
+    let manifest = output.finish(all_done && !interrupted)?;
+    if options.dedup == Dedup::Report && !interrupted && !done.entries.is_empty() {
+        duplicates = Some(Duplicates::find(dataset, read_entries(dataset)?.iter())?);
+    }
+    let run = Run { units_skipped, seconds, threads, interrupted, duplicates };
+    Ok(Report::new(dataset, manifest, done, run))
 }
 
 /// The units that are not done yet, and the number of those that are.

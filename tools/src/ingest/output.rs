@@ -1,7 +1,7 @@
 //! The output folder: locked, guarded against another configuration, and asked what is already done.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
 };
@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use clipa_schemas::{
     ledger::{Source, UnitEntry},
-    manifest::{MANIFEST, Manifest, REJECTS, SHARDS, read_entries},
+    manifest::{MANIFEST, Manifest, PendingTakedown, REJECTS, SHARDS, read_entries},
 };
 
 use crate::printer::Hinted;
@@ -47,6 +47,8 @@ impl Output {
         } else {
             manifest.write(dataset)?;
         }
+        refuse_pending_takedown(dataset)?;
+        settle(dataset, &done)?;
         if let Some(entry) =
             done.values().find(|entry| entry.configuration_sha256 != manifest.configuration_sha256)
         {
@@ -54,6 +56,26 @@ impl Output {
         }
         remove_temporary_files(dataset)?;
         Ok(Output { dataset: dataset.to_owned(), manifest, done, _lock: lock })
+    }
+
+    /// Opens a data set that is there, to take rows out of it.
+    ///
+    /// # Errors
+    /// The folder holds no data set, another run is writing to it, or the system refuses.
+    pub fn reopen(dataset: &Path) -> Result<Output> {
+        Manifest::read(dataset)?;
+        let lock = lock(dataset)?;
+        let entries = read_entries(dataset)?;
+        let done = entries.into_iter().map(|entry| (entry.unit, entry)).collect();
+        settle(dataset, &done)?;
+        remove_temporary_files(dataset)?;
+        let manifest = Manifest::read(dataset)?;
+        Ok(Output { dataset: dataset.to_owned(), manifest, done, _lock: lock })
+    }
+
+    /// Was every unit done when the manifest was written?
+    pub fn is_complete(&self) -> bool {
+        self.manifest.complete
     }
 
     /// The folder.
@@ -97,12 +119,17 @@ impl Output {
         Err(Hinted::new(error, hint).into())
     }
 
-    /// Writes the manifest over all finished units, where that changes anything.
+    /// Takes over entries of units that were finished, or from which rows were taken out.
+    pub fn record(&mut self, entries: impl IntoIterator<Item = UnitEntry>) {
+        self.done.extend(entries.into_iter().map(|entry| (entry.unit, entry)));
+    }
+
+    /// Writes the manifest over all finished units, where that changes anything, and removes files that were
+    /// replaced.
     ///
     /// # Errors
     /// The manifest cannot be written.
-    pub fn finish(mut self, new: Vec<UnitEntry>, complete: bool) -> Result<Manifest> {
-        self.done.extend(new.into_iter().map(|entry| (entry.unit, entry)));
+    pub fn finish(mut self, complete: bool) -> Result<Manifest> {
         let entries: Vec<UnitEntry> = self.done.into_values().collect();
         self.manifest.finish(&entries, complete);
         let there = Manifest::read(&self.dataset)?;
@@ -110,6 +137,7 @@ impl Output {
         if there != self.manifest {
             self.manifest.write(&self.dataset)?;
         }
+        remove_replaced_files(&self.dataset, entries.iter())?;
         Ok(self.manifest)
     }
 }
@@ -172,6 +200,61 @@ fn refuse_other_configuration(dataset: &Path, now: &Manifest) -> Result<()> {
         differences.join("; ")
     );
     Err(Hinted::new(error, "use the same options as before, or another --output").into())
+}
+
+fn refuse_pending_takedown(dataset: &Path) -> Result<()> {
+    let Some(pending) = PendingTakedown::of(dataset)? else { return Ok(()) };
+    let error = anyhow!("a takedown in {} was interrupted", dataset.display());
+    let hint = format!(
+        "end it first: clipa-prep takedown {} --deny FILE, with the list of SHA-256 {}",
+        dataset.display(),
+        pending.lists_sha256.join(", ")
+    );
+    Err(Hinted::new(error, hint).into())
+}
+
+/// Ends what an interrupted removal of rows began: the manifest follows the entries, and files that were replaced
+/// go, in this order, so that every file that an entry or the manifest names is there at any moment.
+fn settle(dataset: &Path, done: &BTreeMap<u32, UnitEntry>) -> Result<()> {
+    let mut manifest = Manifest::read(dataset)?;
+    let is_behind = manifest
+        .units
+        .iter()
+        .any(|unit| done.get(&unit.unit).is_some_and(|entry| entry.shard != unit.shard));
+    if is_behind {
+        let entries: Vec<UnitEntry> = done.values().cloned().collect();
+        manifest.finish(&entries, manifest.complete);
+        manifest.write(dataset)?;
+    }
+    remove_replaced_files(dataset, done.values())
+}
+
+/// Shards and rejects of finished units that their entries do not name (any more).
+fn remove_replaced_files<'e>(
+    dataset: &Path,
+    entries: impl Iterator<Item = &'e UnitEntry>,
+) -> Result<()> {
+    let (mut units, mut named) = (BTreeSet::new(), BTreeSet::new());
+    for entry in entries {
+        units.insert(entry.unit);
+        named.extend(entry.shard.as_ref().map(|shard| shard.file.file.clone()));
+        named.extend(entry.rejects.as_ref().map(|file| file.file.clone()));
+    }
+    for part in [SHARDS, REJECTS] {
+        let folder = dataset.join(part);
+        let context = || format!("cannot look into {}", folder.display());
+        for file in fs::read_dir(&folder).with_context(context)? {
+            let file = file.with_context(context)?;
+            let name = file.file_name().to_string_lossy().into_owned();
+            let unit = name.split('.').next().and_then(|stem| stem.parse().ok());
+            let is_of_unit = name.ends_with(".parquet") && unit.is_some_and(|u| units.contains(&u));
+            if is_of_unit && !named.contains(&format!("{part}/{name}")) {
+                fs::remove_file(file.path())
+                    .with_context(|| format!("cannot remove {}", file.path().display()))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What an interrupted run left under temporary names.

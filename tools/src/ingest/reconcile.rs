@@ -285,3 +285,40 @@ fn read_statistics(path: &Path) -> Result<Option<Result<Statistics, String>>, Ar
     let read = serde_json::from_slice(&text);
     Ok(Some(read.map_err(|error| format!("{} cannot be read: {error}", path.display()))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_leave_out_names_and_are_short() {
+        assert_eq!(
+            reason("failed_to_download", Some("certificate is not valid for 'www.a.b'. (x)\n")),
+            "failed_to_download: certificate is not valid for '…'. (x) "
+        );
+        assert_eq!(reason("failed", Some(&"x".repeat(500))).chars().count(), MAX_REASON_CHARS);
+        assert_eq!(reason("failed_to_resize", None), "failed_to_resize");
+    }
+
+    #[test]
+    fn rare_reasons_are_counted_together() {
+        let many: BTreeMap<String, u64> = (0..50).map(|n| (format!("{n:02}"), n)).collect();
+        let fewer = fewer_reasons(many.clone());
+        assert_eq!(fewer.len(), MAX_REASONS + 1);
+        assert_eq!(fewer.values().sum::<u64>(), many.values().sum::<u64>());
+        assert_eq!(fewer[clipa_schemas::ledger::OTHER_REASONS], (0..30).sum::<u64>());
+    }
+
+    #[test]
+    fn messages_count_only_where_they_add_up() {
+        let statistics = |text: &str| serde_json::from_str::<Statistics>(text).unwrap();
+        let good = statistics(
+            r#"{"count": 5, "successes": 2, "failed_to_download": 2, "failed_to_resize": 1,
+                "status_dict": {"success": 2, "HTTP Error 404: Not Found": 2, "image decoding error": 1}}"#,
+        );
+        assert_eq!(good.not_downloaded().values().sum::<u64>(), 3);
+        assert_eq!(good.not_downloaded()["failed: HTTP Error 404: Not Found"], 2);
+        let cut = statistics(r#"{"failed_to_download": 9, "status_dict": {"success": 2, "x": 3}}"#);
+        assert_eq!(cut.not_downloaded(), BTreeMap::from([("failed_to_download".to_owned(), 9)]));
+    }
+}

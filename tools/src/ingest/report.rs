@@ -6,6 +6,7 @@ use clipa_schemas::{manifest::Manifest, rejects};
 use serde::Serialize;
 
 use super::{
+    dedup::{DUPLICATE_IMAGE, Duplicates},
     pipeline::Done,
     timing::{Stage, StageTimes},
 };
@@ -13,6 +14,9 @@ use crate::printer::{Printer, figures, printable};
 
 /// Problems that are printed; the JSON has all of them.
 const SHOWN_PROBLEMS: usize = 20;
+
+/// Reasons of failed downloads that are printed; the JSON has all of them.
+const SHOWN_REASONS: usize = 8;
 
 /// The result of a run.
 #[derive(Debug, Serialize)]
@@ -31,6 +35,11 @@ pub struct Report {
     pub rejected: BTreeMap<String, Rejected>,
     /// Repairs by kind.
     pub repaired: BTreeMap<String, u64>,
+    /// Images that the inputs list and do not hold because they were never downloaded, by reason; not among those
+    /// found.
+    pub not_downloaded: BTreeMap<String, u64>,
+    /// Images that are there more than once; absent where they were not looked for.
+    pub duplicates: Option<Repeated>,
     /// Does found equal accepted plus rejected?
     pub balanced: bool,
     /// Samples that went through this run.
@@ -41,6 +50,8 @@ pub struct Report {
     pub threads: usize,
     /// Share of the processor time of each stage.
     pub stage_percent: BTreeMap<&'static str, f64>,
+    /// Images a second that each stage alone would do on these threads.
+    pub stage_images_per_second: BTreeMap<&'static str, f64>,
     /// The stage that took most.
     pub bottleneck: &'static str,
     /// Bytes of all shards.
@@ -49,6 +60,28 @@ pub struct Report {
     pub problems: Vec<String>,
     /// Was the run stopped before its end?
     pub interrupted: bool,
+    /// What to do next.
+    pub next: String,
+}
+
+/// Images that are there more than once.
+#[derive(Debug, Serialize)]
+pub struct Repeated {
+    /// Rows that are there although an earlier one has the same image.
+    pub kept: u64,
+    /// Samples that are no rows because an earlier one has the same image.
+    pub dropped: u64,
+    /// The first few of those that this run found.
+    pub examples: Vec<String>,
+}
+
+/// Of a run, what its line does not know.
+pub(super) struct Run {
+    pub(super) units_skipped: usize,
+    pub(super) seconds: f64,
+    pub(super) threads: usize,
+    pub(super) interrupted: bool,
+    pub(super) duplicates: Option<Duplicates>,
 }
 
 /// Samples rejected for one reason.
@@ -63,16 +96,16 @@ pub struct Rejected {
 }
 
 impl Report {
-    pub(super) fn new(
-        dataset: &Path,
-        manifest: Manifest,
-        done: Done,
-        units_skipped: usize,
-        seconds: f64,
-        threads: usize,
-        interrupted: bool,
-    ) -> Report {
+    pub(super) fn new(dataset: &Path, manifest: Manifest, done: Done, run: Run) -> Report {
+        let Run { units_skipped, seconds, threads, interrupted, duplicates } = run;
         let totals = &manifest.totals;
+        let dropped = totals.rejected.get(DUPLICATE_IMAGE).copied().unwrap_or_default();
+        let drops = manifest.configuration.contains_key("dedup");
+        let duplicates = duplicates.map(|found| Repeated {
+            kept: if drops { 0 } else { found.len() },
+            dropped,
+            examples: found.examples,
+        });
         let mut problems: Vec<String> = Vec::new();
         let entries = clipa_schemas::manifest::read_entries(dataset).unwrap_or_default();
         for entry in &entries {
@@ -93,23 +126,38 @@ impl Report {
                 (reason, Rejected { count, example_key: example.0, example_detail: example.1 })
             })
             .collect();
+        let dataset = dataset.display();
+        let next = if interrupted {
+            "finished inputs are kept; run the same command again to continue".to_owned()
+        } else if problems.is_empty() {
+            format!("look at it: clipa-inspect summary {dataset}")
+        } else {
+            format!(
+                "inputs that failed are done by the same command once they are repaired; what was rejected: clipa-inspect \
+                 rejects {dataset}"
+            )
+        };
         Report {
-            dataset: dataset.display().to_string(),
+            dataset: dataset.to_string(),
             units_done: done.entries.len(),
             units_skipped,
             found: totals.found,
             accepted: totals.accepted,
             rejected,
             repaired: totals.repaired.clone(),
+            not_downloaded: totals.not_downloaded.clone(),
+            duplicates,
             balanced: totals.is_balanced(),
             samples: done.samples,
             seconds,
             threads,
             stage_percent: stage_percent(&done.times),
+            stage_images_per_second: stage_rates(done.samples, threads, &done.times),
             bottleneck: done.times.bottleneck().name(),
             shard_bytes: manifest.shards().map(|shard| shard.file.bytes).sum(),
             problems,
             interrupted,
+            next,
         }
     }
 
@@ -141,9 +189,14 @@ impl Report {
             ));
             let stages: Vec<String> = Stage::ALL
                 .iter()
-                .map(|stage| format!("{} {:.0} %", stage.name(), self.stage_percent[stage.name()]))
+                .map(|stage| {
+                    let name = stage.name();
+                    let rate = figures::significant(self.stage_images_per_second[name]);
+                    format!("{name} {:.0} % ({rate}/s)", self.stage_percent[name])
+                })
                 .collect();
             printer.say(format!("  time: {}", stages.join(", ")));
+            printer.say(format!("  bottleneck: {}", self.bottleneck));
         }
         printer.say(format!(
             "  found {} = accepted {} + rejected {}; shards {}",
@@ -163,6 +216,25 @@ impl Report {
         for (repair, count) in &self.repaired {
             printer.say(format!("  repaired {repair}: {}", figures::count(*count)));
         }
+        let lost: u64 = self.not_downloaded.values().sum();
+        if lost > 0 {
+            printer
+                .say(format!("  not downloaded, so not in the inputs: {}", figures::count(lost)));
+        }
+        let mut reasons: Vec<(&String, &u64)> = self.not_downloaded.iter().collect();
+        reasons.sort_by(|one, other| other.1.cmp(one.1));
+        for (reason, count) in reasons.into_iter().take(SHOWN_REASONS) {
+            printer.say(format!("    {}: {}", printable(reason), figures::count(*count)));
+        }
+        if let Some(Repeated { kept, examples, .. }) =
+            self.duplicates.as_ref().filter(|d| d.kept > 0)
+        {
+            printer.say(format!(
+                "  the image of an earlier row: {} (for example {}); --dedup exact leaves them out",
+                figures::count(*kept),
+                printable(examples.first().map_or("", String::as_str)),
+            ));
+        }
         for problem in self.problems.iter().take(SHOWN_PROBLEMS) {
             printer.warn(printable(problem));
         }
@@ -170,6 +242,15 @@ impl Report {
             printer.warn(format!("... and {} more", self.problems.len() - SHOWN_PROBLEMS));
         }
     }
+}
+
+/// Images a second if the threads did nothing but one stage; 0 where it took no time.
+fn stage_rates(samples: u64, threads: usize, times: &StageTimes) -> BTreeMap<&'static str, f64> {
+    let rate = |stage| {
+        let seconds = times.of(stage).as_secs_f64();
+        if seconds > 0.0 { (samples as f64 * threads as f64 / seconds).round() } else { 0.0 }
+    };
+    Stage::ALL.into_iter().map(|stage| (stage.name(), rate(stage))).collect()
 }
 
 fn stage_percent(times: &StageTimes) -> BTreeMap<&'static str, f64> {

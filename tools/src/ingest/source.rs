@@ -29,12 +29,15 @@ const SIDECAR_TOO_LARGE: &str = "sidecar_too_large";
 /// The tar ends within the `.json`: the sample goes on without it.
 const SIDECAR_CUT: &str = "sidecar_cut";
 
+/// The row of the table beside the tar names another URL than the `.json`: it is another image's, and not used.
+const TABLE_IGNORED: &str = "table_ignored";
+
 /// Bytes of the caption that are no UTF-8 became U+FFFD.
 const CAPTION_NOT_UTF8: &str = "caption_not_utf8";
 
 /// Repairs that reading makes, by their names in reports; those of the pixels are [`crate::image::Repair`].
-pub const READ_REPAIRS: [&str; 4] =
-    [SIDECAR_IGNORED, SIDECAR_TOO_LARGE, SIDECAR_CUT, CAPTION_NOT_UTF8];
+pub const READ_REPAIRS: [&str; 5] =
+    [SIDECAR_IGNORED, SIDECAR_TOO_LARGE, SIDECAR_CUT, TABLE_IGNORED, CAPTION_NOT_UTF8];
 
 /// A sample as found, without its image.
 #[derive(Debug, Default)]
@@ -212,7 +215,7 @@ fn read_texts_from_tar(
         read_sidecar(tar, member, &mut bytes, raw)?;
     }
     if let Some((table, row)) = table.and_then(|table| Some((table, table.row_of(&raw.key)?))) {
-        raw.sidecar.fill_from(table.sidecar(row));
+        fill(raw, table.sidecar(row));
     }
     match entry.caption {
         Some(member) => {
@@ -238,6 +241,15 @@ fn read_texts_from_tar(
         return Err(unusable("cut", "the tar ends within this sample"));
     }
     Ok(())
+}
+
+/// Takes from the table what the `.json` does not have. Keys are only numbers, so that a table of another run has
+/// the same ones; the URL tells.
+fn fill(raw: &mut RawSample, row: Sidecar) {
+    match (&raw.sidecar.url, &row.url) {
+        (Some(own), Some(other)) if own != other => raw.repairs.push(TABLE_IGNORED),
+        _ => raw.sidecar.fill_from(row),
+    }
 }
 
 /// Reads the `.json`. One that cannot be used costs its fields, not the sample, and is counted.

@@ -19,8 +19,8 @@ use std::{
 };
 
 use clipa_schemas::{
-    ledger::{Ledger, UnitEntry},
-    manifest::{Kind, Manifest, REJECTS, SHARDS, Unit, entry_path},
+    ledger::{Ledger, UnitEntry, file_revision, unit_file},
+    manifest::{Kind, Manifest, REJECTS, SHARDS, TAKEDOWN, Unit, entry_path},
     prompts, rejects,
 };
 use serde::Serialize;
@@ -94,6 +94,9 @@ pub fn verify(
     if manifest.kind == Kind::Classes {
         check_prompts(folder, &manifest, &mut findings);
     }
+    if folder.join(TAKEDOWN).exists() {
+        findings.problem(TAKEDOWN, "a takedown was interrupted: run it again");
+    }
     find_strays(folder, &entries, &mut findings);
     Ok(findings)
 }
@@ -162,6 +165,11 @@ fn read_entries(folder: &Path, manifest: &Manifest, findings: &mut Findings) -> 
 }
 
 fn compare_with_unit(unit: &Unit, entry: &UnitEntry, findings: &mut Findings) {
+    let known = unit.shard.as_ref().map_or(0, |shard| file_revision(&shard.file.file));
+    if entry.shard != unit.shard && entry.revision() > known {
+        let what = format!("unit {} is newer than it: taking rows out was interrupted", entry.unit);
+        return findings.problem("dataset.json", what);
+    }
     let mut differs = |what: &str| {
         findings.problem(entry_name(unit.unit), format!("{what} differs from the manifest's"));
     };
@@ -302,11 +310,26 @@ fn find_strays(folder: &Path, entries: &[UnitEntry], findings: &mut Findings) {
             .collect();
         names.sort_unstable();
         for name in names {
-            if !known.contains(&name) && !said.contains(&name) {
+            if known.contains(&name) || said.contains(&name) {
+                continue;
+            }
+            if is_replaced(&name, entries) {
+                let what = format!("{name} is left over: taking rows out was interrupted");
+                findings.problem("dataset.json", what);
+            } else {
                 findings.problem(name, "belongs to no unit of the data set");
             }
         }
     }
+}
+
+/// Is it another revision of a file of a unit that is there?
+fn is_replaced(name: &str, entries: &[UnitEntry]) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let revision = file_revision(file);
+    entries
+        .iter()
+        .any(|entry| file == unit_file(entry.unit, revision) && revision.max(entry.revision()) > 0)
 }
 
 fn entry_name(unit: u32) -> String {

@@ -143,3 +143,132 @@ fn scalar(column: &Column, row: usize) -> Option<Scalar<'_>> {
         None => column.number(row).map(Scalar::Number),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, path::PathBuf, sync::Arc};
+
+    use arrow::array::{
+        ArrayRef, BooleanArray, Float32Array, Int64Array, LargeStringArray, ListArray, RecordBatch,
+        StringArray, UInt16Array,
+    };
+    use arrow::datatypes::Int32Type;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    fn table(folder: &Path, columns: Vec<(&str, ArrayRef)>) -> PathBuf {
+        let path = folder.join("a.parquet");
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        path
+    }
+
+    #[test]
+    fn any_type_of_number_and_text_is_read_and_nan_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)]), None]);
+        let path = table(
+            folder.path(),
+            vec![
+                ("key", Arc::new(LargeStringArray::from(vec!["a", "b"])) as ArrayRef),
+                ("SAMPLE_ID", Arc::new(Int64Array::from(vec![i64::MAX, 1])) as ArrayRef),
+                ("WIDTH", Arc::new(UInt16Array::from(vec![Some(640), None])) as ArrayRef),
+                ("HEIGHT", Arc::new(StringArray::from(vec!["480", "x"])) as ArrayRef),
+                ("similarity", Arc::new(Float32Array::from(vec![f32::NAN, 0.5])) as ArrayRef),
+                ("TEXT", Arc::new(Int64Array::from(vec![2012, 7])) as ArrayRef),
+                ("NSFW", Arc::new(BooleanArray::from(vec![true, false])) as ArrayRef),
+                ("face_bboxes", Arc::new(lists) as ArrayRef),
+            ],
+        );
+        let table = MetadataTable::read(&path).unwrap();
+        assert_eq!((table.rows(), table.keyless, table.has_keys), (2, 0, true));
+        let row = table.row_of("train/a").unwrap();
+        let one = table.sidecar(row);
+        assert_eq!((one.key.as_deref(), one.original_width), (Some("a"), Some(640)));
+        assert_eq!((one.original_height, one.similarity), (Some(480), None));
+        assert_eq!((one.caption.as_deref(), one.nsfw), (Some("2012"), None));
+        let other = table.sidecar(table.row_of("b").unwrap());
+        assert_eq!((other.original_width, other.original_height), (None, None));
+        assert_eq!(other.similarity, Some(0.5));
+        assert_eq!((table.row_of("c"), table.fate(0)), (None, Fate::InTar));
+    }
+
+    #[test]
+    fn a_table_without_keys_or_rows_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let urls = || Arc::new(StringArray::from(vec!["u", "v"])) as ArrayRef;
+        let table_of = |columns| MetadataTable::read(&table(folder.path(), columns)).unwrap();
+        let keyless = table_of(vec![("url", urls())]);
+        assert_eq!((keyless.has_keys, keyless.rows(), keyless.row_of("u")), (false, 2, None));
+        let none = table_of(vec![("key", Arc::new(StringArray::new_null(0)) as ArrayRef)]);
+        assert_eq!((none.has_keys, none.rows()), (true, 0));
+        let unknown = table_of(vec![("x", urls())]);
+        assert!(!unknown.has_keys);
+    }
+
+    /// A dictionary of one text of 64 KB, which 40,000 rows repeat: copies of it would not fit into one column.
+    #[test]
+    fn one_long_value_repeated_is_not_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = "x".repeat(1 << 16);
+        let path = folder.path().join("a.parquet");
+        let schema = Arc::new(arrow::datatypes::Schema::new(vec![arrow::datatypes::Field::new(
+            "caption",
+            arrow::datatypes::DataType::Utf8,
+            false,
+        )]));
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), None).unwrap();
+        for _ in 0..400 {
+            let column = Arc::new(StringArray::from(vec![long.as_str(); 100])) as ArrayRef;
+            writer
+                .write(&RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap())
+                .unwrap();
+        }
+        writer.close().unwrap();
+        let table = MetadataTable::read(&path).unwrap();
+        assert_eq!(table.rows(), 40_000);
+        assert_eq!(table.sidecar(39_999).caption.unwrap().len(), 1 << 16);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_damaged_table_is_an_error_or_a_table(
+            at in proptest::prelude::any::<proptest::sample::Index>(), bits in 1u8.., cut: bool,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let text = |texts: Vec<&str>| Arc::new(StringArray::from(texts)) as ArrayRef;
+            let columns = vec![
+                ("key", text(vec!["a", "b", "c"])),
+                ("url", text(vec!["u", "u", "w"])),
+                ("similarity", Arc::new(Float32Array::from(vec![0.25, 0.5, 0.75])) as ArrayRef),
+            ];
+            let path = table(folder.path(), columns);
+            let mut bytes = std::fs::read(&path).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+            if cut {
+                bytes.truncate(at);
+            }
+            std::fs::write(&path, bytes).unwrap();
+            if let Ok(table) = MetadataTable::read(&path) {
+                for row in 0..table.rows() {
+                    let _ = (table.sidecar(row), table.fate(row));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tables_beyond_the_limits_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let many = Int64Array::from(vec![0; MAX_TABLE_ROWS as usize + 1]);
+        let path = table(folder.path(), vec![("key", Arc::new(many) as ArrayRef)]);
+        let error = MetadataTable::read(&path).unwrap_err().to_string();
+        assert!(error.contains("1048577 rows"), "{error}");
+    }
+}

@@ -51,6 +51,10 @@ fn ledger(page: &mut Page, summary: &Summary) {
         let kinds: Vec<String> = kinds.map(|(kind, &n)| format!("{} {kind}", count(n))).collect();
         page.entry("repaired", &kinds.join(", "));
     }
+    let lost: u64 = ledger.not_downloaded.values().sum();
+    if lost > 0 {
+        page.entry("not downloaded", &format!("{}, so not among those found", count(lost)));
+    }
 }
 
 fn storage(page: &mut Page, summary: &Summary) {

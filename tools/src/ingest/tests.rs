@@ -1,0 +1,131 @@
+//! Every repair of a picture is counted, and can be refused.
+
+use std::{collections::BTreeMap, io::Cursor};
+
+use clipa_schemas::manifest::Kind;
+use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, codecs::gif::GifEncoder};
+
+use super::{
+    options::{Dedup, Filter, IngestOptions, repair_names},
+    sample::{Preparer, Verdict},
+    source::{READ_REPAIRS, RawSample},
+};
+use crate::{
+    archive::sidecar::Sidecar,
+    image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits, Orientation},
+    text::{TaggerChoice, TextConfig},
+};
+
+fn options(refused: Vec<&'static str>) -> IngestOptions {
+    IngestOptions {
+        kind: Kind::Pairs,
+        classes: None,
+        images: vec!["16:rgb8".parse().unwrap()],
+        max_aspect: DEFAULT_MAX_ASPECT,
+        jpeg_quality: DEFAULT_JPEG_QUALITY,
+        unpad: true,
+        limits: DecodeLimits::default(),
+        filter: Filter::default(),
+        refused,
+        dedup: Dedup::Off,
+        text: TextConfig { tagger: TaggerChoice::None, bert_vocab: None },
+    }
+}
+
+fn prepared(raw: &RawSample, refused: Vec<&'static str>) -> Verdict {
+    let options = options(refused);
+    let (plan, text) = (options.render_plan().unwrap(), options.text.open().unwrap());
+    let mut raw = RawSample {
+        key: "1".into(),
+        caption: Some("a caption".into()),
+        image: raw.image.clone(),
+        sidecar: raw.sidecar.clone(),
+        ..RawSample::default()
+    };
+    Preparer::new(&options, &plan, &text).prepare(&mut raw, Ok(()), "a.tar")
+}
+
+fn picture() -> RgbImage {
+    RgbImage::from_fn(32, 24, |x, y| Rgb([(x * 8) as u8, (y * 10) as u8, 90]))
+}
+
+fn png(image: DynamicImage) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+fn gif(frames: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = GifEncoder::new(&mut bytes);
+    let frame = || Frame::new(DynamicImage::ImageRgb8(picture()).into_rgba8());
+    encoder.encode_frames((0..frames).map(|_| frame())).unwrap();
+    drop(encoder);
+    bytes
+}
+
+fn jpeg(pixels: &[u8], channels: usize, format: turbojpeg::PixelFormat) -> Vec<u8> {
+    let (width, height) = (32, 24);
+    let image = turbojpeg::Image { pixels, width, pitch: width * channels, height, format };
+    turbojpeg::compress(image, 95, turbojpeg::Subsamp::None).unwrap().to_vec()
+}
+
+/// A picture for each repair that it needs, and with it for no other.
+fn needing_repair() -> BTreeMap<&'static str, RawSample> {
+    let plain = jpeg(picture().as_raw(), 3, turbojpeg::PixelFormat::RGB);
+    let dynamic = || DynamicImage::ImageRgb8(picture());
+    let inks = [200u8, 100, 50, 220].repeat(32 * 24);
+    let profile = b"ICC_PROFILE\0\x01\x01profile";
+    let length = (profile.len() as u16 + 2).to_be_bytes();
+    let with_profile = [&plain[..2], &[0xff, 0xe2], &length, profile, &plain[2..]].concat();
+    // 32 x 8 pixels between white bars, as the border mode makes 128 x 32 square
+    let bars = RgbImage::from_fn(32, 32, |x, y| {
+        if (12..20).contains(&y) { *picture().get_pixel(x, y) } else { Rgb([255; 3]) }
+    });
+    let mut glass = dynamic().into_rgba8();
+    glass.pixels_mut().for_each(|pixel| pixel[3] = 128);
+    let sidecar = Sidecar::default();
+    let turned = Sidecar { orientation: Some(Orientation::Rotate90), ..Sidecar::default() };
+    let padded =
+        Sidecar { original_width: Some(128), original_height: Some(32), ..Sidecar::default() };
+    [
+        ("orientation", plain.clone(), turned),
+        ("grey", png(DynamicImage::ImageLuma8(dynamic().into_luma8())), sidecar.clone()),
+        ("cmyk", jpeg(&inks, 4, turbojpeg::PixelFormat::CMYK), sidecar.clone()),
+        ("palette", gif(1), sidecar.clone()),
+        ("sixteen_bit", png(DynamicImage::ImageRgb16(dynamic().into_rgb16())), sidecar.clone()),
+        ("alpha", png(DynamicImage::ImageRgba8(glass)), sidecar.clone()),
+        ("animated", gif(2), sidecar.clone()),
+        ("icc_ignored", with_profile, sidecar.clone()),
+        ("markers", [&plain[..2], b"stray", &plain[2..]].concat(), sidecar),
+        ("border", png(DynamicImage::ImageRgb8(bars)), padded),
+    ]
+    .into_iter()
+    .map(|(repair, image, sidecar)| (repair, RawSample { image, sidecar, ..RawSample::default() }))
+    .collect()
+}
+
+#[test]
+fn every_repair_is_counted_and_refused_by_its_name() {
+    let samples = needing_repair();
+    let of_pixels = repair_names().filter(|name| !READ_REPAIRS.contains(name));
+    for repair in of_pixels {
+        let raw = samples.get(repair).unwrap_or_else(|| panic!("no picture needs {repair}"));
+        match prepared(raw, Vec::new()) {
+            Verdict::Accepted(_, repairs) => {
+                assert!(repairs.contains(&repair), "{repair}: {repairs:?}");
+            }
+            Verdict::Rejected(reject) => panic!("{repair}: {reject:?}"),
+        }
+        match prepared(raw, vec![repair]) {
+            Verdict::Rejected(reject) => assert_eq!(reject.reason, repair, "{}", reject.detail),
+            Verdict::Accepted(..) => panic!("{repair} was made though it was refused"),
+        }
+    }
+    let plain = RawSample {
+        image: jpeg(picture().as_raw(), 3, turbojpeg::PixelFormat::RGB),
+        ..RawSample::default()
+    };
+    let every = repair_names().collect();
+    assert!(matches!(prepared(&plain, every), Verdict::Accepted(_, repairs) if repairs.is_empty()));
+}

@@ -1,0 +1,243 @@
+//! Takes what a list names out of a data set that is there.
+//!
+//! Only the shards concerned are written anew, see [`crate::ingest::removal`]. Of what is taken out, unit, byte offset
+//! and key stay, so that the ledger balances and the removal can be shown; caption, URL, hashes and pixels do not.
+//! Rejects that the list names lose caption and URL too.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context, Result, anyhow};
+use arrow::array::{Array, AsArray, RecordBatch};
+use clipa_schemas::{
+    Error,
+    file::write_json,
+    ledger::UnitEntry,
+    manifest::{self, Manifest, PendingTakedown, read_entries},
+    rejects::{self, Reject},
+    shard::ShardReader,
+};
+use serde::Serialize;
+
+use crate::{
+    ingest::{
+        output::Output,
+        removal::{Leaving, remove_rows},
+    },
+    lists::{Identity, List},
+    printer::{Hinted, Printer, figures, printable},
+};
+
+/// Reason in ledger and rejects.
+pub const TAKEDOWN: &str = "takedown";
+
+/// Keys that a report names.
+const EXAMPLES: usize = 5;
+
+/// What a takedown did, or would do.
+#[derive(Debug, Default, Serialize)]
+pub struct Takedown {
+    /// The data set's folder.
+    pub dataset: String,
+    /// Was nothing changed, because only a report was asked for?
+    pub dry_run: bool,
+    /// Entries of the list.
+    pub listed: usize,
+    /// Units looked through.
+    pub units: usize,
+    /// Of these, units that hold something listed.
+    pub units_changed: usize,
+    /// Rows before.
+    pub rows_before: u64,
+    /// Rows taken out.
+    pub removed: u64,
+    /// The same by what the list named them by: `url`, `sha256`, `image_hash`, `key`.
+    pub removed_by: BTreeMap<&'static str, u64>,
+    /// Rejects that lost caption and URL.
+    pub rejects_cleared: u64,
+    /// Keys of the first rows.
+    pub examples: Vec<String>,
+    /// Bytes of the shards that are written anew, before.
+    pub bytes_rewritten: u64,
+    /// MD5 entries: a data set holds no MD5 of its images, so that they find nothing.
+    pub md5_entries_unused: usize,
+}
+
+/// Takes out what `list` names, or only counts it.
+///
+/// A run that is killed leaves a data set whose files are whole; run it again and it ends.
+///
+/// # Errors
+/// No data set, another run is writing to it, or a file is damaged or cannot be written.
+pub fn takedown(dataset: &Path, list: &List, dry_run: bool, printer: &Printer) -> Result<Takedown> {
+    let mut output = if dry_run { None } else { Some(Output::reopen(dataset)?) };
+    let pending = PendingTakedown { lists_sha256: list.files_sha256().to_vec() };
+    if output.is_some() {
+        refuse_other_takedown(dataset, &pending)?;
+    }
+    let manifest = Manifest::read(dataset)?;
+    let entries = read_entries(dataset)?;
+    let mut report = Takedown {
+        dataset: dataset.display().to_string(),
+        dry_run,
+        listed: list.len(),
+        units: entries.len(),
+        rows_before: entries.iter().map(|entry| entry.ledger.accepted).sum(),
+        md5_entries_unused: list.md5_entries(),
+        ..Takedown::default()
+    };
+    let progress = printer.progress("looking for what is listed", "rows", report.rows_before);
+    for entry in &entries {
+        let rows = listed_rows(dataset, entry, list, &mut report)?;
+        let cleared = listed_rejects(dataset, entry, list)?;
+        progress.advance(entry.ledger.accepted);
+        report.rejects_cleared += cleared;
+        if rows.is_empty() && cleared == 0 {
+            continue;
+        }
+        report.units_changed += 1;
+        if !rows.is_empty() {
+            report.bytes_rewritten += entry.shard.as_ref().map_or(0, |shard| shard.file.bytes);
+        }
+        if let Some(output) = &mut output {
+            if report.units_changed == 1 {
+                write_json(&dataset.join(manifest::TAKEDOWN), &pending)?;
+            }
+            let clear = |reject: &mut Reject| {
+                if is_listed(reject, list) {
+                    (reject.url, reject.caption) = (None, None);
+                }
+            };
+            let new = remove_rows(dataset, entry, &rows, TAKEDOWN, Leaving::NoText, clear)?;
+            output.record([new]);
+        }
+    }
+    drop(progress);
+    if let Some(output) = output {
+        output.finish(manifest.complete)?;
+        end(dataset)?;
+    }
+    Ok(report)
+}
+
+/// An interrupted takedown is ended by its own lists, or by more.
+fn refuse_other_takedown(dataset: &Path, now: &PendingTakedown) -> Result<()> {
+    let Some(there) = PendingTakedown::of(dataset)? else { return Ok(()) };
+    let missing: Vec<&str> = there
+        .lists_sha256
+        .iter()
+        .filter(|list| !now.lists_sha256.contains(list))
+        .map(String::as_str)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let error = anyhow!("another takedown in {} was interrupted", dataset.display());
+    let hint = format!("name its list too, that of SHA-256 {}", missing.join(", "));
+    Err(Hinted::new(error, hint).into())
+}
+
+fn end(dataset: &Path) -> Result<()> {
+    let path = dataset.join(manifest::TAKEDOWN);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Rows of a unit that the list names.
+fn listed_rows(
+    dataset: &Path,
+    entry: &UnitEntry,
+    list: &List,
+    report: &mut Takedown,
+) -> Result<BTreeMap<u64, String>> {
+    let mut rows = BTreeMap::new();
+    let Some(shard) = &entry.shard else { return Ok(rows) };
+    let reader = ShardReader::open(&dataset.join(&shard.file.file))?;
+    let mut number = 0;
+    for row_group in 0..reader.row_groups() {
+        let batch = reader.columns(row_group, &["key", "url", "sha256", "image_hash"])?;
+        for row in 0..batch.num_rows() {
+            let identity = identity(&batch, row).ok_or_else(|| Error::Corrupt {
+                path: reader.path().to_owned(),
+                detail: "a column of keys, URLs or hashes has another type".to_owned(),
+            })?;
+            if let Some(by) = list.finds(&identity) {
+                rows.insert(number, format!("listed by its {by}"));
+                report.removed += 1;
+                *report.removed_by.entry(by).or_default() += 1;
+                if report.examples.len() < EXAMPLES {
+                    report.examples.extend(identity.key.map(str::to_owned));
+                }
+            }
+            number += 1;
+        }
+    }
+    Ok(rows)
+}
+
+/// What a row can be listed by; `None` where the columns are not those of a shard.
+fn identity(batch: &RecordBatch, row: usize) -> Option<Identity<'_>> {
+    let text = |name: &str| {
+        let column = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+        Some(column.is_valid(row).then(|| column.value(row)))
+    };
+    let hash = |name: &str| -> Option<Option<&[u8; 32]>> {
+        let column = batch.column_by_name(name)?.as_fixed_size_binary_opt()?;
+        Some(column.is_valid(row).then(|| column.value(row)).and_then(|hash| hash.try_into().ok()))
+    };
+    Some(Identity {
+        url: text("url")?,
+        sha256: hash("sha256")?,
+        md5: None,
+        image_hash: hash("image_hash")?,
+        key: text("key")?,
+    })
+}
+
+/// Rejects of a unit that the list names and that have a caption or URL to lose.
+fn listed_rejects(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<u64> {
+    let Some(file) = &entry.rejects else { return Ok(0) };
+    let rejects = rejects::read(&dataset.join(&file.file))?;
+    Ok(rejects.iter().filter(|reject| is_listed(reject, list)).count() as u64)
+}
+
+fn is_listed(reject: &Reject, list: &List) -> bool {
+    let identity =
+        Identity { url: reject.url.as_deref(), key: Some(&reject.key), ..Identity::default() };
+    (reject.url.is_some() || reject.caption.is_some()) && list.finds(&identity).is_some()
+}
+
+impl Takedown {
+    /// Prints it for a person, on stderr.
+    pub fn tell(&self, printer: &Printer) {
+        let (would, done) = if self.dry_run { ("would be ", "dry run: ") } else { ("", "") };
+        printer.say(format!(
+            "{done}{} of {} rows {would}taken out, of {} of {} units ({})",
+            figures::count(self.removed),
+            figures::count(self.rows_before),
+            figures::count(self.units_changed as u64),
+            figures::count(self.units as u64),
+            figures::bytes(self.bytes_rewritten),
+        ));
+        for (by, count) in &self.removed_by {
+            printer.say(format!("  listed by its {by}: {}", figures::count(*count)));
+        }
+        if !self.examples.is_empty() {
+            let keys: Vec<_> = self.examples.iter().map(|key| printable(key)).collect();
+            printer.say(format!("  for example {}", keys.join(", ")));
+        }
+        if self.rejects_cleared > 0 {
+            let count = figures::count(self.rejects_cleared);
+            printer.say(format!("  rejects that {would}lose caption and URL: {count}"));
+        }
+        if self.md5_entries_unused > 0 {
+            printer.warn(format!(
+                "{} MD5 entries find nothing: a data set holds no MD5 of its images",
+                figures::count(self.md5_entries_unused as u64)
+            ));
+        }
+    }
+}
