@@ -130,7 +130,7 @@ mod tests {
     /// Writes `length` bytes in odd pieces and reads them back.
     fn round_trip(folder: &Path, length: usize) {
         let target = folder.join("a.bin");
-        let bytes: Vec<u8> = (0..length).map(|at| (at * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..length).map(|at| ((at * 31) >> 3) as u8).collect();
         let mut file = AtomicFile::create(&target).unwrap();
         for piece in bytes.chunks(77_777) {
             file.write_all(piece).unwrap();

@@ -94,15 +94,27 @@ impl<'o> Preparer<'o> {
                 unusable => unusable,
             };
             self.times.add(Stage::Read, started);
-            // the list comes first, so that of what it denies nothing is kept, however unusable it is
-            let row = self.not_denied(&raw, None).and(read);
-            verdicts.push(match row.and_then(|()| self.row(&mut raw, text, &image)) {
-                Ok(sample) => Verdict::Accepted(Box::new(sample), raw.repairs),
-                Err(bad) => Verdict::Rejected(reject(&mut raw, name, bad)),
-            });
+            verdicts.push(self.verdict(&mut raw, read, text, &image, name));
         }
         self.image = image;
         Ok(verdicts)
+    }
+
+    /// One sample's way; `read` is what became of reading it.
+    pub(super) fn verdict(
+        &mut self,
+        raw: &mut RawSample,
+        read: Result<(), Unusable>,
+        text: Option<EncodedCaption>,
+        image: &[u8],
+        source: &str,
+    ) -> Verdict {
+        // the list comes first, so that of what it denies nothing is kept, however unusable it is
+        let row = self.not_denied(raw, None).and(read).and_then(|()| self.row(raw, text, image));
+        match row {
+            Ok(sample) => Verdict::Accepted(Box::new(sample), std::mem::take(&mut raw.repairs)),
+            Err(bad) => Verdict::Rejected(reject(raw, source, bad)),
+        }
     }
 
     /// Tokens and tags of a caption; `None` where its sample is going to be filtered by what is known already.

@@ -32,17 +32,21 @@ fn options(refused: Vec<&'static str>) -> IngestOptions {
     }
 }
 
-fn prepared(raw: &RawSample, refused: Vec<&'static str>) -> Verdict {
+struct Picture {
+    image: Vec<u8>,
+    sidecar: Sidecar,
+}
+
+fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Verdict {
     let options = options(refused);
     let (plan, text) = (options.render_plan().unwrap(), options.text.open().unwrap());
     let mut raw = RawSample {
         key: "1".into(),
         caption: Some("a caption".into()),
-        image: raw.image.clone(),
-        sidecar: raw.sidecar.clone(),
+        sidecar: picture.sidecar.clone(),
         ..RawSample::default()
     };
-    Preparer::new(&options, &plan, &text).prepare(&mut raw, Ok(()), "a.tar")
+    Preparer::new(&options, &plan, &text).verdict(&mut raw, Ok(()), None, &picture.image, "a.tar")
 }
 
 fn picture() -> RgbImage {
@@ -71,7 +75,7 @@ fn jpeg(pixels: &[u8], channels: usize, format: turbojpeg::PixelFormat) -> Vec<u
 }
 
 /// A picture for each repair that it needs, and with it for no other.
-fn needing_repair() -> BTreeMap<&'static str, RawSample> {
+fn needing_repair() -> BTreeMap<&'static str, Picture> {
     let plain = jpeg(picture().as_raw(), 3, turbojpeg::PixelFormat::RGB);
     let dynamic = || DynamicImage::ImageRgb8(picture());
     let inks = [200u8, 100, 50, 220].repeat(32 * 24);
@@ -101,7 +105,7 @@ fn needing_repair() -> BTreeMap<&'static str, RawSample> {
         ("border", png(DynamicImage::ImageRgb8(bars)), padded),
     ]
     .into_iter()
-    .map(|(repair, image, sidecar)| (repair, RawSample { image, sidecar, ..RawSample::default() }))
+    .map(|(repair, image, sidecar)| (repair, Picture { image, sidecar }))
     .collect()
 }
 
@@ -110,21 +114,21 @@ fn every_repair_is_counted_and_refused_by_its_name() {
     let samples = needing_repair();
     let of_pixels = repair_names().filter(|name| !READ_REPAIRS.contains(name));
     for repair in of_pixels {
-        let raw = samples.get(repair).unwrap_or_else(|| panic!("no picture needs {repair}"));
-        match prepared(raw, Vec::new()) {
+        let picture = samples.get(repair).unwrap_or_else(|| panic!("no picture needs {repair}"));
+        match prepared(picture, Vec::new()) {
             Verdict::Accepted(_, repairs) => {
                 assert!(repairs.contains(&repair), "{repair}: {repairs:?}");
             }
             Verdict::Rejected(reject) => panic!("{repair}: {reject:?}"),
         }
-        match prepared(raw, vec![repair]) {
+        match prepared(picture, vec![repair]) {
             Verdict::Rejected(reject) => assert_eq!(reject.reason, repair, "{}", reject.detail),
             Verdict::Accepted(..) => panic!("{repair} was made though it was refused"),
         }
     }
-    let plain = RawSample {
+    let plain = Picture {
         image: jpeg(picture().as_raw(), 3, turbojpeg::PixelFormat::RGB),
-        ..RawSample::default()
+        sidecar: Sidecar::default(),
     };
     let every = repair_names().collect();
     assert!(matches!(prepared(&plain, every), Verdict::Accepted(_, repairs) if repairs.is_empty()));
