@@ -5,8 +5,8 @@ use thiserror::Error;
 /// A bad image: a rejection with a reason, never the end of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// No bytes at all.
-    #[error("the image has no bytes")]
+    /// No bytes at all, or a header that says that it has no pixels.
+    #[error("the image has no bytes or no pixels")]
     Empty,
     /// The first bytes are none of JPEG, PNG, WebP, GIF, BMP.
     #[error("unsupported format: {looks_like}")]

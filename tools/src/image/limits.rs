@@ -42,6 +42,9 @@ impl DecodeLimits {
     }
 
     pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), DecodeError> {
+        if width == 0 || height == 0 {
+            return Err(DecodeError::Empty);
+        }
         at_most("side", u64::from(width.max(height)), u64::from(self.max_side_px))?;
         at_most("pixels", u64::from(width) * u64::from(height), self.max_pixels)
     }

@@ -221,6 +221,19 @@ fn harmless_oddities_are_mended_and_do_not_hide_damage() {
 }
 
 #[test]
+fn an_image_without_pixels_is_refused() {
+    let image = DynamicImage::ImageRgb8(picture(50, 40));
+    let mut gif = encoded(&image, Encoding::Gif);
+    gif[8..10].fill(0); // the height of the screen
+    let frame = gif.windows(9).position(|at| at == [0x2c, 0, 0, 0, 0, 50, 0, 40, 0]).unwrap();
+    gif[frame + 7] = 0;
+    assert_eq!(plain(&gif).unwrap_err().reason(), "empty_image");
+    let mut png = encoded(&image, Encoding::Png);
+    png[16..20].fill(0); // the width, with a checksum that no longer fits
+    assert!(plain(&png).is_err());
+}
+
+#[test]
 fn bombs_are_refused_by_their_header() {
     let limits = DecodeLimits { max_pixels: 1000, ..DecodeLimits::default() };
     let image = DynamicImage::ImageRgb8(picture(50, 40));
