@@ -103,7 +103,7 @@ fn try_samples(
     let name = source.source().path;
     let stride = source.samples().div_ceil(TRIED_PER_INPUT).max(1);
     for index in (0..source.samples()).step_by(stride) {
-        let verdict = match source.read(index, &mut raw) {
+        let mut verdict = match source.read(index, &mut raw) {
             Ok(()) => preparer.prepare(&mut raw, &name),
             Err(ReadFailure::Sample(bad)) => {
                 Verdict::Rejected(reject(&mut raw, &name, bad.reason, bad.detail))
@@ -113,6 +113,7 @@ fn try_samples(
                 return;
             }
         };
+        preparer.tag_chunk(std::slice::from_mut(&mut verdict));
         estimate.tried += 1;
         match verdict {
             Verdict::Accepted(sample, repairs) => {

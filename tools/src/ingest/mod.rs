@@ -47,7 +47,8 @@ pub fn ingest(
     stop: &AtomicBool,
 ) -> anyhow::Result<Report> {
     let text = options.text.open()?;
-    let output = Output::open(dataset, options.manifest(&text.identity()))?;
+    let mut output = Output::open(dataset, options.manifest(&text.identity()))?;
+    output.keep_vocabulary(&text)?;
     let (pending, skipped) = pending_units(inputs, &output)?;
     let total = estimated_samples(&pending);
     let started = Instant::now();

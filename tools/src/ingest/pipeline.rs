@@ -230,6 +230,7 @@ impl Line<'_> {
     ) -> Option<Vec<Verdict>> {
         let mut verdicts = Vec::with_capacity(job.samples.len());
         let unit = &job.unit;
+        preparer.begin_chunk();
         for index in job.samples.clone() {
             let started = Instant::now();
             let read = unit.source.read(index, raw);
@@ -248,6 +249,7 @@ impl Line<'_> {
                 }
             });
         }
+        preparer.tag_chunk(&mut verdicts);
         self.samples.fetch_add(verdicts.len() as u64, Ordering::Relaxed);
         self.progress.advance(verdicts.len() as u64);
         Some(verdicts)
