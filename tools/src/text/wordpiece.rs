@@ -101,6 +101,11 @@ impl WordPiece {
         })
     }
 
+    /// The id of a piece, where there is one.
+    pub fn id(&self, piece: &str) -> Option<u16> {
+        self.ids.get(piece).copied()
+    }
+
     /// The text of every id; empty where the file repeats a piece.
     pub fn pieces(&self) -> Vec<String> {
         let ids = self.ids.values().max().map_or(0, |&last| usize::from(last) + 1);

@@ -3,6 +3,8 @@
 //! A tagger brings its own word tokenizer, because a model is only as good as the words that it was trained on. The words
 //! are those of the raw caption (the original tags before it cleans).
 
+#[cfg(feature = "bert")]
+pub mod bert;
 pub mod corpus;
 pub mod evaluation;
 pub mod nltk;
