@@ -6,6 +6,7 @@
 //!   shards/00000.parquet    rows: key, caption, tokens, tags, images      [shard]
 //!   shards/00000.json       its entry and ledger, the commit mark         [ledger]
 //!   rejects/00000.parquet   what did not become a row, and why            [rejects]
+//!   vocabulary.parquet      tags of the tokenizers' vocabularies          [vocabulary]
 //!   prompts.parquet         tokenized prompts, in a classification set    [prompts]
 //! ```
 //!
@@ -45,5 +46,6 @@ pub mod sample;
 pub mod shard;
 mod table;
 pub mod text;
+pub mod vocabulary;
 
 pub use error::{Error, Result};

@@ -72,6 +72,9 @@ pub struct Manifest {
     pub complete: bool,
     /// Finished units, in order.
     pub units: Vec<Unit>,
+    /// The tags of the tokenizers' vocabularies, where a tagger ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<FileDigest>,
     /// The prompts of a classification set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompts: Option<FileDigest>,
@@ -123,6 +126,7 @@ impl Manifest {
             tagged,
             complete: false,
             units: Vec::new(),
+            vocabulary: None,
             prompts: None,
             totals: Ledger::default(),
         }

@@ -13,6 +13,7 @@ use crate::{
     shard::{TextBlock, TokenBuilders, layout, list_builder},
     table,
     text::TokenizedText,
+    vocabulary,
 };
 
 /// Name of the file in a classification set's folder.
@@ -117,13 +118,15 @@ pub fn read(dataset: &Path, tokens: &str) -> Result<Prompts> {
     let class = batch.column_by_name("class").and_then(|column| column.as_primitive_opt());
     let class: &arrow::array::PrimitiveArray<UInt32Type> = class.ok_or_else(|| wrong("class"))?;
     let held_out = batch.column_by_name("held_out").and_then(|column| column.as_boolean_opt());
+    let texts = TextBlock::from_batch(&batch, tokens).ok_or_else(|| wrong(tokens))?;
+    let vocabulary = vocabulary::read(dataset, tokens)?.map(Arc::new);
     Ok(Prompts {
         class: class.values().to_vec(),
         class_name: text("class_name")?,
         template: text("template")?,
         prompt: text("prompt")?,
         held_out: held_out.ok_or_else(|| wrong("held_out"))?.iter().collect(),
-        texts: TextBlock::from_batch(&batch, tokens).ok_or_else(|| wrong(tokens))?,
+        texts: texts.with_vocabulary(vocabulary),
     })
 }
 

@@ -1,5 +1,7 @@
 //! A caption as it is stored: token ids of the whole, token ids word by word, a tag a word.
 
+use crate::vocabulary::Vocabulary;
+
 /// The token columns of one caption for one tokenizer (`clip_bpe`, `bert_wordpiece`), without special tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenizedText {
@@ -22,6 +24,8 @@ pub struct StoredText<'a> {
     pub word_lengths: &'a [u16],
     /// Penn tag of each word ([`crate::penn::PennTag::byte`]); as long as `word_lengths`, or empty where no tagger ran.
     pub pos: &'a [u8],
+    /// The vocabulary that the ids belong to, where the data set has its tags and someone wants them.
+    pub vocabulary: Option<&'a Vocabulary>,
 }
 
 impl TokenizedText {
@@ -32,6 +36,7 @@ impl TokenizedText {
             word_tokens: &self.word_tokens,
             word_lengths: &self.word_lengths,
             pos,
+            vocabulary: None,
         }
     }
 }

@@ -61,9 +61,33 @@ fn both_stages_learn_and_an_evaluation_shows_it() {
     let odd = report("--run run --image-size 32 --context-length 7");
     assert_eq!((odd["image_size"].as_i64(), odd["context_length"].as_i64()), (Some(32), Some(7)));
     let said = world.succeed("eval --run run2 --data classes --per-class");
-    assert!(said.contains("zero-shot at 24 px and 8 text tokens, 8 prompts"), "{said}");
+    assert!(said.contains("zero-shot at 24 px and 8 text tokens, 8 prompts (truncate)"), "{said}");
     assert!(said.contains("chance    top-1 25.0 %  (4 classes)"), "{said}");
     assert!(said.contains("colour 3"), "{said}");
+}
+
+/// With room for one token the syntax mask keeps a prompt's noun, the full prompt ends behind its article.
+#[test]
+fn prompts_are_reduced_as_the_stage_says_or_full() {
+    let world = World::new();
+    world.succeed(&format!("{PRETRAIN} --set stage.text_reduction=syntax"));
+    let report = |words: &str| -> serde_json::Value {
+        let words = format!("eval --run run --data classes --context-length 3 --json {words}");
+        serde_json::from_str(&world.succeed(&words)).unwrap()
+    };
+    let (reduced, full) = (report(""), report("--prompts full"));
+    assert_eq!(
+        (&reduced["text_reduction"], &full["text_reduction"]),
+        (&"syntax".into(), &"truncate".into())
+    );
+    assert_eq!(reduced, report("--prompts stage"));
+    let top1 = |report: &serde_json::Value| report["top1"].as_f64().unwrap();
+    assert!(top1(&reduced) >= 0.9, "{reduced}");
+    assert_eq!(top1(&full), 0.25, "four equal prompts are one class: {full}");
+    let said = world.fail("eval --run run --data classes --strip-sep-token");
+    assert!(said.contains("strip_sep_token = true: only BERT's WordPiece has a [SEP]"), "{said}");
+    let said = world.fail("eval --run run --data classes --context-length 2");
+    assert!(said.contains("context length 2 leaves no room"), "{said}");
 }
 
 #[test]

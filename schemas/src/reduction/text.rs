@@ -8,15 +8,14 @@
 //! assert_eq!(row, [49406, 5, 6, 7, 49407]);
 //! ```
 
+mod words;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    penn::{PennTag, WordClass},
-    random::Random,
-    text::StoredText,
-};
+use self::words::WordList;
+use crate::{random::Random, text::StoredText};
 
 /// Which tokens of a caption that is longer than the context are kept. Order is always kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +33,9 @@ pub enum TextReduction {
     /// The same order of preference, but the budget is counted in word pieces and a word is taken only whole, so
     /// that no noun is cut by a long one. Not in CLIPA; ours.
     SyntaxPieces,
+    /// The syntax mask of CLIPA's JAX dialect, which the published v2 weights were trained with: the words are the
+    /// tokenizer's, and the class of a word is that which its first piece has alone, whatever the caption is.
+    SyntaxVocab,
 }
 
 /// The special tokens that a tokenizer puts around a caption.
@@ -45,6 +47,8 @@ pub struct Specials {
     pub end: Option<u16>,
     /// What fills the rest of the row.
     pub pad: u16,
+    /// An id that becomes padding wherever a caption spells it.
+    pub stripped: Option<u16>,
 }
 
 /// The caption's stored columns do not allow this reduction.
@@ -52,9 +56,16 @@ pub struct Specials {
 pub enum ReductionError {
     /// The syntax masks need a tag for every word.
     #[error(
-        "the syntax mask needs part-of-speech tags, and this data set was made with `--tagger none`"
+        "the syntax mask needs part-of-speech tags, and this data set was made with `--tagger none`: prepare it again with a \
+         tagger, or choose truncate, random or block"
     )]
     NoTags,
+    /// The syntax mask by vocabulary needs the vocabulary's tags.
+    #[error(
+        "syntax-vocab needs the tags of the vocabulary (vocabulary.parquet), which this data set does not have: prepare it \
+         again with a tagger, or choose another reduction"
+    )]
+    NoVocabulary,
     /// `word_lengths` and `pos` or `word_tokens` contradict each other.
     #[error("word columns contradict each other: {words} words, {tags} tags")]
     Inconsistent {
@@ -70,10 +81,16 @@ pub enum ReductionError {
 
 impl Specials {
     /// open_clip's BPE tokenizer: `<start_of_text>` 49406, `<end_of_text>` 49407, padded with 0.
-    pub const CLIP_BPE: Specials = Specials { start: 49406, end: Some(49407), pad: 0 };
+    pub const CLIP_BPE: Specials =
+        Specials { start: 49406, end: Some(49407), pad: 0, stripped: None };
 
     /// BERT WordPiece as CLIPA v2 trained with it: `[CLS]` 101, no `[SEP]`, padded with 0.
-    pub const BERT_CLIPA: Specials = Specials { start: 101, end: None, pad: 0 };
+    pub const BERT_CLIPA: Specials = Specials { start: 101, end: None, pad: 0, stripped: None };
+
+    /// BERT WordPiece as open_clip evaluates v2 (`strip_sep_token`): `[CLS]` 101, room for a `[SEP]` 102, then every `[SEP]`
+    /// turned into padding. One piece fewer fits, and a long caption's last token is padding.
+    pub const BERT_OPEN_CLIP: Specials =
+        Specials { start: 101, end: Some(0), pad: 0, stripped: Some(102) };
 
     fn count(self) -> usize {
         1 + usize::from(self.end.is_some())
@@ -106,12 +123,23 @@ pub fn reduce(
         TextReduction::Truncate => row.extend(caption.tokens),
         TextReduction::Random => keep_random(caption.tokens, budget, seed, &mut row),
         TextReduction::Block => keep_block(caption.tokens, budget, seed, &mut row),
-        TextReduction::Syntax => keep_words(&chosen_words(caption, budget)?, caption, &mut row),
+        TextReduction::Syntax => {
+            WordList::of_tagger(caption)?.keep_words(budget, |word| row.extend(word));
+        }
         TextReduction::SyntaxPieces => {
-            keep_words(&chosen_by_pieces(caption, budget)?, caption, &mut row)
+            WordList::of_tagger(caption)?.keep_whole(budget, |word| row.extend(word));
+        }
+        TextReduction::SyntaxVocab => {
+            WordList::of_vocabulary(caption)?.keep_words(budget, |word| row.extend(word));
         }
     }
     let Row { tokens, mut filled, .. } = row;
+    if let Some(stripped) = specials.stripped {
+        tokens[1..filled]
+            .iter_mut()
+            .filter(|id| **id == stripped)
+            .for_each(|id| *id = specials.pad);
+    }
     if let Some(end) = specials.end {
         tokens[filled] = end;
         filled += 1;
@@ -156,71 +184,15 @@ fn keep_block(tokens: &[u16], budget: usize, seed: u64, row: &mut Row<'_>) {
     row.extend(&tokens[start..]);
 }
 
-/// One flag a word: is it kept?
-type Kept = Vec<bool>;
-
-fn keep_words(kept: &Kept, caption: StoredText<'_>, row: &mut Row<'_>) {
-    let mut rest = caption.word_tokens;
-    for (&length, &kept) in caption.word_lengths.iter().zip(kept) {
-        let (word, after) = rest.split_at(usize::from(length).min(rest.len()));
-        if kept {
-            row.extend(word);
-        }
-        rest = after;
-    }
-}
-
-/// The first `budget` words of a stable sort by word class, CLIPA's syntax mask.
-fn chosen_words(caption: StoredText<'_>, budget: usize) -> Result<Kept, ReductionError> {
-    let mut room = budget;
-    choose(caption, |_| {
-        let takes = room > 0;
-        room -= usize::from(takes);
-        takes
-    })
-}
-
-fn chosen_by_pieces(caption: StoredText<'_>, budget: usize) -> Result<Kept, ReductionError> {
-    let mut room = budget;
-    choose(caption, |pieces| {
-        let takes = pieces <= room;
-        room -= if takes { pieces } else { 0 };
-        takes
-    })
-}
-
-/// Asks `takes` for every word, in order of class and then of place, with the word's number of pieces.
-fn choose(
-    caption: StoredText<'_>,
-    mut takes: impl FnMut(usize) -> bool,
-) -> Result<Kept, ReductionError> {
-    let (words, tags) = (caption.word_lengths.len(), caption.pos.len());
-    let pieces: usize = caption.word_lengths.iter().map(|&n| usize::from(n)).sum();
-    if words > 0 && tags == 0 {
-        return Err(ReductionError::NoTags);
-    }
-    if words != tags || pieces != caption.word_tokens.len() {
-        return Err(ReductionError::Inconsistent { words, tags });
-    }
-    let mut kept = vec![false; words];
-    for class in [WordClass::Noun, WordClass::Adjective, WordClass::Verb, WordClass::Other] {
-        for (word, &tag) in caption.pos.iter().enumerate() {
-            if PennTag::from_byte(tag).class() == class {
-                kept[word] = takes(usize::from(caption.word_lengths[word]));
-            }
-        }
-    }
-    Ok(kept)
-}
-
 impl TextReduction {
     /// Every reduction, for help texts and for showing them side by side.
-    pub const ALL: [TextReduction; 5] = [
+    pub const ALL: [TextReduction; 6] = [
         TextReduction::Truncate,
         TextReduction::Random,
         TextReduction::Block,
         TextReduction::Syntax,
         TextReduction::SyntaxPieces,
+        TextReduction::SyntaxVocab,
     ];
 
     /// The name in recipes.
@@ -231,12 +203,18 @@ impl TextReduction {
             TextReduction::Block => "block",
             TextReduction::Syntax => "syntax",
             TextReduction::SyntaxPieces => "syntax-pieces",
+            TextReduction::SyntaxVocab => "syntax-vocab",
         }
     }
 
     /// Does it read the words and tags, and not the caption's tokens?
     pub fn reads_words(self) -> bool {
         matches!(self, TextReduction::Syntax | TextReduction::SyntaxPieces)
+    }
+
+    /// Does it read the vocabulary's tags ([`StoredText::vocabulary`])?
+    pub fn reads_vocabulary(self) -> bool {
+        self == TextReduction::SyntaxVocab
     }
 }
 
@@ -254,12 +232,15 @@ impl FromStr for TextReduction {
         match name {
             "first" => return Ok(TextReduction::Truncate),
             "simple" => return Ok(TextReduction::Block),
+            "shuffle" => {
+                let why = "open_clip's `shuffle` forgets the order of the tokens, which clipa keeps: choose `random`";
+                return Err(why.to_owned());
+            }
             _ => {}
         }
         TextReduction::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| {
-            format!(
-                "unknown text reduction `{name}`: choose truncate, random, block, syntax or syntax-pieces"
-            )
+            let names = TextReduction::ALL.map(TextReduction::name).join(", ");
+            format!("unknown text reduction `{name}`: choose one of {names}")
         })
     }
 }
@@ -283,6 +264,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{
+        penn::PennTag,
+        vocabulary::{Piece, Vocabulary},
+    };
 
     const CLIP: Specials = Specials::CLIP_BPE;
 
@@ -330,6 +315,7 @@ mod tests {
             word_tokens: &word_tokens,
             word_lengths: &lengths,
             pos: &pos,
+            vocabulary: None,
         };
         assert_eq!(
             row(TextReduction::Syntax, caption, 8, 0),
@@ -345,11 +331,75 @@ mod tests {
             word_tokens: &[1, 2, 3, 4, 5],
             word_lengths: &[1, 3, 1],
             pos: &[noun; 3],
+            vocabulary: None,
         };
         // three words fit in the budget of three words, but the second one's pieces push the third out
         assert_eq!(row(TextReduction::Syntax, caption, 5, 0), [49406, 1, 2, 3, 49407]);
         // the second one does not fit whole, the third one does
         assert_eq!(row(TextReduction::SyntaxPieces, caption, 5, 0), [49406, 1, 5, 49407, 0]);
+    }
+
+    /// Ids 0 to 5: a pad, "red", "dog", "##gy", "run", "the".
+    fn vocabulary() -> Vocabulary {
+        let piece = |tag, starts_word| Piece {
+            tag: PennTag::from_name(tag).unwrap_or(PennTag::UNKNOWN),
+            starts_word,
+            ends_word: true,
+        };
+        let pieces = vec![
+            piece("", true),
+            piece("JJ", true),
+            piece("NN", true),
+            piece("NN", false),
+            piece("VB", true),
+            piece("DT", true),
+        ];
+        Vocabulary { column: "bert_wordpiece".to_owned(), pieces }
+    }
+
+    #[test]
+    fn the_mask_by_vocabulary_ranks_the_tokenizers_words_by_their_first_pieces() {
+        let vocabulary = vocabulary();
+        let caption =
+            |tokens| StoredText { tokens, vocabulary: Some(&vocabulary), ..StoredText::default() };
+        let mut four = [9u16; 4];
+        let mut reduced = |tokens| {
+            let specials = Specials::BERT_CLIPA;
+            reduce(TextReduction::SyntaxVocab, caption(tokens), specials, 0, &mut four).unwrap();
+            four
+        };
+        // the red dog runs: three words of four
+        assert_eq!(reduced(&[5, 1, 2, 4]), [101, 1, 2, 4]);
+        // run the red doggy dog: dog##gy and dog are nouns, the adjective is third, and its place pushes the last noun out
+        assert_eq!(reduced(&[4, 5, 1, 2, 3, 2]), [101, 1, 2, 3]);
+        // a short caption stays, whatever its words are
+        assert_eq!(reduced(&[5, 4]), [101, 5, 4, 0]);
+    }
+
+    #[test]
+    fn pieces_that_end_no_word_join_the_next_one_to_it() {
+        let mut vocabulary = vocabulary();
+        // as in byte pairs: "do" of "do" + "g</w>", where the second piece could start a word, too
+        vocabulary.pieces[2].ends_word = false;
+        let caption = StoredText {
+            tokens: &[5, 2, 1, 5, 2, 1],
+            vocabulary: Some(&vocabulary),
+            ..Default::default()
+        };
+        assert_eq!(row(TextReduction::SyntaxVocab, caption, 4, 0), [49406, 2, 1, 49407]);
+    }
+
+    #[test]
+    fn both_dialects_of_bert() {
+        let tokens = [2200, 102, 14408, 3258, 2200];
+        let caption = StoredText { tokens: &tokens, ..Default::default() };
+        let rows = [Specials::BERT_CLIPA, Specials::BERT_OPEN_CLIP].map(|specials| {
+            let mut row = [9u16; 5];
+            reduce(TextReduction::Truncate, caption, specials, 0, &mut row).unwrap();
+            row
+        });
+        // a caption that spells [SEP] keeps it in the one and loses it in the other
+        assert_eq!(rows, [[101, 2200, 102, 14408, 3258], [101, 2200, 0, 14408, 0]]);
     }
 
     #[test]
@@ -370,6 +420,10 @@ mod tests {
             Err(ReductionError::NoTags)
         );
         assert_eq!(
+            reduce(TextReduction::SyntaxVocab, caption, CLIP, 0, &mut eight),
+            Err(ReductionError::NoVocabulary)
+        );
+        assert_eq!(
             reduce(TextReduction::Truncate, caption, CLIP, 0, &mut eight[..2]),
             Err(ReductionError::ContextTooShort(2))
         );
@@ -383,6 +437,8 @@ mod tests {
         assert_eq!("first".parse(), Ok(TextReduction::Truncate));
         assert_eq!("simple".parse(), Ok(TextReduction::Block));
         assert!("nouns".parse::<TextReduction>().is_err());
+        let shuffle = "shuffle".parse::<TextReduction>().unwrap_err();
+        assert!(shuffle.contains("`random`"), "{shuffle}");
     }
 
     proptest! {
@@ -396,8 +452,13 @@ mod tests {
             // distinct, increasing ids: order and origin are visible
             let total = lengths.iter().map(|&n| usize::from(n)).sum::<usize>();
             let tokens: Vec<u16> = (1..=total as u16).collect();
+            let pieces = tags.iter().map(|&tag| Piece {
+                tag: PennTag::from_byte(tag), starts_word: tag % 2 == 0, ends_word: true,
+            });
+            let vocabulary = Vocabulary { column: "clip_bpe".to_owned(), pieces: pieces.collect() };
             let caption = StoredText {
                 tokens: &tokens, word_tokens: &tokens, word_lengths: &lengths, pos: &tags[..lengths.len()],
+                vocabulary: Some(&vocabulary),
             };
             for reduction in TextReduction::ALL {
                 let row = row(reduction, caption, context, seed);
@@ -410,6 +471,8 @@ mod tests {
                     TextReduction::Truncate | TextReduction::Random | TextReduction::Block => {
                         prop_assert_eq!(end - 1, total.min(context - 2));
                     }
+                    // no caption of few tokens has many words
+                    TextReduction::SyntaxVocab if !full => prop_assert_eq!(end - 1, total),
                     // a short caption keeps every word
                     _ if !full && lengths.len() <= context - 2 => prop_assert_eq!(end - 1, total),
                     _ => {}

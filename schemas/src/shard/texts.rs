@@ -1,11 +1,13 @@
 //! The text columns of one row group, decoded once and then borrowed row by row.
 
+use std::sync::Arc;
+
 use arrow::{
     array::{Array, AsArray, ListArray, RecordBatch},
     datatypes::{UInt8Type, UInt16Type},
 };
 
-use crate::text::StoredText;
+use crate::{text::StoredText, vocabulary::Vocabulary};
 
 /// Token and tag columns of one row group; rows are slices of it.
 #[derive(Clone, Debug)]
@@ -14,6 +16,7 @@ pub struct TextBlock {
     word_tokens: ListArray,
     word_lengths: ListArray,
     pos: ListArray,
+    vocabulary: Option<Arc<Vocabulary>>,
 }
 
 impl TextBlock {
@@ -32,7 +35,13 @@ impl TextBlock {
             word_tokens: list("word_tokens")?,
             word_lengths: list("word_lengths")?,
             pos: pos.clone(),
+            vocabulary: None,
         })
+    }
+
+    /// The same rows, which then know the vocabulary that their ids belong to.
+    pub fn with_vocabulary(self, vocabulary: Option<Arc<Vocabulary>>) -> TextBlock {
+        TextBlock { vocabulary, ..self }
     }
 
     /// Number of rows.
@@ -50,6 +59,7 @@ impl TextBlock {
             word_tokens: slice_u16(&self.word_tokens, row),
             word_lengths: slice_u16(&self.word_lengths, row),
             pos: &self.pos.values().as_primitive::<UInt8Type>().values()[range(&self.pos, row)],
+            vocabulary: self.vocabulary.as_deref(),
         }
     }
 

@@ -1,4 +1,5 @@
 """The originals: ftfy, open_clip's BPE, NLTK's words and tags, Hugging Face's WordPiece."""
+import functools
 import gzip
 import html
 import importlib.util
@@ -16,7 +17,8 @@ from tokenizers import BertWordPieceTokenizer
 
 class Originals:
     def __init__(self, metadata, open_clip=None):
-        self.bpe = real_open_clip(open_clip) if open_clip else OpenClip(metadata)
+        self.transcribed = OpenClip(metadata)
+        self.bpe = real_open_clip(open_clip) if open_clip else self.transcribed
         self.sentences = punkt(metadata / "nltk_punkt_tab_english")
         self.treebank = NLTKWordTokenizer()
         self.tagger = tagger(metadata / "nltk_averaged_perceptron_tagger_eng")
@@ -68,6 +70,7 @@ class OpenClip:
         pieces = self.pieces.findall(clean(text).lower())
         return [number for piece in pieces for number in self.merge(piece)]
 
+    @functools.cache  # noqa: B019, as open_clip keeps every piece that it has merged
     def merge(self, piece):
         if piece in self.specials:
             return [self.ids[piece]]

@@ -2,7 +2,8 @@
 
     cargo xtask peers text [--awkward N] [--seed S] [--open-clip TOKENIZER.PY]
 
-Compares on the LAION and CC3M captions of the shared data and on N generated strings of entities, emoji,
+Compares cleaning, ids, words with tags, and the rows that every text reduction leaves for contexts of 4, 8, 16, 32 and
+77 tokens of both tokenizers, BERT's in both dialects (transcribed in `reductions.py`). Does so on the LAION and CC3M captions of the shared data and on N generated strings of entities, emoji,
 right-to-left text, controls, mojibake and special tokens. Every difference is counted and the first ones are
 shown. The exit code is 1 if a real caption differs, or more than 1 in 1,000 generated strings: those hold
 characters that Python's Unicode tables of the day may not know.
@@ -21,9 +22,12 @@ from pathlib import Path
 
 from awkward import awkward
 from originals import Originals
+from reductions import CONTEXT_LENGTHS, NAMES, Reductions
 
 SHARED = Path(os.environ.get("CLIPA_SHARED", Path(__file__).parents[4] / "shared")) / "data"
 SHOWN = 3
+# Captions whose reductions are held in memory at once.
+CHUNK = 500
 
 
 def captions_of_laion():
@@ -36,12 +40,13 @@ def captions_of_cc3m():
         return [line.rstrip("\n").split("\t")[0] for line in lines]
 
 
-def ours(captions):
+def ours(captions, *options):
     """One row a caption from `clipa-prep tagger show`."""
     command = [
         Path(os.environ["CLIPA_BIN"]) / "clipa-prep", "tagger", "show",
         "--tagger", f"nltk:{SHARED / 'metadata'}",
         "--bert-vocab", SHARED / "metadata/bert-base-uncased-vocab.txt",
+        *options,
     ]
     lines = "".join(json.dumps(caption) + "\n" for caption in captions)
     output = subprocess.run(command, input=lines.encode(), stdout=subprocess.PIPE, check=True).stdout
@@ -66,6 +71,34 @@ def compare(name, captions, originals):
     return worst
 
 
+def compare_reductions(name, captions, reductions):
+    """Prints how many rows of each reduction differ; returns the largest share."""
+    lengths = [option for context in CONTEXT_LENGTHS for option in ("--context-length", str(context))]
+    different, shown = {}, []
+    for first in range(0, len(captions), CHUNK):
+        chunk = captions[first:first + CHUNK]
+        rows = ours(chunk, *lengths, "--seed", str(first))
+        assert len(rows) == len(chunk), f"{len(rows)} rows for {len(chunk)} captions"
+        for place, (caption, row) in enumerate(zip(chunk, rows)):
+            expected = reductions.rows(caption, first + place)
+            for tokenizer, by_context in row["reductions"].items():
+                for context, by_reduction in by_context.items():
+                    for reduction, found in by_reduction.items():
+                        wanted = expected[tokenizer][context][reduction]
+                        if found != wanted:
+                            key = (tokenizer, reduction)
+                            different[key] = different.get(key, 0) + 1
+                            if len(shown) < SHOWN:
+                                shown.append((tokenizer, context, reduction, caption, wanted, found))
+    each = len(captions) * len(CONTEXT_LENGTHS)
+    for tokenizer in reductions.tokenizers:
+        counts = ", ".join(f"{reduction} {different.get((tokenizer.name, reduction), 0)}" for reduction in NAMES)
+        print(f"{name:<8} of {each} rows of {tokenizer.name} differ: {counts}")
+    for tokenizer, context, reduction, caption, wanted, found in shown:
+        print(f"    {tokenizer}, {context}, {reduction}: {caption!a}\n      original {wanted}\n      clipa    {found}")
+    return max(different.values(), default=0) / each
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--awkward", type=int, default=5000)
@@ -79,6 +112,10 @@ def main():
     real = max(compare("LAION", laion, originals), compare("CC3M", cc3m, originals))
     made = awkward(arguments.awkward, arguments.seed, laion + cc3m)
     generated = compare("awkward", made, originals)
+    reductions = Reductions(originals)
+    real = max(real, *(compare_reductions(name, captions, reductions)
+                       for name, captions in [("LAION", laion), ("CC3M", cc3m)]))
+    compare_reductions("awkward", made, reductions)
     sys.exit(1 if real > 0 or generated > 0.001 else 0)
 
 

@@ -82,10 +82,11 @@ pub struct CommonArgs {
     /// Threads; output does not depend on it [default: all cores]
     #[arg(long)]
     pub threads: Option<NonZeroUsize>,
-    /// Part-of-speech tagger: perceptron, nltk:DIR or none
+    /// Part-of-speech tagger: perceptron, nltk:DIR, bert:DIR or none
     ///
-    /// Change it to compare with the original (nltk:DIR reads NLTK's JSON weights) or for captions that are not
-    /// English (none: the syntax mask is then not available).
+    /// Change it to compare with the original (nltk:DIR reads NLTK's JSON weights), for a network's tags (bert:DIR reads
+    /// config.json, vocab.txt and the weights; only in a program built with the feature bert, and much slower),
+    /// or for captions in another language (a BERT for it, or none: the syntax mask is then not available).
     #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
     pub tagger: TaggerChoice,
     /// Store BERT WordPiece tokens too, with this vocabulary (vocab.txt of bert-base-uncased)

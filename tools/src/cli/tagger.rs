@@ -1,18 +1,18 @@
 //! `clipa-prep tagger`: train the embedded tagger, and measure a tagger.
 
-use std::io::{BufRead, Write};
+mod show;
+
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use crate::text::clean::{CleanMode, clean_into};
-use crate::text::tagger::TagBuffers;
+use self::show::ShowArgs;
 use crate::text::tagger::corpus::read_corpus;
 use crate::text::tagger::evaluation::{CLASSES, evaluate};
 use crate::text::tagger::perceptron::{PerceptronTagger, Training, train};
-use crate::text::words::Words;
 use crate::text::{TaggerChoice, TextConfig};
 
 /// Train a part-of-speech tagger, measure one, or see what it does.
@@ -69,7 +69,7 @@ pub struct EvalArgs {
     /// Sentences to compare with, in the form that `tagger train` reads
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// Which tagger: perceptron (inside this binary) or nltk:DIR (NLTK's JSON files)
+    /// Which tagger: perceptron (inside this binary), nltk:DIR (NLTK's JSON files) or bert:DIR (needs the feature bert)
     #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
     tagger: TaggerChoice,
     /// Weights that `tagger train` wrote, in place of those inside this binary
@@ -77,77 +77,13 @@ pub struct EvalArgs {
     weights: Option<PathBuf>,
 }
 
-/// Show what captions become: cleaned text, words with their tags, token ids.
-///
-/// Reads one caption a line, as it is or as a JSON string (for captions of several lines), and prints a JSON object for each.
-///
-/// Examples:
-///   echo 'A small brown dog.' | clipa-prep tagger show
-///   clipa-prep tagger show --captions captions.txt --tagger nltk:nltk_data --bert-vocab vocab.txt
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-pub struct ShowArgs {
-    /// File of captions; standard input without it
-    #[arg(long, value_name = "FILE")]
-    captions: Option<PathBuf>,
-    /// Which tagger cuts and tags: perceptron (inside this binary), nltk:DIR (NLTK's JSON files) or none
-    #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
-    tagger: TaggerChoice,
-    /// BERT's vocab.txt, to show WordPiece ids, too
-    #[arg(long, value_name = "FILE")]
-    bert_vocab: Option<PathBuf>,
-}
-
 /// Runs the command; results go to standard output, progress to standard error.
 pub fn run(args: TaggerArgs) -> anyhow::Result<()> {
     match args.command {
         TaggerCommand::Train(args) => run_train(&args, &mut std::io::stderr().lock()),
         TaggerCommand::Eval(args) => run_eval(&args, &mut std::io::stdout().lock()),
-        TaggerCommand::Show(args) => {
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            let shown = match &args.captions {
-                Some(path) => {
-                    let file = std::fs::File::open(path)
-                        .with_context(|| format!("cannot read {}", path.display()))?;
-                    run_show(&args, &mut std::io::BufReader::new(file), &mut out)
-                }
-                None => run_show(&args, &mut std::io::stdin().lock(), &mut out),
-            };
-            shown.and_then(|()| Ok(out.flush()?))
-        }
+        TaggerCommand::Show(args) => show::run(&args),
     }
-}
-
-fn run_show(
-    args: &ShowArgs,
-    captions: &mut dyn BufRead,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let config = TextConfig { tagger: args.tagger.clone(), bert_vocab: args.bert_vocab.clone() };
-    let (mut encoder, tagger) = (config.open()?.encoder(), config.open_tagger()?);
-    let (mut buffers, mut words, mut tags) = (TagBuffers::default(), Words::default(), Vec::new());
-    for line in captions.lines() {
-        let line = line.context("cannot read the captions")?;
-        let caption = serde_json::from_str::<String>(&line).unwrap_or(line);
-        words.clear();
-        tags.clear();
-        if let Some(tagger) = &tagger {
-            tagger.words(&caption, &mut buffers, &mut words);
-            tagger.tag(&words, &mut buffers, &mut tags);
-        }
-        let mut cleaned = String::new();
-        clean_into(&caption, CleanMode::Whitespace, &mut cleaned);
-        let encoded = encoder.encode(&caption);
-        let names = tags.iter().map(|tag| tag.name());
-        let row = serde_json::json!({
-            "cleaned": cleaned,
-            "words": words.iter().zip(names).collect::<Vec<_>>(),
-            "clip_bpe": encoded.clip_bpe.tokens,
-            "bert_wordpiece": encoded.bert_wordpiece.map(|pieces| pieces.tokens),
-        });
-        writeln!(out, "{row}")?;
-    }
-    Ok(())
 }
 
 fn run_train(args: &TrainArgs, talk: &mut dyn Write) -> anyhow::Result<()> {

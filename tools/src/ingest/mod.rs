@@ -54,6 +54,7 @@ pub fn ingest(
 ) -> anyhow::Result<Report> {
     let text = options.text.open()?;
     let mut output = Output::open(dataset, options.manifest(&text.identity()))?;
+    output.keep_vocabulary(&text)?;
     let (pending, units_skipped) = pending_units(inputs, &output)?;
     let total = estimated_samples(&pending);
     let started = Instant::now();

@@ -10,9 +10,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use clipa_schemas::{
     ledger::{Source, UnitEntry},
     manifest::{MANIFEST, Manifest, PendingTakedown, REJECTS, SHARDS, read_entries},
+    vocabulary,
 };
 
-use crate::printer::Hinted;
+use crate::{printer::Hinted, text::TextParts};
 
 /// Held while a run writes to a folder; the system drops it with the process, so a crash leaves none behind.
 const LOCK: &str = ".lock";
@@ -81,6 +82,22 @@ impl Output {
     /// The folder.
     pub fn dataset(&self) -> &Path {
         &self.dataset
+    }
+
+    /// Writes what the tagger says of the tokenizers' vocabularies, where an earlier run did not.
+    ///
+    /// # Errors
+    /// The file or the manifest cannot be written.
+    pub fn keep_vocabulary(&mut self, text: &TextParts) -> Result<()> {
+        let there = Manifest::read(&self.dataset)?;
+        self.manifest.vocabulary = there.vocabulary.clone();
+        if self.manifest.vocabulary.is_some() || !there.tagged {
+            return Ok(());
+        }
+        let written = vocabulary::write(&self.dataset, &text.vocabularies())?;
+        self.manifest.vocabulary = Some(written.clone());
+        Manifest { vocabulary: Some(written), ..there }.write(&self.dataset)?;
+        Ok(())
     }
 
     /// Hash of the configuration that every entry carries.

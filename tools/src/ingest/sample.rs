@@ -14,7 +14,7 @@ use crate::{
     archive::ArchiveError,
     image::{DecodeLimits, Decoded, RenderPlan, Repair, Scratch, decode, render, unpad},
     lists::Identity,
-    text::{CaptionEncoder, EncodedCaption, TextParts},
+    text::{CaptionEncoder, EncodedCaption, TextParts, words::Words},
 };
 
 /// Reason of what `--deny` lists. Its URL and caption are not kept.
@@ -78,8 +78,7 @@ impl<'o> Preparer<'o> {
             raws.push((index, raw, read));
         }
         let started = self.times.add(Stage::Read, started);
-        let texts: Vec<Option<EncodedCaption>> =
-            raws.iter().map(|(_, raw, read)| read.is_ok().then(|| self.text(raw))?).collect();
+        let texts = self.texts(raws.iter().map(|(_, raw, read)| read.is_ok().then_some(raw)));
         self.times.add(Stage::Text, started);
 
         let mut image = std::mem::take(&mut self.image);
@@ -117,12 +116,30 @@ impl<'o> Preparer<'o> {
         }
     }
 
-    /// Tokens and tags of a caption; `None` where its sample is going to be filtered by what is known already.
-    fn text(&mut self, raw: &RawSample) -> Option<EncodedCaption> {
+    /// Tokens and tags of captions, tagged all together; `None` where a sample is unusable, or filtered by what is
+    /// known already.
+    fn texts<'r>(
+        &mut self,
+        raws: impl Iterator<Item = Option<&'r RawSample>>,
+    ) -> Vec<Option<EncodedCaption>> {
         let filter = &self.options.filter;
-        let caption = raw.caption.as_deref().unwrap_or_default();
-        keep_metadata(filter, raw).and_then(|()| keep_characters(filter, caption)).ok()?;
-        Some(self.encoder.encode(caption))
+        let mut words = Vec::new();
+        let mut texts: Vec<Option<EncodedCaption>> = raws
+            .map(|raw| {
+                let raw = raw?;
+                let caption = raw.caption.as_deref().unwrap_or_default();
+                keep_metadata(filter, raw).and_then(|()| keep_characters(filter, caption)).ok()?;
+                let mut of_caption = Words::default();
+                let text = self.encoder.encode_untagged(caption, &mut of_caption);
+                words.push(of_caption);
+                Some(text)
+            })
+            .collect();
+        let tags = self.encoder.tag_all(&words);
+        for (text, tags) in texts.iter_mut().flatten().zip(tags) {
+            text.pos = tags;
+        }
+        texts
     }
 
     fn row(
@@ -173,7 +190,7 @@ impl<'o> Preparer<'o> {
             license: sidecar.license,
             language: sidecar.language,
             label: raw.label,
-            pos: text.pos.clone(),
+            pos: Vec::new(),
             tokens: text.into_columns(),
             images,
         })

@@ -1,5 +1,7 @@
 //! One sample as it is stored, and what the text reductions leave of its caption.
 
+use std::sync::Arc;
+
 use arrow::{
     array::{Array, ArrayRef, AsArray},
     datatypes::{DataType, Float64Type, UInt32Type, UInt64Type},
@@ -13,6 +15,7 @@ use clipa_schemas::{
     reduction::text::{TextReduction, reduce},
     shard::ShardReader,
     text::StoredText,
+    vocabulary,
 };
 use serde::Serialize;
 
@@ -121,7 +124,8 @@ impl SampleView {
             .tokens
             .iter()
             .map(|column| {
-                let block = reader.texts_of(row_group, column)?;
+                let vocabulary = vocabulary::read(&dataset.folder, column)?.map(Arc::new);
+                let block = reader.texts_of(row_group, column)?.with_vocabulary(vocabulary);
                 text_view(column, block.get(row), options)
             })
             .collect::<Result<Vec<_>, InspectError>>()?;

@@ -13,6 +13,7 @@ use clipa_schemas::{
     sample::{Sample, StoredImage},
     shard::{ShardLayout, ShardWriter},
     text::TokenizedText,
+    vocabulary::{self, Piece, Vocabulary},
 };
 
 /// Rows of each unit.
@@ -77,6 +78,7 @@ pub(crate) fn write_changed(folder: &Path, kind: Kind, mut change: impl FnMut(u6
     let entries: Vec<UnitEntry> = (0..UNITS)
         .map(|unit| write_unit(folder, unit, &manifest.configuration_sha256, &layout, &mut change))
         .collect();
+    manifest.vocabulary = Some(write_vocabulary(folder));
     if kind == Kind::Classes {
         manifest.prompts = Some(write_prompts(folder, &layout.tokens));
     }
@@ -132,6 +134,20 @@ fn write_unit(
     };
     write_json(&entry_path(folder, unit), &entry).unwrap();
     entry
+}
+
+/// Every id a word of its own, with the tag that it has in the caption.
+fn write_vocabulary(folder: &Path) -> FileDigest {
+    let (text, pos) = caption();
+    let tag = |id: u16| {
+        let word = text.tokens.iter().position(|&token| token == id);
+        let tag = word.and_then(|word| pos.get(word)).copied();
+        tag.map_or(PennTag::UNKNOWN, PennTag::from_byte)
+    };
+    let piece = |id| Piece { tag: tag(id), starts_word: true, ends_word: true };
+    let column = "clip_bpe".to_owned();
+    let pieces = (0..8_000).map(piece).collect();
+    vocabulary::write(folder, &[Vocabulary { column, pieces }]).unwrap()
 }
 
 fn write_prompts(folder: &Path, tokens: &[String]) -> FileDigest {

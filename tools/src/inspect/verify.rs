@@ -22,6 +22,7 @@ use clipa_schemas::{
     ledger::{Ledger, UnitEntry, file_revision, unit_file},
     manifest::{Kind, Manifest, REJECTS, SHARDS, TAKEDOWN, Unit, entry_path},
     prompts, rejects,
+    vocabulary::{self, VOCABULARY},
 };
 use serde::Serialize;
 
@@ -91,6 +92,7 @@ pub fn verify(
         findings.add(found);
     }
     compare_with_manifest(&manifest, &entries, &mut findings);
+    check_vocabulary(folder, &manifest, &mut findings);
     if manifest.kind == Kind::Classes {
         check_prompts(folder, &manifest, &mut findings);
     }
@@ -259,6 +261,22 @@ fn compare_with_manifest(manifest: &Manifest, entries: &[UnitEntry], findings: &
     entries.iter().for_each(|entry| totals.add(&entry.ledger));
     if totals != manifest.totals {
         findings.problem("dataset.json", "the totals are not the sum of the entries");
+    }
+}
+
+/// Checksum of the vocabularies' tags, and whether every token column has some.
+fn check_vocabulary(folder: &Path, manifest: &Manifest, findings: &mut Findings) {
+    let Some(digest) = &manifest.vocabulary else { return };
+    let path = folder.join(VOCABULARY);
+    if let Err(error) = digest.verify(folder) {
+        return findings.problem(VOCABULARY, without_path(&error, &path));
+    }
+    for tokens in &manifest.tokens {
+        match vocabulary::read(folder, tokens) {
+            Ok(Some(_)) => {}
+            Ok(None) => findings.problem(VOCABULARY, format!("nothing about `{tokens}`")),
+            Err(error) => findings.problem(VOCABULARY, without_path(&error, &path)),
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub enum TaggerChoice {
     Perceptron,
     /// NLTK's word tokenizer and tagger, from a directory with its JSON weights and Punkt tables.
     Nltk(PathBuf),
+    /// A BERT from a directory with its configuration, vocabulary and weights; needs the feature `bert`.
+    Bert(PathBuf),
     /// No words and no tags; the syntax mask then has nothing to go by.
     None,
 }
@@ -38,6 +40,9 @@ impl FromStr for TaggerChoice {
             Some(("nltk", directory)) if !directory.is_empty() => {
                 Ok(TaggerChoice::Nltk(directory.into()))
             }
+            Some(("bert", directory)) if !directory.is_empty() => {
+                Ok(TaggerChoice::Bert(directory.into()))
+            }
             _ => Err(TextError::UnknownTagger { given: text.to_owned() }),
         }
     }
@@ -48,6 +53,7 @@ impl fmt::Display for TaggerChoice {
         match self {
             TaggerChoice::Perceptron => f.write_str("perceptron"),
             TaggerChoice::Nltk(directory) => write!(f, "nltk:{}", directory.display()),
+            TaggerChoice::Bert(directory) => write!(f, "bert:{}", directory.display()),
             TaggerChoice::None => f.write_str("none"),
         }
     }
@@ -57,7 +63,7 @@ impl fmt::Display for TaggerChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
     /// No tagger of this name.
-    #[error("no tagger is called {given:?}; there are perceptron, nltk:DIR and none")]
+    #[error("no tagger is called {given:?}; there are perceptron, nltk:DIR, bert:DIR and none")]
     UnknownTagger {
         /// What was asked for.
         given: String,
@@ -71,6 +77,17 @@ pub enum TextError {
     /// NLTK's files cannot be used.
     #[error(transparent)]
     Nltk(#[from] NltkError),
+    /// The BERT tagger's files cannot be used.
+    #[cfg(feature = "bert")]
+    #[error(transparent)]
+    Bert(#[from] super::tagger::bert::BertError),
+    /// This program has no BERT inside.
+    #[cfg(not(feature = "bert"))]
+    #[error(
+        "this program was built without the tagger bert:DIR, which needs libtorch\nhint: cargo build --release --features \
+         clipa-tools/bert"
+    )]
+    NoBert,
     /// BERT's vocabulary cannot be used.
     #[error(transparent)]
     WordPiece(#[from] WordPieceError),
@@ -112,6 +129,12 @@ impl TextConfig {
         match &self.tagger {
             TaggerChoice::Perceptron => Ok(Some(Arc::new(PerceptronTagger::embedded()?))),
             TaggerChoice::Nltk(directory) => Ok(Some(Arc::new(NltkTagger::open(directory)?))),
+            #[cfg(feature = "bert")]
+            TaggerChoice::Bert(directory) => {
+                Ok(Some(Arc::new(super::tagger::bert::BertTagger::open(directory)?)))
+            }
+            #[cfg(not(feature = "bert"))]
+            TaggerChoice::Bert(_) => Err(TextError::NoBert),
             TaggerChoice::None => Ok(None),
         }
     }
@@ -158,10 +181,10 @@ mod tests {
 
     #[test]
     fn a_tagger_is_named_as_it_is_read() {
-        for name in ["perceptron", "none", "nltk:/some/folder"] {
+        for name in ["perceptron", "none", "nltk:/some/folder", "bert:a folder"] {
             assert_eq!(name.parse::<TaggerChoice>().unwrap().to_string(), name);
         }
-        for name in ["", "nltk", "nltk:", "Perceptron", "bert:x"] {
+        for name in ["", "nltk", "nltk:", "Perceptron", "bert:"] {
             let error = name.parse::<TaggerChoice>().unwrap_err();
             assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
         }
@@ -175,6 +198,9 @@ mod tests {
             ..TextConfig::default()
         };
         let error = config.open().err().unwrap().to_string();
+        let bert = TaggerChoice::Bert(folder.path().into());
+        let bert = TextConfig { tagger: bert, ..TextConfig::default() }.open();
+        assert!(bert.err().unwrap().to_string().contains("hint:"));
         assert!(error.contains("weights.json") && error.contains("hint:"), "{error}");
         let config =
             TextConfig { bert_vocab: Some(folder.path().join("no.txt")), ..TextConfig::default() };

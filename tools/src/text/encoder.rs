@@ -80,13 +80,23 @@ impl CaptionEncoder {
 
     /// Encodes a raw caption of any length; time grows linearly with it (`n log n` for a single word).
     pub fn encode(&mut self, caption: &str) -> EncodedCaption {
-        self.words.clear();
+        let mut words = std::mem::take(&mut self.words);
+        let encoded = self.encode_untagged(caption, &mut words);
         self.tags.clear();
         if let Some(tagger) = &self.tagger {
-            tagger.words(caption, &mut self.buffers, &mut self.words);
-            tagger.tag(&self.words, &mut self.buffers, &mut self.tags);
+            tagger.tag(&words, &mut self.buffers, &mut self.tags);
         }
-        let CaptionEncoder { bpe, bpe_words, pieces, words, tags, cleaned, .. } = self;
+        self.words = words;
+        EncodedCaption { pos: self.tags.iter().map(|tag| tag.byte()).collect(), ..encoded }
+    }
+
+    /// The same without the tags, which [`CaptionEncoder::tag_all`] makes of the words; `words` is overwritten.
+    pub fn encode_untagged(&mut self, caption: &str, words: &mut Words) -> EncodedCaption {
+        words.clear();
+        if let Some(tagger) = &self.tagger {
+            tagger.words(caption, &mut self.buffers, words);
+        }
+        let CaptionEncoder { bpe, bpe_words, pieces, cleaned, .. } = self;
         let clip_bpe =
             tokenized(caption, words, CleanMode::Lower, bpe_words, cleaned, |text, ids| {
                 bpe.encode(text, ids);
@@ -96,12 +106,14 @@ impl CaptionEncoder {
                 wordpiece.encode(text, buffers, ids);
             })
         });
-        EncodedCaption {
-            clip_bpe,
-            bert_wordpiece,
-            pos: tags.iter().map(|tag| tag.byte()).collect(),
-            words: words.len() as u32,
-        }
+        EncodedCaption { clip_bpe, bert_wordpiece, pos: Vec::new(), words: words.len() as u32 }
+    }
+
+    /// The stored tags ([`PennTag::byte`]) of several captions' words.
+    pub fn tag_all(&mut self, captions: &[Words]) -> Vec<Vec<u8>> {
+        let Some(tagger) = &self.tagger else { return vec![Vec::new(); captions.len()] };
+        let tags = tagger.tag_all(captions, &mut self.buffers);
+        tags.into_iter().map(|tags| tags.iter().map(|tag| tag.byte()).collect()).collect()
     }
 }
 

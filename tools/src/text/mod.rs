@@ -23,6 +23,7 @@ mod encoder;
 #[cfg(test)]
 pub(crate) mod shared_data;
 pub mod tagger;
+mod vocabulary;
 mod word_cache;
 pub mod wordpiece;
 pub mod words;

@@ -101,6 +101,19 @@ impl WordPiece {
         })
     }
 
+    /// The id of a piece, where there is one.
+    pub fn id(&self, piece: &str) -> Option<u16> {
+        self.ids.get(piece).copied()
+    }
+
+    /// The text of every id; empty where the file repeats a piece.
+    pub fn pieces(&self) -> Vec<String> {
+        let ids = self.ids.values().max().map_or(0, |&last| usize::from(last) + 1);
+        let mut pieces = vec![String::new(); ids];
+        self.ids.iter().for_each(|(piece, &id)| pieces[usize::from(id)] = piece.to_string());
+        pieces
+    }
+
     /// SHA-256 of the file.
     pub fn hash(&self) -> &str {
         &self.hash

@@ -4,6 +4,7 @@ use crate::workspace::Workspace;
 use crate::{build_tools, child};
 use anyhow::{Result, bail};
 
+/// The benchmarks of all packages.
 const BENCHES: [&str; 4] = ["images", "text", "ingest", "stream"];
 
 /// Runs the benchmark with the arguments passed on to `cargo bench`.

@@ -131,6 +131,14 @@ pub struct EvalArguments {
     /// Tokens of the prompts, instead of the stage's; positions are resized
     #[arg(long, value_name = "N")]
     pub context_length: Option<i64>,
+    /// How long prompts are reduced: as the stage reduces captions, which is what CLIPA reports, or full, cut only where
+    /// the context ends
+    #[arg(long, value_enum, default_value = "stage", value_name = "HOW")]
+    pub prompts: Prompts,
+    /// Read prompts as open_clip does for BERT models (one piece fewer), whatever the stage says; open_clip's figures of
+    /// the published v2 weights were made so
+    #[arg(long)]
+    pub strip_sep_token: bool,
     /// Images at once; more need more memory
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub batch: usize,
@@ -143,6 +151,15 @@ pub struct EvalArguments {
     /// Where and with how many threads.
     #[command(flatten)]
     pub machine: MachineArguments,
+}
+
+/// How prompts are reduced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Prompts {
+    /// As the stage reduces captions; random and block become truncation
+    Stage,
+    /// Truncated at the context length
+    Full,
 }
 
 /// Options of `recipes`.

@@ -3,8 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clipa_schemas::reduction::text::TextReduction;
 
-use super::{arguments::EvalArguments, machine, printer::Printer};
+use super::{
+    arguments::{EvalArguments, Prompts},
+    machine,
+    printer::Printer,
+};
 use crate::{
     checkpoint::{self, Fit},
     eval::{ClassReport, ZeroShotReport, zero_shot},
@@ -24,6 +29,13 @@ pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<ExitC
         context_length: arguments.context_length.unwrap_or(stage.context_length),
     };
     (stage.image_size, stage.context_length) = (sizes.image_size, sizes.context_length);
+    if arguments.prompts == Prompts::Full {
+        stage.text_reduction = TextReduction::Truncate;
+    }
+    if arguments.strip_sep_token {
+        stage.strip_sep_token = true;
+        recipe.check_tokenizer(&stage)?;
+    }
     // Positions that were fixed in training are fixed here, at whatever size.
     let config = recipe.stage(&trained)?.model(&recipe.model);
     let model = Clip::new(&config, sizes, 0, resources.device)?;

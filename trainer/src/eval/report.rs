@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use clipa_schemas::reduction::text::TextReduction;
 use serde_json::{Value, json};
 
 /// Top-1 and top-5 accuracy over some samples.
@@ -35,6 +36,8 @@ pub struct ZeroShotReport {
     pub image_size: i64,
     /// Tokens of the prompts.
     pub context_length: i64,
+    /// How prompts that are longer were reduced.
+    pub text_reduction: TextReduction,
     /// Prompts of all classes together.
     pub prompts: usize,
     /// Top-1 accuracy of guessing: one over the number of classes.
@@ -105,6 +108,7 @@ impl ZeroShotReport {
         let mut value = json!({
             "image_size": self.image_size,
             "context_length": self.context_length,
+            "text_reduction": self.text_reduction,
             "prompts": self.prompts,
             "classes": self.classes.len(),
             "chance": self.chance,
@@ -153,7 +157,11 @@ impl fmt::Display for Hits {
 impl fmt::Display for ZeroShotReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (size, length) = (self.image_size, self.context_length);
-        writeln!(f, "zero-shot at {size} px and {length} text tokens, {} prompts", self.prompts)?;
+        let (reduction, prompts) = (self.text_reduction, self.prompts);
+        writeln!(
+            f,
+            "zero-shot at {size} px and {length} text tokens, {prompts} prompts ({reduction})"
+        )?;
         writeln!(f, "  all       {}", self.all)?;
         if let Some(held_out) = self.held_out {
             writeln!(f, "  held out  {held_out}")?;

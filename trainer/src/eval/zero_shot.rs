@@ -24,7 +24,7 @@ const RANKS: i64 = 5;
 
 /// Evaluates a model on a classification set.
 ///
-/// `config` says how images and prompts are read; its sizes are the model's. A syntax mask stays, as in CLIPA's own
+/// `config` says how images and prompts are read; its sizes are the model's. Prompts are reduced by its `text`: a syntax mask stays, as in CLIPA's own
 /// evaluation; a random or block mask becomes truncation, because masks are off in evaluation.
 ///
 /// # Errors
@@ -38,7 +38,7 @@ pub fn zero_shot(
     let _no_grad = tch::no_grad_guard();
     let prompts = prompts::read(dataset, &config.tokenizer)?;
     let classifier = classifier(model, &prompts, dataset, &config, precision)?;
-    let mut report = blank_report(model, &prompts);
+    let mut report = blank_report(model, &prompts, prompt_reduction(&config));
     let classes = report.classes.len();
     for batch in EvalPass::open(dataset, config)? {
         let mut batch = batch?;
@@ -90,6 +90,14 @@ fn classifier(
     Ok(normalise(&sums))
 }
 
+/// Masks are off in evaluation; a choice of words is none.
+fn prompt_reduction(config: &StreamConfig) -> TextReduction {
+    match config.text {
+        TextReduction::Random | TextReduction::Block => TextReduction::Truncate,
+        kept => kept,
+    }
+}
+
 fn prompt_tokens(
     prompts: &Prompts,
     places: std::ops::Range<usize>,
@@ -97,10 +105,7 @@ fn prompt_tokens(
     config: &StreamConfig,
     vocab_size: i64,
 ) -> Result<Vec<i64>, EvalError> {
-    let reduction = match config.text {
-        TextReduction::Random | TextReduction::Block => TextReduction::Truncate,
-        kept => kept,
-    };
+    let reduction = prompt_reduction(config);
     let mut row = vec![0u16; config.context_length];
     let mut tokens = Vec::with_capacity(places.len() * row.len());
     for place in places {
@@ -152,7 +157,7 @@ fn in_precision(
     Ok(encode())
 }
 
-fn blank_report(model: &Clip, prompts: &Prompts) -> ZeroShotReport {
+fn blank_report(model: &Clip, prompts: &Prompts, text_reduction: TextReduction) -> ZeroShotReport {
     let classes = prompts.classes();
     let first = |class: usize| prompts.class.iter().position(|&owner| owner as usize == class);
     let class = |class: usize| ClassReport {
@@ -164,6 +169,7 @@ fn blank_report(model: &Clip, prompts: &Prompts) -> ZeroShotReport {
     ZeroShotReport {
         image_size: model.sizes().image_size,
         context_length: model.sizes().context_length,
+        text_reduction,
         prompts: prompts.len(),
         chance: 1.0 / classes.max(1) as f64,
         all: Hits::default(),

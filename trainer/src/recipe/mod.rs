@@ -11,6 +11,7 @@
 mod built_in;
 mod error;
 mod keys;
+mod open_clip_keys;
 mod overrides;
 mod stage;
 #[cfg(test)]
@@ -74,8 +75,9 @@ impl Recipe {
         };
         let mut table: Table = text.parse().map_err(malformed)?;
         let known = known_keys();
+        let translated = open_clip_keys::translate(&mut table, origin)?;
         keys::check(&Value::Table(table.clone()), &known, origin)?;
-        if set.is_empty() {
+        if set.is_empty() && !translated {
             // From the text itself, a wrong value is shown with its line.
             return toml::from_str::<Recipe>(text).map_err(malformed)?.checked();
         }
@@ -84,8 +86,9 @@ impl Recipe {
         }
         let value = Value::Table(table);
         keys::check(&value, &known, "--set")?;
+        let with = if set.is_empty() { "" } else { " with " };
         let message = |error: toml::de::Error| RecipeError::Malformed {
-            origin: format!("{origin} with {}", set.join(" ")),
+            origin: format!("{origin}{with}{}", set.join(" ")),
             message: error.to_string().trim_end().to_owned(),
         };
         Recipe::deserialize(value).map_err(message)?.checked()
@@ -114,6 +117,15 @@ impl Recipe {
         stage.check_length(samples_per_epoch).map_err(|bad| self.bad_value(stage, bad))
     }
 
+    /// Checks that a stage asks for nothing that the model's tokenizer does not have.
+    ///
+    /// # Errors
+    /// [`RecipeError::Value`] for `strip_sep_token` where there is no `[SEP]`.
+    pub fn check_tokenizer(&self, stage: &Stage) -> Result<(), RecipeError> {
+        let checked = stage.check_tokenizer(self.model.text.tokenizer);
+        checked.map_err(|bad| self.bad_value(stage, bad))
+    }
+
     /// The recipe as TOML, every value written out.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a recipe holds only tables, numbers and strings")
@@ -131,6 +143,7 @@ impl Recipe {
         for stage in &self.stages {
             stage.check().map_err(|bad| self.bad_value(stage, bad))?;
             self.model.check_sizes(stage.sizes()).map_err(model_error)?;
+            self.check_tokenizer(stage)?;
         }
         Ok(self)
     }
@@ -165,6 +178,7 @@ fn known_keys() -> Value {
         stage.lr = Some(1.0);
         stage.base_lr = Some(1.0);
         stage.clip_grad_norm = Some(1.0);
+        stage.strip_sep_token = true;
     }
     Value::try_from(recipe).expect("a recipe holds only tables, numbers and strings")
 }

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::RecipeError;
+use super::{RecipeError, open_clip_keys};
 
 /// Pairs of which a stage has exactly one: setting one removes the other.
 const EXCLUSIVE: [(&str, &str); 2] = [("lr", "base_lr"), ("samples", "epochs")];
@@ -31,6 +31,8 @@ pub(super) fn apply(
                     (running.ok_or_else(|| error(why))?, path)
                 }
             };
+            let ours = open_clip_keys::translated(path);
+            let path = ours.as_ref().map_or(path, std::slice::from_ref);
             let stage = find(stages, name).and_then(|index| stages[index].as_table_mut());
             let stage = stage.ok_or_else(|| error("the recipe has no such stage"))?;
             if let [key] = path {

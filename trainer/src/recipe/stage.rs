@@ -2,12 +2,15 @@
 
 use clipa_schemas::reduction::{
     image::{Grid, ImageReduction},
-    text::TextReduction,
+    text::{Specials, TextReduction},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{InputSizes, ModelConfig, config::VisionPositions},
+    model::{
+        InputSizes, ModelConfig,
+        config::{Tokenizer, VisionPositions},
+    },
     optimizer::AdamWConfig,
     schedule::Schedule,
     stream::{Augment, ColourJitter, Filter, RandomResizedCrop},
@@ -31,6 +34,9 @@ pub struct Stage {
     pub context_length: i64,
     /// Which tokens of a longer caption are kept.
     pub text_reduction: TextReduction,
+    /// BERT's rows as open_clip makes them, one piece shorter ([`Specials::BERT_OPEN_CLIP`]), and not as CLIPA trained with.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub strip_sep_token: bool,
     /// Where the image tower's positions come from in this stage; the model's own choice where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positions: Option<VisionPositions>,
@@ -171,6 +177,15 @@ impl Stage {
         model
     }
 
+    /// The special tokens that go around a caption.
+    pub fn specials(&self, tokenizer: Tokenizer) -> Specials {
+        match (tokenizer, self.strip_sep_token) {
+            (Tokenizer::ClipBpe, _) => Specials::CLIP_BPE,
+            (Tokenizer::BertWordpiece, false) => Specials::BERT_CLIPA,
+            (Tokenizer::BertWordpiece, true) => Specials::BERT_OPEN_CLIP,
+        }
+    }
+
     /// Patches of an image that are looked at in training.
     pub fn kept_patches(&self, model: &ModelConfig) -> i64 {
         let (size, patch) = (self.image_size as u32, model.vision.patch_size as u32);
@@ -249,6 +264,15 @@ impl Stage {
         Ok(())
     }
 
+    /// The first value that cannot work with this tokenizer.
+    pub(super) fn check_tokenizer(&self, tokenizer: Tokenizer) -> Result<(), BadValue> {
+        if self.strip_sep_token && tokenizer == Tokenizer::ClipBpe {
+            let why = "only BERT's WordPiece has a [SEP], and this model reads CLIP's byte pairs";
+            return Err(("strip_sep_token", "true".to_owned(), why.to_owned()));
+        }
+        Ok(())
+    }
+
     /// The first value that cannot work on a data set of this size.
     pub(super) fn check_length(&self, samples_per_epoch: u64) -> Result<(), BadValue> {
         let total = self.total_samples(samples_per_epoch);
@@ -266,6 +290,10 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn two() -> u64 {

@@ -1,5 +1,7 @@
 //! The built-in recipes are those of the papers' scripts, and wrong recipes say what is wrong.
 
+use clipa_schemas::reduction::text::{Specials, TextReduction};
+
 use super::*;
 use crate::model::{Clip, cost::Cost};
 
@@ -100,6 +102,55 @@ fn peak_rates_batches_and_steps_of_the_published_stages() {
         assert!((schedule.peak / peak - 1.0).abs() < 1e-9, "{name} {}", schedule.peak);
         assert_eq!(schedule.total_steps, steps, "{name} {}", stage.name);
         recipe.check_length(stage, rows).unwrap();
+    }
+}
+
+#[test]
+fn open_clips_words_for_the_text_are_understood() {
+    let text = load("tiny-i17-t8").to_toml();
+    let reduction = |line: &str| -> Result<TextReduction, String> {
+        let text = text.replacen("text_reduction = \"syntax\"", line, 1);
+        let recipe = Recipe::parse(&text, "mine.toml", &[], None);
+        Ok(recipe.map_err(|error| error.to_string())?.stages[0].text_reduction)
+    };
+    for (line, expected) in [
+        ("text_mask = \"first\"", TextReduction::Truncate),
+        ("text_mask = \"block\"", TextReduction::Block),
+        ("tokenizer_kwargs = { reduction_mask = \"simple\" }", TextReduction::Block),
+        ("tokenizer_kwargs = { text_mask = \"random\" }", TextReduction::Random),
+        ("reduction_mask = \"syntax\"", TextReduction::Syntax),
+        ("text_reduction = \"syntax-vocab\"", TextReduction::SyntaxVocab),
+    ] {
+        assert_eq!(reduction(line), Ok(expected), "{line}");
+    }
+    for (line, complaint) in [
+        ("text_reduction = \"syntax\"\ntext_mask = \"first\"", "so is `text_reduction`"),
+        ("tokenizer_kwargs = { reduction_mask = \"shuffle\" }", "choose `random`"),
+        ("text_mask = \"nouns\"", "unknown text reduction `nouns`"),
+        ("text_reduction = \"syntax\"\ntokenizer_kwargs = { clean = \"lower\" }", "unknown key"),
+    ] {
+        let error = reduction(line).unwrap_err();
+        assert!(error.contains(complaint) && error.contains("mine.toml"), "{line}: {error}");
+    }
+    for set in ["stage.text_mask=first", "stage.tokenizer_kwargs.reduction_mask=simple"] {
+        let recipe = Recipe::load("tiny-i17-t8", &[set.to_owned()], Some("pretrain")).unwrap();
+        assert_ne!(recipe.stages[0].text_reduction, TextReduction::Syntax, "{set}");
+    }
+}
+
+#[test]
+fn the_dialect_of_bert_is_the_stages() {
+    let stripped = "stage.strip_sep_token=true".to_owned();
+    assert!(refused(&stripped).contains("only BERT's WordPiece has a [SEP]"));
+    let bert = "model.text.tokenizer=bert-wordpiece".to_owned();
+    let set = [bert.clone(), "stage.tokenizer_kwargs.strip_sep_token=true".to_owned()];
+    for (set, specials) in [(&set[..1], Specials::BERT_CLIPA), (&set[..], Specials::BERT_OPEN_CLIP)]
+    {
+        let recipe = Recipe::load("tiny-i17-t8", set, Some("pretrain")).unwrap();
+        let stream = crate::run::stream_config(&recipe, &recipe.stages[0], 1);
+        assert_eq!((stream.tokenizer.as_str(), stream.specials), ("bert_wordpiece", specials));
+        let again = Recipe::parse(&recipe.to_toml(), "again", &[], None).unwrap();
+        assert_eq!(again, recipe);
     }
 }
 

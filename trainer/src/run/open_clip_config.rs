@@ -1,5 +1,6 @@
 //! `open_clip_config.json`: a stage's model in open_clip's words.
 
+use clipa_schemas::reduction::text::TextReduction;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -53,6 +54,15 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
     let bert = text.tokenizer == Tokenizer::BertWordpiece;
     add(false, bert, "hf_tokenizer_name", json!("bert-base-uncased"));
     add(false, bert, "tokenizer_kwargs", json!({"strip_sep_token": true}));
+    // Only open_clip's own tokenizer reduces; ours have no word there.
+    let reduction = match stage.text_reduction {
+        TextReduction::Random => Some("random"),
+        TextReduction::Block => Some("simple"),
+        TextReduction::Syntax => Some("syntax"),
+        TextReduction::Truncate | TextReduction::SyntaxPieces | TextReduction::SyntaxVocab => None,
+    };
+    let reduces = !bert && reduction.is_some();
+    add(false, reduces, "tokenizer_kwargs", json!({"reduction_mask": reduction}));
     for to_image in [true, false] {
         let tanh = recipe.model.gelu == Gelu::Tanh;
         add(to_image, tanh, "act_kwargs", json!({"approximate": "tanh"}));
@@ -101,6 +111,10 @@ mod tests {
         });
         assert_eq!(described["model_cfg"], expected);
         assert_eq!(described["preprocess_cfg"]["interpolation"], "bicubic");
+        let recipe = Recipe::load("l16-i37-t8", &[], None).unwrap();
+        let described = describe(&recipe, recipe.stage("pretrain").unwrap());
+        let options = &described["model_cfg"]["text_cfg"]["tokenizer_kwargs"];
+        assert_eq!(options, &json!({"reduction_mask": "syntax"}));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clipa_schemas::{manifest::Manifest, reduction::text::Specials};
+use clipa_schemas::manifest::Manifest;
 use tch::Device;
 
 use super::{Identity, RunError, Training};
@@ -120,16 +120,16 @@ impl Plan {
 
 /// How a stage's sizes, tokens and filter are read, without augmentation.
 pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamConfig {
-    let (tokenizer, specials) = match recipe.model.text.tokenizer {
-        Tokenizer::ClipBpe => ("clip_bpe", Specials::CLIP_BPE),
-        Tokenizer::BertWordpiece => ("bert_wordpiece", Specials::BERT_CLIPA),
+    let tokenizer = match recipe.model.text.tokenizer {
+        Tokenizer::ClipBpe => "clip_bpe",
+        Tokenizer::BertWordpiece => "bert_wordpiece",
     };
     StreamConfig {
         filter: stage.augment.filter,
         context_length: stage.context_length as usize,
         text: stage.text_reduction,
         tokenizer: tokenizer.to_owned(),
-        specials,
+        specials: stage.specials(recipe.model.text.tokenizer),
         workers,
         ..StreamConfig::new(stage.image_size as u32, stage.batch as usize)
     }

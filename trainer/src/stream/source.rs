@@ -14,6 +14,7 @@ use clipa_schemas::{
     ledger::ShardDigest,
     manifest::{Kind, Manifest},
     shard::ShardReader,
+    vocabulary::{self, Vocabulary},
 };
 
 use super::{
@@ -42,6 +43,8 @@ pub(super) struct Columns {
     pub(super) image: ImageColumn,
     /// Name of the token column.
     pub(super) tokens: Option<String>,
+    /// What the token column's ids are, where the text reduction asks for it.
+    pub(super) vocabulary: Option<Arc<Vocabulary>>,
     /// Is the class read?
     pub(super) label: bool,
 }
@@ -71,12 +74,18 @@ impl Columns {
                 stored: listed(&manifest.tokens),
             });
         }
-        if config.text.reads_words() && !manifest.tagged {
+        let vocabulary = match config.text.reads_vocabulary() {
+            true => vocabulary::read(dataset, &config.tokenizer)?.map(Arc::new),
+            false => None,
+        };
+        if config.text.reads_words() && !manifest.tagged
+            || config.text.reads_vocabulary() && vocabulary.is_none()
+        {
             let reduction = config.text.to_string();
             return Err(StreamError::NoTags { path: dataset.to_owned(), reduction });
         }
         let image = image_column(dataset, manifest, config)?;
-        Ok(Columns { image, tokens: Some(config.tokenizer.clone()), label: false })
+        Ok(Columns { image, tokens: Some(config.tokenizer.clone()), vocabulary, label: false })
     }
 
     /// What an evaluation reads: classes of a classification set, captions of pairs.
@@ -89,7 +98,7 @@ impl Columns {
             Kind::Pairs => Columns::of_pairs(dataset, manifest, config),
             Kind::Classes => {
                 let image = image_column(dataset, manifest, config)?;
-                Ok(Columns { image, tokens: None, label: true })
+                Ok(Columns { image, tokens: None, vocabulary: None, label: true })
             }
         }
     }

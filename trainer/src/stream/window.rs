@@ -48,7 +48,10 @@ impl Group {
         columns: &Columns,
     ) -> Result<Group, StreamError> {
         let texts = match &columns.tokens {
-            Some(name) => Some(reader.texts_of(row_group, name)?),
+            Some(name) => {
+                let texts = reader.texts_of(row_group, name)?;
+                Some(texts.with_vocabulary(columns.vocabulary.clone()))
+            }
             None => None,
         };
         let labels = match columns.label {

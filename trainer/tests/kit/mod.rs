@@ -225,18 +225,27 @@ fn caption(class: usize, seed: u64) -> TokenizedText {
     TokenizedText { word_tokens: tokens.clone(), word_lengths: vec![1; 5], tokens }
 }
 
+/// An article that says nothing, then a caption of nouns.
+fn prompt(class: usize, seed: u64) -> (TokenizedText, Vec<u8>) {
+    let TokenizedText { tokens, mut word_lengths, .. } = caption(class, seed);
+    let tokens = [&[320], tokens.as_slice()].concat();
+    word_lengths.push(1);
+    let pos = tokens.iter().map(|&token| if token == 320 { 11 } else { 20 }).collect();
+    (TokenizedText { word_tokens: tokens.clone(), tokens, word_lengths }, pos)
+}
+
 pub fn write_prompts(dataset: &Path) {
     let prompts: Vec<Prompt> = (0..COLOURS.len() * 2)
         .map(|place| {
             let class = place / 2;
-            let text = caption(class, place as u64);
+            let (text, pos) = prompt(class, place as u64);
             Prompt {
                 class: class as u32,
                 class_name: format!("colour {class}"),
                 template: format!("template {}", place % 2),
                 prompt: format!("prompt {place}"),
                 held_out: Some(class == 3),
-                pos: vec![20; text.word_lengths.len()],
+                pos,
                 tokens: vec![text],
             }
         })

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{open, page::Page};
 use crate::{
+    cli::parse_context_length,
     inspect::{
         InspectError,
         dataset::{Dataset, Position},
@@ -42,14 +43,6 @@ pub struct SampleArgs {
     /// Print one JSON object instead of a page.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Greatest context length that is shown; CLIP's own is 77.
-const MAX_CONTEXT_LENGTH: usize = 1024;
-
-fn parse_context_length(text: &str) -> Result<usize, String> {
-    let length = text.parse().ok().filter(|length| (3..=MAX_CONTEXT_LENGTH).contains(length));
-    length.ok_or_else(|| format!("not a number from 3 to {MAX_CONTEXT_LENGTH}"))
 }
 
 /// Shows a sample.

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use clap::{CommandFactory, Parser};
-use clipa_schemas::manifest::Kind;
+use clipa_schemas::{manifest::Kind, reduction::text::TextReduction};
 
 use super::*;
 use crate::{inspect::test_set, printer::Heard};
@@ -80,12 +80,14 @@ fn a_sample_is_shown_with_its_reductions_and_without_its_control_characters() {
     let json = asked(folder.path(), &["sample", "7", "--context-length", "6", "--json"]).1.data();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let reductions = json["texts"][0]["reductions"].as_array().unwrap();
-    assert_eq!(reductions.len(), 5);
+    assert_eq!(reductions.len(), TextReduction::ALL.len());
     let texts: Vec<&str> = reductions.iter().map(|r| r["text"].as_str().unwrap()).collect();
     let words: Vec<&str> = texts[0].split(' ').collect();
     assert_eq!(words.len(), 6);
     let syntax: Vec<&str> = texts[3].split(' ').collect();
     assert_eq!(syntax[1..4], [words[2], words[3], words[4]], "{texts:?}");
+    let by_vocabulary: Vec<&str> = texts[5].split(' ').collect();
+    assert_eq!(by_vocabulary[..4], syntax[..4], "{texts:?}");
     let (_, by_key) =
         asked(folder.path(), &["sample", "--key", "000000007", "--context-length", "6"]);
     assert_eq!(by_key.data(), page);

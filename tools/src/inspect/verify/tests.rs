@@ -34,7 +34,8 @@ fn a_sound_set_is_read_to_the_last_row() {
 fn a_flipped_bit_anywhere_in_a_shard_or_its_rejects_is_found() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path());
-    for file in ["shards/00000.parquet", "shards/00001.parquet", "rejects/00001.parquet"] {
+    let files = ["shards/00000.parquet", "shards/00001.parquet", "rejects/00001.parquet"];
+    for file in files.into_iter().chain(["vocabulary.parquet"]) {
         let path = folder.path().join(file);
         let whole = fs::read(&path).unwrap();
         for place in (0..whole.len()).step_by(211).chain([whole.len() - 1]) {

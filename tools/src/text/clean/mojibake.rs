@@ -74,13 +74,13 @@ fn decode_as_utf8(charmap: &Charmap, text: &str) -> Option<String> {
     bytes::decode(encoded)
 }
 
-/// Stretches that look like UTF-8 read in any of the encodings.
-static EMBEDDED: LazyLock<Regex> = LazyLock::new(|| {
+/// One character of UTF-8 read in any of the encodings; a stretch is a run of them.
+static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     let (two, three) = (class(0xC2..=0xDF), class(0xE0..=0xEF));
     // Emoji, and the tags of flags.
     let four = format!("[{}{}]", class(0xF0..=0xF0), class(0xF3..=0xF3));
     let next = format!("[ {}]", class(0x80..=0xBF));
-    Regex::new(&format!("(?:{two}{next}|{three}{next}{{2}}|{four}{next}{{3}})+"))
+    Regex::new(&format!("{two}{next}|{three}{next}{{2}}|{four}{next}{{3}}"))
         .expect("a valid expression")
 });
 
@@ -98,27 +98,36 @@ static CONTINUES: LazyLock<Vec<char>> = LazyLock::new(|| {
 });
 
 /// Repairs the stretches of mojibake in a text that is not mojibake as a whole; `None` where there is none.
+///
+/// Unit by unit: a search for whole stretches would read a long one again from each place where none may start.
 fn fix_embedded(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
-    let (mut from, mut copied, mut found) = (0, 0, false);
-    while let Some(stretch) = EMBEDDED.find_at(text, from) {
-        let before = text[..stretch.start()].chars().next_back();
+    let (mut copied, mut found) = (0, false);
+    let mut next = UNIT.find(text);
+    while let Some(unit) = next {
+        let before = text[..unit.start()].chars().next_back();
         if before.is_some_and(|c| CONTINUES.binary_search(&c).is_ok()) {
-            let first = stretch.as_str().chars().next().map_or(1, char::len_utf8);
-            from = stretch.start() + first;
+            let first = unit.as_str().chars().next().map_or(1, char::len_utf8);
+            next = UNIT.find_at(text, unit.start() + first);
             continue;
         }
         found = true;
+        let mut end = unit.end();
+        next = UNIT.find_at(text, end);
+        while let Some(unit) = next.filter(|unit| unit.start() == end) {
+            end = unit.end();
+            next = UNIT.find_at(text, end);
+        }
+        let stretch = &text[unit.start()..end];
         // Only a part: the whole was tried before.
         if stretch.len() < text.len()
-            && is_bad(stretch.as_str())
-            && let Some(fixed) = fix_encoding(stretch.as_str())
+            && is_bad(stretch)
+            && let Some(fixed) = fix_encoding(stretch)
         {
-            out.push_str(&text[copied..stretch.start()]);
+            out.push_str(&text[copied..unit.start()]);
             out.push_str(&fixed);
-            copied = stretch.end();
+            copied = end;
         }
-        from = stretch.end();
     }
     out.push_str(&text[copied..]);
     found.then_some(out)

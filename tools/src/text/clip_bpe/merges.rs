@@ -115,6 +115,11 @@ impl Merges {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Is this id the last piece of a word? The special tokens are words of their own.
+    pub fn ends_word(&self, id: u16) -> bool {
+        self.word_final.get(usize::from(id)).is_none_or(|&ends| ends)
+    }
+
     /// The text of one id, without the end-of-piece mark; U+FFFD where a character is only begun or continued.
     pub fn piece(&self, id: u16) -> String {
         self.decode(&[id])

@@ -81,7 +81,7 @@ pub fn read_corpus(path: &Path) -> Result<Vec<Sentence>, CorpusError> {
 /// | `AFX` | `JJ` | a prefix that stands alone (`pre`, `anti`) |
 /// | `GW` | `NN` | part of a word that was written apart |
 /// | `XX` | `FW` | unintelligible |
-fn penn(tag: &str) -> Option<PennTag> {
+pub(super) fn penn(tag: &str) -> Option<PennTag> {
     PennTag::from_name(match tag {
         "-LRB-" => "(",
         "-RRB-" => ")",

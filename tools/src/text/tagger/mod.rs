@@ -3,6 +3,8 @@
 //! A tagger brings its own word tokenizer, because a model is only as good as the words that it was trained on. The words
 //! are those of the raw caption (the original tags before it cleans).
 
+#[cfg(feature = "bert")]
+pub mod bert;
 pub mod corpus;
 pub mod evaluation;
 pub mod nltk;
@@ -25,6 +27,16 @@ pub trait Tagger: Send + Sync {
 
     /// Appends one tag a word.
     fn tag(&self, words: &Words, buffers: &mut TagBuffers, tags: &mut Vec<PennTag>);
+
+    /// The tags of several captions, which a tagger may do together where that is faster.
+    fn tag_all(&self, captions: &[Words], buffers: &mut TagBuffers) -> Vec<Vec<PennTag>> {
+        let tags = |words: &Words| {
+            let mut tags = Vec::with_capacity(words.len());
+            self.tag(words, buffers, &mut tags);
+            tags
+        };
+        captions.iter().map(tags).collect()
+    }
 }
 
 /// What a worker keeps between captions so that a tagger need not allocate.

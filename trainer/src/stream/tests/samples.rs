@@ -66,6 +66,7 @@ fn captions_are_those_of_the_reduction() {
                 word_tokens: &tokens,
                 word_lengths: &lengths,
                 pos: &pos,
+                vocabulary: None,
             };
             let mut expected = [0; 8];
             reduce(text, stored, Specials::CLIP_BPE, 0, &mut expected).unwrap();

@@ -26,8 +26,11 @@ fn a_syntax_mask_without_tags_is_refused_before_the_first_batch() {
     let folder = tempfile::tempdir().unwrap();
     Draft { images: &["16:rgb8-square"], shards: &[4], kind: Kind::Pairs, tagged: false }
         .write(folder.path());
-    let message = refused(folder.path(), StreamConfig { text: TextReduction::Syntax, ..plain(4) });
-    assert!(message.contains("without a tagger"), "{message}");
+    for text in [TextReduction::Syntax, TextReduction::SyntaxVocab] {
+        let message = refused(folder.path(), StreamConfig { text, ..plain(4) });
+        assert!(message.contains("without a tagger"), "{message}");
+        assert!(message.contains(&format!("`{text}`")) && message.contains("prepare"), "{message}");
+    }
     Stream::open(folder.path(), plain(4), Cursor::default()).unwrap().next().unwrap();
 }
 

@@ -7,17 +7,20 @@
 //! FILE has one caption a line, gzip or plain (`caption TAB url` is read too); without it, the LAION captions of the shared data.
 //! Times are those of the processor, so that other programs on the machine disturb little.
 
+mod adversarial;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use clipa_tools::text::clean::{CleanMode, clean_into};
 use clipa_tools::text::clip_bpe::{ClipBpe, Merges};
 use clipa_tools::text::tagger::TagBuffers;
 use clipa_tools::text::words::Words;
-use clipa_tools::text::{TaggerChoice, TextConfig};
+use clipa_tools::text::{TaggerChoice, TextConfig, TextParts};
 use flate2::read::MultiGzDecoder;
 
 /// Every step runs over all captions at least this often, and for this long in seconds.
@@ -60,6 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     report(&mut out, "clean + BPE", both)?;
 
+    let (bpe_alone, mut words_and_tags) = (both, f64::NAN);
     let nltk = shared().map(|shared| TaggerChoice::Nltk(shared.join("metadata")));
     for choice in [Some(TaggerChoice::Perceptron), nltk].into_iter().flatten() {
         let name = if choice == TaggerChoice::Perceptron { "perceptron" } else { "nltk" };
@@ -86,6 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         });
         report(&mut out, &format!("words + tags ({name})"), tagging)?;
+        words_and_tags = words_and_tags.min(tagging);
         writeln!(
             out,
             "{:<34} {:.2} million words/s",
@@ -96,7 +101,86 @@ fn main() -> Result<(), Box<dyn Error>> {
         let all = time(|| captions.iter().for_each(|caption| drop(encoder.encode(caption))));
         report(&mut out, &format!("clean + BPE + words + tags ({name})"), all)?;
     }
+    compare_with_originals(&mut out, captions.len(), bpe_alone, words_and_tags)?;
+    worst_cases(&mut out)
+}
+
+/// The originals on the same captions, where `cargo xtask peers text` has made their Python environment.
+fn compare_with_originals(
+    out: &mut dyn Write,
+    captions: usize,
+    bpe: f64,
+    words_and_tags: f64,
+) -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let python = root.join(".deps/peers/text/bin/python");
+    let (true, Some(_)) = (python.is_file(), shared()) else {
+        writeln!(out, "no originals to compare with: `cargo xtask peers text` fetches them")?;
+        return Ok(());
+    };
+    let run = Command::new(python).arg(root.join("tests/peers/text/speed.py")).output()?;
+    if !run.status.success() {
+        return Err(String::from_utf8_lossy(&run.stderr).into_owned().into());
+    }
+    let figures: serde_json::Value = serde_json::from_slice(&run.stdout)?;
+    for (key, step, ours) in [
+        ("open_clip", "open_clip's tokenizer", bpe),
+        ("nltk", "NLTK's words + tags, model loaded", words_and_tags),
+    ] {
+        let theirs = figures[key].as_f64().ok_or("speed.py gave no number")?;
+        let ratio = theirs * 1e-6 / (ours / captions as f64);
+        writeln!(out, "{step:<34} {theirs:>7.2} µs a caption, {ratio:.1} times ours")?;
+    }
     Ok(())
+}
+
+/// Time for 1,000 characters of captions that are meant to be slow: the worst ones, and how time grows with length.
+fn worst_cases(out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    const SHOWN: usize = 5;
+    let bert_vocab = shared().map(|shared| shared.join("metadata/bert-base-uncased-vocab.txt"));
+    let nltk = shared().map(|shared| TaggerChoice::Nltk(shared.join("metadata")));
+    for tagger in [Some(TaggerChoice::Perceptron), nltk].into_iter().flatten() {
+        let name = if tagger == TaggerChoice::Perceptron { "perceptron" } else { "nltk" };
+        let parts = TextConfig { tagger, bert_vocab: bert_vocab.clone() }.open()?;
+        let mut all = Vec::new();
+        let quarter = adversarial::LONGEST / 4;
+        for ((name, long), (_, short)) in
+            adversarial::captions(adversarial::LONGEST).zip(adversarial::captions(quarter))
+        {
+            let long = for_thousand_characters(&parts, &long);
+            all.push((long, long / for_thousand_characters(&parts, &short), name));
+        }
+        all.sort_by(|left, right| right.0.total_cmp(&left.0));
+        writeln!(
+            out,
+            "worst of {} captions of {} characters ({name}):",
+            all.len(),
+            adversarial::LONGEST
+        )?;
+        for (micros, growth, name) in all.iter().take(SHOWN) {
+            writeln!(
+                out,
+                "  {micros:>8.0} µs for 1,000 characters, {growth:.1} times those of a quarter  {name}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Processor time in µs, the least of three; each with a new encoder, whose caches know nothing.
+fn for_thousand_characters(parts: &TextParts, caption: &str) -> f64 {
+    let characters = caption.chars().count() as f64;
+    let once = || {
+        let mut encoder = parts.encoder();
+        let before = processor_seconds();
+        let started = Instant::now();
+        drop(encoder.encode(caption));
+        match (before, processor_seconds()) {
+            (Some(before), Some(after)) => after - before,
+            _ => started.elapsed().as_secs_f64(),
+        }
+    };
+    (0..3).map(|_| once()).fold(f64::INFINITY, f64::min) * 1e9 / characters
 }
 
 /// Processor seconds of one round, the mean of several.
