@@ -161,7 +161,7 @@ impl<'o> Preparer<'o> {
         let caption = self.caption(raw)?;
         keep_characters(filter, &caption)?;
 
-        let text = text.unwrap_or_default();
+        let mut text = text.unwrap_or_default();
         keep_words(filter, &text)?;
 
         let decoded = self.decoded(raw, image)?;
@@ -190,7 +190,7 @@ impl<'o> Preparer<'o> {
             license: sidecar.license,
             language: sidecar.language,
             label: raw.label,
-            pos: Vec::new(),
+            pos: std::mem::take(&mut text.pos),
             tokens: text.into_columns(),
             images,
         })
