@@ -28,7 +28,7 @@ use clipa_tools::{
     text::TextConfig,
 };
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const COLUMNS: [&str; 4] =
     ["64:rgb8-square", "84:rgb8-square", "112:rgb8-square", "224:rgb8-square"];
 
@@ -36,7 +36,7 @@ fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let (tars, samples) = match numbers[..] {
         [tars, samples, ..] => (tars, samples),
-        _ => (2, 2500),
+        _ => (2, 10_000),
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/ingest");
     fs::create_dir_all(&folder).unwrap();
