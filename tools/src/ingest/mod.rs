@@ -54,7 +54,7 @@ pub fn ingest(
 ) -> anyhow::Result<Report> {
     let text = options.text.open()?;
     let mut output = Output::open(dataset, options.manifest(&text.identity()))?;
-    output.keep_vocabulary(&text)?;
+    output.keep_vocabulary(&text, threads)?;
     let (pending, units_skipped) = pending_units(inputs, &output)?;
     let total = estimated_samples(&pending);
     let started = Instant::now();
@@ -106,20 +106,23 @@ fn pending_units(inputs: Vec<Input>, output: &Output) -> anyhow::Result<(Vec<Pen
 /// Bytes of a LAION sample in its tar, for an estimate of how many there are (407,332,084 in 10 TB).
 const TYPICAL_SAMPLE_BYTES: u64 = 25_000;
 
-/// For the progress bar: exact for few tars (their headers are walked), by size for many.
+/// For the progress bar: exact where little has to be walked for it, else by size.
 fn estimated_samples(pending: &[PendingUnit]) -> u64 {
-    const WALKED: usize = 32;
-    let exact = pending.len() <= WALKED;
+    const WALKED_BYTES: u64 = 256 << 20;
+    let bytes_of = |input: &Input| match input {
+        Input::Open(_) => 0,
+        Input::Tar(path) => std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
+    };
+    let is_little =
+        pending.iter().map(|pending| bytes_of(&pending.input)).sum::<u64>() <= WALKED_BYTES;
     pending
         .iter()
         .map(|pending| match &pending.input {
             Input::Open(source) => source.samples() as u64,
-            Input::Tar(path) if exact => {
+            Input::Tar(path) if is_little => {
                 crate::archive::TarIndex::read(path).map_or(0, |tar| tar.samples.len() as u64)
             }
-            Input::Tar(path) => {
-                std::fs::metadata(path).map_or(0, |meta| meta.len()) / TYPICAL_SAMPLE_BYTES
-            }
+            input => bytes_of(input) / TYPICAL_SAMPLE_BYTES,
         })
         .sum()
 }

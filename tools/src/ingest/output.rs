@@ -88,13 +88,13 @@ impl Output {
     ///
     /// # Errors
     /// The file or the manifest cannot be written.
-    pub fn keep_vocabulary(&mut self, text: &TextParts) -> Result<()> {
+    pub fn keep_vocabulary(&mut self, text: &TextParts, threads: usize) -> Result<()> {
         let there = Manifest::read(&self.dataset)?;
         self.manifest.vocabulary = there.vocabulary.clone();
         if self.manifest.vocabulary.is_some() || !there.tagged {
             return Ok(());
         }
-        let written = vocabulary::write(&self.dataset, &text.vocabularies())?;
+        let written = vocabulary::write(&self.dataset, &text.vocabularies(threads))?;
         self.manifest.vocabulary = Some(written.clone());
         Manifest { vocabulary: Some(written), ..there }.write(&self.dataset)?;
         Ok(())

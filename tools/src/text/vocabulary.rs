@@ -2,6 +2,8 @@
 //!
 //! There each entry is cut and tagged alone, and has the tag of its last word; the syntax mask then asks for nothing else.
 
+use std::panic::resume_unwind;
+
 use clipa_schemas::penn::PennTag;
 use clipa_schemas::vocabulary::{Piece, Vocabulary};
 
@@ -15,13 +17,14 @@ const BATCH: usize = 256;
 
 impl TextParts {
     /// The vocabularies of the token columns with their tags, in the order of the columns; none without a tagger.
-    pub fn vocabularies(&self) -> Vec<Vocabulary> {
+    /// Tagged on `threads` threads, which changes nothing but the time.
+    pub fn vocabularies(&self, threads: usize) -> Vec<Vocabulary> {
         let Some(tagger) = &self.tagger else { return Vec::new() };
         let of = |column: &str,
                   texts: &[String],
                   starts: &dyn Fn(u16) -> bool,
                   ends: &dyn Fn(u16) -> bool| {
-            let tags = tags_alone(tagger.as_ref(), texts);
+            let tags = tags_alone(tagger.as_ref(), texts, threads);
             let piece = |(id, tag)| Piece { tag, starts_word: starts(id), ends_word: ends(id) };
             let pieces = (0..).zip(tags).map(piece).collect();
             Vocabulary { column: column.to_owned(), pieces }
@@ -39,7 +42,22 @@ impl TextParts {
 }
 
 /// The tag of the last word of each text; unknown where it has no word.
-fn tags_alone(tagger: &dyn Tagger, texts: &[String]) -> Vec<PennTag> {
+fn tags_alone(tagger: &dyn Tagger, texts: &[String], threads: usize) -> Vec<PennTag> {
+    // whole batches for each thread, so that the batches are the same ones for any number of threads
+    let share = texts.len().div_ceil(BATCH).div_ceil(threads.max(1)).max(1) * BATCH;
+    std::thread::scope(|scope| {
+        let tagging: Vec<_> = texts
+            .chunks(share)
+            .map(|texts| scope.spawn(move || tags_of_last_words(tagger, texts)))
+            .collect();
+        tagging
+            .into_iter()
+            .flat_map(|part| part.join().unwrap_or_else(|cause| resume_unwind(cause)))
+            .collect()
+    })
+}
+
+fn tags_of_last_words(tagger: &dyn Tagger, texts: &[String]) -> Vec<PennTag> {
     let mut buffers = TagBuffers::default();
     let mut last = Vec::with_capacity(texts.len());
     for texts in texts.chunks(BATCH) {
@@ -63,7 +81,9 @@ mod tests {
         std::io::Write::write_all(&mut file, b"[UNK]\ndog\n##s\nrunning\n").unwrap();
         let bert_vocab = Some(file.path().to_owned());
         let parts = TextConfig { bert_vocab, ..TextConfig::default() }.open().unwrap();
-        let [clip, bert] = &parts.vocabularies()[..] else { panic!("two token columns") };
+        let vocabularies = parts.vocabularies(1);
+        assert_eq!(parts.vocabularies(3), vocabularies, "threads change nothing");
+        let [clip, bert] = &vocabularies[..] else { panic!("two token columns") };
         assert_eq!((clip.column.as_str(), clip.pieces.len()), ("clip_bpe", 49_408));
         // dog</w>, and do without an end: the first half of a word
         assert_eq!((clip.piece(1929).tag.name(), clip.piece(1929).ends_word), ("NN", true));
@@ -72,6 +92,6 @@ mod tests {
         assert_eq!((bert.piece(1).tag.name(), bert.piece(1).starts_word), ("NN", true));
         assert!(!bert.piece(2).starts_word && bert.piece(2).ends_word);
         let none = TextConfig { tagger: TaggerChoice::None, ..TextConfig::default() };
-        assert_eq!(none.open().unwrap().vocabularies(), []);
+        assert_eq!(none.open().unwrap().vocabularies(1), []);
     }
 }

@@ -100,7 +100,7 @@ impl<'a> Reductions<'a> {
     fn new(parts: &TextParts, args: &'a ShowArgs) -> Self {
         let context_lengths = args.context_length.as_slice();
         let wanted = !context_lengths.is_empty();
-        let vocabularies = if wanted { parts.vocabularies() } else { Vec::new() };
+        let vocabularies = if wanted { parts.vocabularies(1) } else { Vec::new() };
         Reductions { context_lengths, vocabularies }
     }
 

@@ -176,7 +176,7 @@ fn it_is_opened_by_name_and_reaches_the_encoder() {
     assert!(parts.identity()["tagger"].starts_with("bert bert config"));
     let encoded = parts.encoder().encode("A small dog.");
     assert_eq!((encoded.words, encoded.pos.len()), (4, 4));
-    assert_eq!(parts.vocabularies()[0].pieces.len(), 49_408);
+    assert_eq!(parts.vocabularies(2)[0].pieces.len(), 49_408);
 }
 
 #[test]
