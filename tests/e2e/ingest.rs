@@ -3,28 +3,12 @@
 
 use clipa_schemas::prompts;
 use clipa_tests::{
-    DRAWN_SAMPLES, Program, Tree, counts, draw, drawn, drawn_tars, inspect, number, prep,
-    temporary, tree,
+    DRAWN_SAMPLES, Tree, counts, draw, drawn, drawn_tars, ingest_every_encoding as ingest, inspect,
+    number, prep, temporary, tree,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
-
-fn ingest(input: &Path, output: &Path) -> Program {
-    prep([
-        "laion",
-        "ingest",
-        "--image",
-        "40:rgb8",
-        "--image",
-        "32:rgb8-square",
-        "--image",
-        "64:jpeg",
-    ])
-    .arg(input)
-    .arg("--output")
-    .arg(output)
-}
 
 #[test]
 fn every_sample_found_is_accepted_or_rejected_and_can_be_read_back() {

@@ -4,28 +4,15 @@
 use clipa_schemas::file::hex;
 use clipa_schemas::manifest::{Manifest, read_entries};
 use clipa_tests::{
-    DRAWN_SAMPLES, Member, Program, Tree, counts, draw, drawn, drawn_tars, inspect, members,
-    number, prep, rejected, rows, temporary, tree, write_table, write_tar,
+    DRAWN_SAMPLES, Member, Program, Tree, counts, draw, drawn, drawn_tars, ingest_every_encoding,
+    inspect, members, number, prep, rejected, rows, temporary, tree, write_table, write_tar,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn ingest(input: &Path, output: &Path) -> Program {
-    prep([
-        "laion",
-        "ingest",
-        "--image",
-        "40:rgb8",
-        "--image",
-        "32:rgb8-square",
-        "--image",
-        "64:jpeg",
-        "--json",
-    ])
-    .arg(input)
-    .arg("--output")
-    .arg(output)
+    ingest_every_encoding(input, output).arg("--json")
 }
 
 fn takedown(dataset: &Path, list: &Path) -> Program {

@@ -67,6 +67,23 @@ pub fn drawn_tars() -> Vec<PathBuf> {
     (0..DRAWN_TARS).map(|tar| drawn().join(format!("train/{tar:05}.tar"))).collect()
 }
 
+/// `clipa-prep laion ingest` with an image column of each encoding.
+pub fn ingest_every_encoding(input: &Path, output: &Path) -> Program {
+    prep([
+        "laion",
+        "ingest",
+        "--image",
+        "40:rgb8",
+        "--image",
+        "32:rgb8-square",
+        "--image",
+        "64:jpeg",
+    ])
+    .arg(input)
+    .arg("--output")
+    .arg(output)
+}
+
 /// A path in the shared data (`CLIPA_SHARED`, or `shared/` beside the repository); `None` with a
 /// printed reason where it is not there.
 pub fn shared(path: &str) -> Option<PathBuf> {
