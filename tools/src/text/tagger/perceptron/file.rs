@@ -13,7 +13,7 @@ use clipa_schemas::penn::PennTag;
 use sha2::{Digest, Sha256};
 
 use super::lexicon::{Lexicon, TAGS, TagSet};
-use super::model::{FeatureWeights, WEIGHTS_MAX, Weight};
+use super::model::{FeatureWeights, WEIGHTS_MAX, Weight, Weights};
 
 const MAGIC: &[u8; 9] = b"CLIPAPOS\x01";
 
@@ -71,8 +71,11 @@ fn varint(mut number: u32, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
+/// Fewest bytes of a feature: a distance, a count, and one weight.
+const FEATURE_BYTES_MIN: usize = 4;
+
 /// Reads the file.
-pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Vec<FeatureWeights>), WeightsError> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Weights), WeightsError> {
     let mut bytes =
         Reader(bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not start as one"))?);
     let mut lexicon = Lexicon::default();
@@ -83,25 +86,32 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Vec<FeatureWeights>), Weigh
         let hash = bytes.u32()?;
         lexicon.possible.insert(hash, TagSet::from_bits(u64::from_le_bytes(bytes.take()?)));
     }
-    let (mut features, mut last, mut entries) = (Vec::new(), 0u32, 0);
-    for index in 0..bytes.u32()? {
+    let features = bytes.u32()?;
+    if features as usize > bytes.0.len() / FEATURE_BYTES_MIN {
+        return Err(damaged("it is cut short"));
+    }
+    let mut weights = Weights::with_room_for(features as usize);
+    let (mut last, mut entries) = (0u32, 0);
+    let mut of_feature = [Weight::default(); TAGS];
+    for index in 0..features {
         let distance = bytes.varint()?;
         if distance == 0 && index > 0 {
             return Err(damaged("a feature occurs twice"));
         }
         last = last.checked_add(distance).ok_or_else(|| damaged("a hash is too large"))?;
         let [count] = bytes.take()?;
-        let weight =
-            |_| Ok(Weight { tag: bytes.tag()?.byte(), value: i8::from_le_bytes(bytes.take()?) });
-        let weights: Vec<Weight> = (0..count).map(weight).collect::<Result<_, WeightsError>>()?;
-        entries += weights.len();
-        if weights.is_empty() || weights.len() > TAGS || entries >= WEIGHTS_MAX {
+        entries += usize::from(count);
+        if count == 0 || usize::from(count) > TAGS || entries >= WEIGHTS_MAX {
             return Err(damaged("a feature has no weights, or too many"));
         }
-        features.push((last, weights));
+        let of_feature = &mut of_feature[..usize::from(count)];
+        for weight in &mut *of_feature {
+            *weight = Weight { tag: bytes.tag()?.byte(), value: i8::from_le_bytes(bytes.take()?) };
+        }
+        weights.insert(last, of_feature.iter().copied());
     }
     if bytes.0.is_empty() {
-        Ok((lexicon, features))
+        Ok((lexicon, weights))
     } else {
         Err(damaged("it goes on after its end"))
     }
@@ -160,8 +170,11 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let (lexicon, features) = example();
-        let (read_lexicon, read_features) = read(&write(&lexicon, &features)).unwrap();
-        assert_eq!(read_features, features);
+        let (read_lexicon, weights) = read(&write(&lexicon, &features)).unwrap();
+        for (hash, expected) in &features {
+            assert_eq!(weights.of(*hash), expected);
+        }
+        assert!(weights.of(301).is_empty());
         assert_eq!(read_lexicon.certain, lexicon.certain);
         assert_eq!(read_lexicon.possible, lexicon.possible);
     }

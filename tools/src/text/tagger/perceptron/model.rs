@@ -29,7 +29,7 @@ fn seen_bit(hash: u32) -> (usize, u64) {
 }
 
 /// What one feature says about one tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Weight {
     pub(super) tag: u8,
     pub(super) value: i8,
@@ -42,24 +42,35 @@ pub(super) type FeatureWeights = (u32, Vec<Weight>);
 pub(super) const WEIGHTS_MAX: usize = 1 << 24;
 
 impl Weights {
-    /// A table of these features; each has between 1 and [`TAGS`] entries, all of them less than [`WEIGHTS_MAX`].
-    pub(super) fn new(features: &[FeatureWeights]) -> Weights {
-        let mut weights = Weights {
+    /// An empty table with room for so many features.
+    pub(super) fn with_room_for(features: usize) -> Weights {
+        Weights {
             seen: Box::new([0; SEEN_BITS / 64]),
-            slots: vec![(0, 0); (features.len() * 2).next_power_of_two()],
-            entries: Vec::with_capacity(features.iter().map(|(_, entries)| entries.len()).sum()),
-        };
-        for (hash, entries) in features {
-            let (word, bit) = seen_bit(*hash);
-            weights.seen[word] |= bit;
-            let mut at = weights.home(*hash);
-            while weights.slots[at].1 != 0 {
-                at = (at + 1) & (weights.slots.len() - 1);
-            }
-            weights.slots[at] = (*hash, (weights.entries.len() as u32) << 8 | entries.len() as u32);
-            weights.entries.extend_from_slice(entries);
+            slots: vec![(0, 0); (features * 2).next_power_of_two()],
+            entries: Vec::new(),
         }
-        weights
+    }
+
+    /// Puts a feature in, of a hash that is not there yet, with between 1 and [`TAGS`] entries; over all features
+    /// there are less than [`WEIGHTS_MAX`].
+    pub(super) fn insert(&mut self, hash: u32, entries: impl Iterator<Item = Weight>) {
+        let (word, bit) = seen_bit(hash);
+        self.seen[word] |= bit;
+        let mut at = self.home(hash);
+        while self.slots[at].1 != 0 {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        let start = self.entries.len();
+        self.entries.extend(entries);
+        self.slots[at] = (hash, (start as u32) << 8 | (self.entries.len() - start) as u32);
+    }
+
+    /// The entries of a feature; none where it is not there.
+    #[cfg(test)]
+    pub(super) fn of(&self, hash: u32) -> &[Weight] {
+        let place = self.place(hash);
+        let start = (place >> 8) as usize;
+        &self.entries[start..start + (place & 0xFF) as usize]
     }
 
     fn home(&self, hash: u32) -> usize {
@@ -87,12 +98,17 @@ impl Weights {
             known[count] = hash;
             count += usize::from(self.seen[word] & bit != 0);
         }
-        let mut scores = [0i32; TAGS];
         let places = &mut known[..count];
         places.iter_mut().for_each(|known| *known = self.place(*known));
-        for &place in &*places {
+        let mut firsts = [Weight::default(); FEATURES];
+        for (first, &place) in firsts.iter_mut().zip(&*places) {
+            *first = self.entries.get((place >> 8) as usize).copied().unwrap_or_default();
+        }
+        let mut scores = [0i32; TAGS];
+        for (first, &place) in firsts.iter().zip(&*places).filter(|(_, place)| **place != 0) {
+            scores[usize::from(first.tag)] += i32::from(first.value);
             let start = (place >> 8) as usize;
-            for weight in &self.entries[start..start + (place & 0xFF) as usize] {
+            for weight in &self.entries[start + 1..start + (place & 0xFF) as usize] {
                 scores[usize::from(weight.tag)] += i32::from(weight.value);
             }
         }
@@ -140,8 +156,8 @@ impl PerceptronTagger {
 
     /// The tagger in the bytes of a weights file.
     pub fn from_bytes(bytes: &[u8]) -> Result<PerceptronTagger, WeightsError> {
-        let (lexicon, features) = file::read(bytes)?;
-        Ok(PerceptronTagger { lexicon, weights: Weights::new(&features), hash: file::hash(bytes) })
+        let (lexicon, weights) = file::read(bytes)?;
+        Ok(PerceptronTagger { lexicon, weights, hash: file::hash(bytes) })
     }
 }
 
