@@ -14,6 +14,7 @@ pub mod image;
 pub mod ingest;
 pub mod inspect;
 pub mod lists;
+pub mod parallel;
 pub mod printer;
 pub mod recipe;
 pub mod synth;

@@ -4,7 +4,11 @@
 //! and key stay, so that the ledger balances and the removal can be shown; caption, URL, hashes and pixels do not.
 //! Rejects that the list names lose caption and URL too.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result, anyhow};
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -24,6 +28,7 @@ use crate::{
         removal::{Leaving, remove_rows},
     },
     lists::{Identity, List},
+    parallel::in_order,
     printer::{Hinted, Printer, figures, printable},
 };
 
@@ -62,14 +67,31 @@ pub struct Takedown {
     pub md5_entries_unused: usize,
 }
 
-/// Takes out what `list` names, or only counts it.
+/// What became of one unit.
+#[derive(Debug, Default)]
+struct OfUnit {
+    rows: BTreeMap<u64, String>,
+    removed_by: BTreeMap<&'static str, u64>,
+    examples: Vec<String>,
+    rejects_cleared: u64,
+    /// Its entry, where that was replaced.
+    new: Option<UnitEntry>,
+}
+
+/// Takes out what `list` names, or only counts it; `threads` units at once.
 ///
 /// A run that is killed leaves a data set whose files are whole; run it again and it ends.
 ///
 /// # Errors
 /// No data set, another run is writing to it, or a file is damaged or cannot be written.
-pub fn takedown(dataset: &Path, list: &List, dry_run: bool, printer: &Printer) -> Result<Takedown> {
-    let mut output = if dry_run { None } else { Some(Output::reopen(dataset)?) };
+pub fn takedown(
+    dataset: &Path,
+    list: &List,
+    dry_run: bool,
+    threads: usize,
+    printer: &Printer,
+) -> Result<Takedown> {
+    let output = if dry_run { None } else { Some(Output::reopen(dataset)?) };
     let pending = PendingTakedown { lists_sha256: list.files_sha256().to_vec() };
     if output.is_some() {
         refuse_other_takedown(dataset, &pending)?;
@@ -86,37 +108,48 @@ pub fn takedown(dataset: &Path, list: &List, dry_run: bool, printer: &Printer) -
         ..Takedown::default()
     };
     let progress = printer.progress("looking for what is listed", "rows", report.rows_before);
-    for entry in &entries {
-        let rows = listed_rows(dataset, entry, list, &mut report)?;
-        let cleared = listed_rejects(dataset, entry, list)?;
-        progress.advance(entry.ledger.accepted);
-        report.rejects_cleared += cleared;
-        if rows.is_empty() && cleared == 0 {
-            continue;
-        }
-        report.units_changed += 1;
-        if !rows.is_empty() {
-            report.bytes_rewritten += entry.shard.as_ref().map_or(0, |shard| shard.file.bytes);
-        }
-        if let Some(output) = &mut output {
-            if report.units_changed == 1 {
-                write_json(&dataset.join(manifest::TAKEDOWN), &pending)?;
-            }
+    let is_begun = Mutex::new(false);
+    let units = in_order(&entries, threads, |entry| -> Result<OfUnit> {
+        let mut unit = listed_in(dataset, entry, list)?;
+        if !dry_run && unit.is_changed() {
+            begin(dataset, &pending, &is_begun)?;
             let clear = |reject: &mut Reject| {
                 if is_listed(reject, list) {
                     (reject.url, reject.caption) = (None, None);
                 }
             };
-            let new = remove_rows(dataset, entry, &rows, TAKEDOWN, Leaving::NoText, clear)?;
-            output.record([new]);
+            let new = remove_rows(dataset, entry, &unit.rows, TAKEDOWN, Leaving::NoText, clear)?;
+            unit.new = Some(new);
         }
-    }
+        progress.advance(entry.ledger.accepted);
+        Ok(unit)
+    })?;
     drop(progress);
-    if let Some(output) = output {
+    for (entry, unit) in entries.iter().zip(&units) {
+        report.add(entry, unit);
+    }
+    if let Some(mut output) = output {
+        output.record(units.into_iter().filter_map(|unit| unit.new));
         output.finish(manifest.complete)?;
         end(dataset)?;
     }
     Ok(report)
+}
+
+impl OfUnit {
+    fn is_changed(&self) -> bool {
+        !self.rows.is_empty() || self.rejects_cleared > 0
+    }
+}
+
+/// Notes, before the first file is changed, that a takedown is under way.
+fn begin(dataset: &Path, pending: &PendingTakedown, is_begun: &Mutex<bool>) -> Result<()> {
+    let mut is_begun = is_begun.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_begun {
+        write_json(&dataset.join(manifest::TAKEDOWN), pending)?;
+        *is_begun = true;
+    }
+    Ok(())
 }
 
 /// An interrupted takedown is ended by its own lists, or by more.
@@ -146,15 +179,11 @@ fn end(dataset: &Path) -> Result<()> {
     }
 }
 
-/// Rows of a unit that the list names.
-fn listed_rows(
-    dataset: &Path,
-    entry: &UnitEntry,
-    list: &List,
-    report: &mut Takedown,
-) -> Result<BTreeMap<u64, String>> {
-    let mut rows = BTreeMap::new();
-    let Some(shard) = &entry.shard else { return Ok(rows) };
+/// What the list names in a unit.
+fn listed_in(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<OfUnit> {
+    let mut unit =
+        OfUnit { rejects_cleared: listed_rejects(dataset, entry, list)?, ..OfUnit::default() };
+    let Some(shard) = &entry.shard else { return Ok(unit) };
     let reader = ShardReader::open(&dataset.join(&shard.file.file))?;
     let mut number = 0;
     for row_group in 0..reader.row_groups() {
@@ -165,17 +194,16 @@ fn listed_rows(
                 detail: "a column of keys, URLs or hashes has another type".to_owned(),
             })?;
             if let Some(by) = list.finds(&identity) {
-                rows.insert(number, format!("listed by its {by}"));
-                report.removed += 1;
-                *report.removed_by.entry(by).or_default() += 1;
-                if report.examples.len() < EXAMPLES {
-                    report.examples.extend(identity.key.map(str::to_owned));
+                unit.rows.insert(number, format!("listed by its {by}"));
+                *unit.removed_by.entry(by).or_default() += 1;
+                if unit.examples.len() < EXAMPLES {
+                    unit.examples.extend(identity.key.map(str::to_owned));
                 }
             }
             number += 1;
         }
     }
-    Ok(rows)
+    Ok(unit)
 }
 
 /// What a row can be listed by; `None` where the columns are not those of a shard.
@@ -211,6 +239,21 @@ fn is_listed(reject: &Reject, list: &List) -> bool {
 }
 
 impl Takedown {
+    fn add(&mut self, entry: &UnitEntry, unit: &OfUnit) {
+        self.rejects_cleared += unit.rejects_cleared;
+        self.units_changed += usize::from(unit.is_changed());
+        if unit.rows.is_empty() {
+            return;
+        }
+        self.bytes_rewritten += entry.shard.as_ref().map_or(0, |shard| shard.file.bytes);
+        self.removed += unit.rows.len() as u64;
+        for (by, count) in &unit.removed_by {
+            *self.removed_by.entry(by).or_default() += count;
+        }
+        let room = EXAMPLES - self.examples.len();
+        self.examples.extend(unit.examples.iter().take(room).cloned());
+    }
+
     /// Prints it for a person, on stderr.
     pub fn tell(&self, printer: &Printer) {
         let (would, done) = if self.dry_run { ("would be ", "dry run: ") } else { ("", "") };

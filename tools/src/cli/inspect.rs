@@ -9,7 +9,6 @@ mod tests;
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -25,6 +24,7 @@ use crate::{
         summary::Summary,
         verify::{self, Findings},
     },
+    parallel,
     printer::{
         Counted, Hinted, Outcome, Printer,
         figures::{bytes, count, counted},
@@ -190,8 +190,7 @@ fn draw_grid(args: &GridArgs, printer: &Printer) -> anyhow::Result<Outcome> {
 fn check(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let manifest = Manifest::read(&args.dir).map_err(InspectError::from)?;
     let total = manifest.shards().map(|shard| shard.file.bytes).sum();
-    let threads =
-        args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let threads = args.threads.unwrap_or_else(parallel::cores);
     let progress = printer.progress("verifying", Counted::Bytes, total);
     let findings = verify::verify(&args.dir, threads, &|read| progress.advance(read))?;
     drop(progress);

@@ -22,6 +22,7 @@ use crate::{
         pipeline::Input,
     },
     lists::List,
+    parallel,
     printer::{Outcome, Printer},
     text::{TaggerChoice, TextConfig},
 };
@@ -220,8 +221,7 @@ pub fn ingest(
 impl CommonArgs {
     /// The number of threads.
     pub fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.threads.unwrap_or_else(cores).get()
+        self.threads.map_or_else(parallel::cores, NonZeroUsize::get)
     }
 
     /// The options as far as every ingest has them.

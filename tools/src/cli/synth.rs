@@ -4,7 +4,6 @@ use std::{
     ops::ControlFlow,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
-    thread,
     time::Instant,
 };
 
@@ -12,6 +11,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::{
+    parallel,
     printer::{
         Hinted, Outcome, Printer,
         figures::{count, rate, time},
@@ -115,8 +115,7 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
             printer.say(format!("continuing in {}: {left} images are left", output.display()));
         }
     }
-    let threads =
-        args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let threads = args.threads.unwrap_or_else(parallel::cores);
     let started = Instant::now();
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
     let progress = printer.progress("drawing", "images", pictures);

@@ -1,12 +1,13 @@
 //! `clipa-prep takedown`.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::{
     lists::List,
+    parallel,
     printer::{Outcome, Printer},
     takedown,
 };
@@ -32,6 +33,9 @@ pub struct TakedownArgs {
     /// Say what would be taken out; change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Units that are worked on at once; the result does not depend on it [default: all cores]
+    #[arg(long)]
+    pub threads: Option<NonZeroUsize>,
     /// Print the report as JSON on stdout
     #[arg(long)]
     pub json: bool,
@@ -43,7 +47,8 @@ pub struct TakedownArgs {
 /// A list or the data set cannot be read, or the data set cannot be written.
 pub fn run(args: &TakedownArgs, printer: &Printer) -> Result<Outcome> {
     let list = List::read(&args.deny)?;
-    let report = takedown::takedown(&args.dataset, &list, args.dry_run, printer)?;
+    let threads = args.threads.map_or_else(parallel::cores, NonZeroUsize::get);
+    let report = takedown::takedown(&args.dataset, &list, args.dry_run, threads, printer)?;
     report.tell(printer);
     if args.json {
         printer.json(&report)?;

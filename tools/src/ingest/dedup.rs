@@ -7,7 +7,10 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -18,6 +21,7 @@ use clipa_schemas::{
 };
 
 use super::removal::{Leaving, remove_rows};
+use crate::parallel::in_order;
 
 /// Reason of a sample whose image an earlier one has.
 pub const DUPLICATE_IMAGE: &str = "duplicate_image";
@@ -48,21 +52,19 @@ pub struct Duplicates {
 }
 
 impl Duplicates {
-    /// Reads the image hashes of every row.
+    /// Reads the image hashes of every row, of `threads` units at once.
     ///
     /// # Errors
     /// A shard cannot be read.
-    pub fn find<'e>(
-        dataset: &Path,
-        entries: impl Iterator<Item = &'e UnitEntry> + Clone,
-    ) -> Result<Duplicates> {
-        let rows: u64 = entries.clone().filter_map(|entry| Some(entry.shard.as_ref()?.rows)).sum();
-        let mut hashes: Vec<([u64; 2], Place)> = Vec::with_capacity(usize::try_from(rows)?);
-        for entry in entries.clone() {
-            each_hash(dataset, entry, |row, hash| {
-                hashes.push((first_half(hash), Place { unit: entry.unit, row }));
-            })?;
-        }
+    pub fn find(dataset: &Path, entries: &[&UnitEntry], threads: usize) -> Result<Duplicates> {
+        let rows: u64 = entries.iter().filter_map(|entry| Some(entry.shard.as_ref()?.rows)).sum();
+        let hashes = Mutex::new(Vec::with_capacity(usize::try_from(rows)?));
+        in_order(entries, threads, |entry| -> Result<()> {
+            let of_unit = hashes_of(dataset, entry)?;
+            hashes.lock().unwrap_or_else(PoisonError::into_inner).extend(of_unit);
+            Ok(())
+        })?;
+        let mut hashes = hashes.into_inner().unwrap_or_else(PoisonError::into_inner);
         hashes.sort_unstable();
         let mut rows = Vec::new();
         for same in hashes.chunk_by(|one, other| one.0 == other.0) {
@@ -72,7 +74,11 @@ impl Duplicates {
         drop(hashes);
         rows.sort_unstable_by_key(|duplicate| duplicate.place);
         let shown: Vec<Duplicate> = rows.iter().take(EXAMPLES).copied().collect();
-        let keys = keys_of(dataset, entries, shown.iter().flat_map(|row| [row.place, row.first]))?;
+        let keys = keys_of(
+            dataset,
+            entries.iter().copied(),
+            shown.iter().flat_map(|row| [row.place, row.first]),
+        )?;
         let examples = shown
             .iter()
             .map(|row| format!("{}: {}", keys[&row.place], said_of(&keys[&row.first], row.first)))
@@ -90,7 +96,7 @@ impl Duplicates {
         self.rows.is_empty()
     }
 
-    /// Takes them out of their units, until `stop` is set; gives the new entries.
+    /// Takes them out of their units, of `threads` at once, until `stop` is set; gives the new entries.
     ///
     /// # Errors
     /// A unit is damaged or cannot be written; the units before it are done.
@@ -98,14 +104,16 @@ impl Duplicates {
         &self,
         dataset: &Path,
         entries: &BTreeMap<u32, UnitEntry>,
+        threads: usize,
         stop: &AtomicBool,
     ) -> Result<Vec<UnitEntry>> {
         let firsts = self.rows.iter().map(|row| row.first);
         let keys = keys_of(dataset, entries.values(), firsts)?;
-        let mut new = Vec::new();
-        for rows in self.rows.chunk_by(|one, other| one.place.unit == other.place.unit) {
+        let units: Vec<&[Duplicate]> =
+            self.rows.chunk_by(|one, other| one.place.unit == other.place.unit).collect();
+        let new = in_order(&units, threads, |rows| -> Result<Option<UnitEntry>> {
             if stop.load(Ordering::Relaxed) {
-                break;
+                return Ok(None);
             }
             let unit = rows[0].place.unit;
             let entry = entries.get(&unit).with_context(|| format!("no entry of unit {unit}"))?;
@@ -114,9 +122,9 @@ impl Duplicates {
                 .map(|row| (u64::from(row.place.row), said_of(&keys[&row.first], row.first)))
                 .collect();
             let kept = Leaving::Text;
-            new.push(remove_rows(dataset, entry, &removed, DUPLICATE_IMAGE, kept, |_| {})?);
-        }
-        Ok(new)
+            remove_rows(dataset, entry, &removed, DUPLICATE_IMAGE, kept, |_| {}).map(Some)
+        })?;
+        Ok(new.into_iter().flatten().collect())
     }
 }
 
@@ -132,21 +140,22 @@ fn first_half(hash: &[u8]) -> [u64; 2] {
     [part(0), part(8)]
 }
 
-fn each_hash(dataset: &Path, entry: &UnitEntry, mut each: impl FnMut(u32, &[u8])) -> Result<()> {
-    let Some(shard) = &entry.shard else { return Ok(()) };
+/// The image hashes of a unit, and where each lies.
+fn hashes_of(dataset: &Path, entry: &UnitEntry) -> Result<Vec<([u64; 2], Place)>> {
+    let Some(shard) = &entry.shard else { return Ok(Vec::new()) };
     let reader = ShardReader::open(&dataset.join(&shard.file.file))?;
-    let mut row = 0;
+    let mut hashes = Vec::new();
     for row_group in 0..reader.row_groups() {
         let batch = reader.columns(row_group, &["image_hash"])?;
-        let hashes = batch.column(0).as_fixed_size_binary_opt().ok_or_else(|| {
+        let column = batch.column(0).as_fixed_size_binary_opt().ok_or_else(|| {
             anyhow!("{}: column `image_hash` has another type", reader.path().display())
         })?;
-        for hash in hashes.iter() {
-            each(row, hash.unwrap_or_default());
-            row += 1;
+        for hash in column.iter() {
+            let place = Place { unit: entry.unit, row: hashes.len() as u32 };
+            hashes.push((first_half(hash.unwrap_or_default()), place));
         }
     }
-    Ok(())
+    Ok(hashes)
 }
 
 /// Keys of some rows; reads the key column of their units.

@@ -67,15 +67,18 @@ pub fn ingest(
     // which one is the first is known when every unit is there
     let mut duplicates = None;
     if options.dedup == Dedup::Exact && all_done {
-        let found = Duplicates::find(dataset, output.done().values())?;
-        let removed = found.remove(dataset, output.done(), stop)?;
+        let entries: Vec<_> = output.done().values().collect();
+        let found = Duplicates::find(dataset, &entries, threads)?;
+        let removed = found.remove(dataset, output.done(), threads, stop)?;
         output.record(removed);
         duplicates = Some(found);
     }
     let interrupted = stop.load(Ordering::Relaxed);
     let manifest = output.finish(all_done && !interrupted)?;
     if options.dedup == Dedup::Report && !interrupted && !done.entries.is_empty() {
-        duplicates = Some(Duplicates::find(dataset, read_entries(dataset)?.iter())?);
+        let entries = read_entries(dataset)?;
+        let entries: Vec<_> = entries.iter().collect();
+        duplicates = Some(Duplicates::find(dataset, &entries, threads)?);
     }
     let run = Run { units_skipped, seconds, threads, interrupted, duplicates };
     Ok(Report::new(dataset, manifest, done, run))

@@ -7,16 +7,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{collections::BTreeMap, convert::Infallible, fs, path::Path};
 
 use clipa_schemas::{
     ledger::{Ledger, UnitEntry, file_revision, unit_file},
@@ -27,6 +18,7 @@ use clipa_schemas::{
 use serde::Serialize;
 
 use super::InspectError;
+use crate::parallel::in_order;
 
 /// What `clipa-inspect verify` found.
 #[derive(Debug, Default, Serialize)]
@@ -72,25 +64,12 @@ pub fn verify(
     let manifest = Manifest::read(folder)?;
     let mut findings = Findings::default();
     let entries = read_entries(folder, &manifest, &mut findings);
-    let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, UnitFindings>> = Mutex::default();
-    let work = || {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = entries.get(place) else { return };
-            let found = check_unit(folder, &manifest, entry);
-            checked(found.bytes);
-            done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, found);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, entries.len().max(1)) {
-            scope.spawn(work);
-        }
+    let of_units = in_order(&entries, threads, |entry| {
+        let found = check_unit(folder, &manifest, entry);
+        checked(found.bytes);
+        Ok::<_, Infallible>(found)
     });
-    for found in done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
-        findings.add(found);
-    }
+    of_units.unwrap_or_default().into_iter().for_each(|found| findings.add(found));
     compare_with_manifest(&manifest, &entries, &mut findings);
     check_vocabulary(folder, &manifest, &mut findings);
     if manifest.kind == Kind::Classes {

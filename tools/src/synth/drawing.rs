@@ -1,18 +1,11 @@
 //! The work itself: tars drawn side by side by a few threads.
 
-use std::{
-    ops::ControlFlow,
-    path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{ops::ControlFlow, path::Path};
 
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use super::{SynthError, classes, dice::Dice, file, img2dataset, plan::Plan, raster, scene::Scene};
+use crate::parallel::in_order;
 
 /// Folder of the training tars within the output.
 pub const TRAINING_FOLDER: &str = "train";
@@ -64,26 +57,11 @@ pub fn draw(
     plan.write(output)?;
     file::make_folder(&training)?;
     file::make_folder(&classes)?;
-    let next = AtomicUsize::new(0);
-    let failure = Mutex::new(None);
-    let work = || {
-        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let done = match *unit {
-                Unit::Training(tar) => img2dataset::write_tar(plan, &training, tar, drawn),
-                Unit::ZeroShot => classes::write(plan, &classes, drawn),
-            };
-            if let Err(error) = done {
-                next.store(units.len(), Ordering::Relaxed);
-                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, units.len().max(1)) {
-            scope.spawn(work);
-        }
-    });
-    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    in_order(units, threads, |unit| match *unit {
+        Unit::Training(tar) => img2dataset::write_tar(plan, &training, tar, drawn),
+        Unit::ZeroShot => classes::write(plan, &classes, drawn),
+    })?;
+    Ok(())
 }
 
 /// Turns scenes into JPEG files, with the buffers of the codec kept from one to the next.
@@ -118,7 +96,11 @@ impl Easel {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs};
+    use std::{
+        collections::BTreeMap,
+        fs,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use clipa_schemas::file::sha256_hex;
     use webdataset::{Selection, shard::TarFiles};

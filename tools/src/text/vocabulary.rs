@@ -2,7 +2,7 @@
 //!
 //! There each entry is cut and tagged alone, and has the tag of its last word; the syntax mask then asks for nothing else.
 
-use std::panic::resume_unwind;
+use std::convert::Infallible;
 
 use clipa_schemas::penn::PennTag;
 use clipa_schemas::vocabulary::{Piece, Vocabulary};
@@ -11,6 +11,7 @@ use super::clip_bpe::END_OF_TEXT;
 use super::config::TextParts;
 use super::tagger::{TagBuffers, Tagger};
 use super::words::Words;
+use crate::parallel::in_order;
 
 /// Entries that are tagged at once.
 const BATCH: usize = 256;
@@ -45,16 +46,10 @@ impl TextParts {
 fn tags_alone(tagger: &dyn Tagger, texts: &[String], threads: usize) -> Vec<PennTag> {
     // whole batches for each thread, so that the batches are the same ones for any number of threads
     let share = texts.len().div_ceil(BATCH).div_ceil(threads.max(1)).max(1) * BATCH;
-    std::thread::scope(|scope| {
-        let tagging: Vec<_> = texts
-            .chunks(share)
-            .map(|texts| scope.spawn(move || tags_of_last_words(tagger, texts)))
-            .collect();
-        tagging
-            .into_iter()
-            .flat_map(|part| part.join().unwrap_or_else(|cause| resume_unwind(cause)))
-            .collect()
-    })
+    let shares: Vec<&[String]> = texts.chunks(share).collect();
+    let tags =
+        in_order(&shares, threads, |texts| Ok::<_, Infallible>(tags_of_last_words(tagger, texts)));
+    tags.unwrap_or_default().concat()
 }
 
 fn tags_of_last_words(tagger: &dyn Tagger, texts: &[String]) -> Vec<PennTag> {

@@ -1,6 +1,9 @@
 //! Every kind of damage is found and named; a sound data set is not blamed.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use clipa_schemas::{file::write_json, manifest::entry_path};
 
