@@ -7,16 +7,19 @@
 //! ```
 //!
 //! A worker does everything for its chunk, and writes too when its chunk is the next in order: N threads are N
-//! busy cores, no stage waits for another's thread. A permit is taken for each chunk and given back when it is
-//! written, so that at most [`CHUNKS_PER_THREAD`] × N chunks are in memory, whatever the tars' sizes.
+//! busy cores, no stage waits for another's thread. One unit is written by one thread at a time, so several units are
+//! in work where threads are many. A permit is taken for each chunk and given back when it is written, so that at
+//! most [`CHUNKS_PER_THREAD`] × N chunks are in memory, whatever the tars' sizes.
 
 use std::{
+    collections::VecDeque,
     ops::Range,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread::Scope,
     time::Instant,
 };
 
@@ -39,6 +42,14 @@ use crate::{archive::ArchiveError, image::RenderPlan, printer::Progress, text::T
 /// Samples that a worker takes at once: large enough that locks do not matter, small enough that two threads
 /// end a tar of a hundred samples together.
 pub const CHUNK_SAMPLES: usize = 32;
+
+/// Threads for which one unit is enough: writing is an eighth of the work on a sample, so that one unit cannot keep
+/// more than eight busy.
+pub const THREADS_PER_UNIT: usize = 4;
+
+/// Units that are committed beside the work, at most: waiting for the disk keeps no thread from its next chunk, and a
+/// disk that falls behind does hold the work up.
+const COMMITS_BESIDE: usize = 1;
 
 /// Chunks in memory for each thread.
 pub const CHUNKS_PER_THREAD: usize = 3;
@@ -94,6 +105,8 @@ struct Line<'r> {
     error: Mutex<Option<anyhow::Error>>,
     done: Mutex<Done>,
     samples: AtomicU64,
+    /// Threads that commit a unit.
+    commits_beside: AtomicUsize,
     /// Memory of finished units: as much as was ever in use at once, a row group's images for each open unit.
     spare_buffers: Mutex<Vec<ShardBuffers>>,
 }
@@ -136,6 +149,7 @@ pub fn run(
         error: Mutex::new(None),
         done: Mutex::new(Done::default()),
         samples: AtomicU64::new(0),
+        commits_beside: AtomicUsize::new(0),
         spare_buffers: Mutex::default(),
     };
     let in_flight = threads * CHUNKS_PER_THREAD;
@@ -148,10 +162,10 @@ pub fn run(
         for _ in 0..threads {
             let (todo, permit) = (todo.clone(), permit.clone());
             let line = &line;
-            scope.spawn(move || line.work(todo, permit));
+            scope.spawn(move || line.work(scope, todo, permit));
         }
         drop((todo, permit));
-        line.feed(units, jobs, permits);
+        line.feed(units, threads.div_ceil(THREADS_PER_UNIT), jobs, permits);
     });
     if let Some(error) = line.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
@@ -163,51 +177,68 @@ pub fn run(
 }
 
 impl Line<'_> {
-    /// Opens one unit after the other and cuts it into jobs.
-    fn feed(&self, units: Vec<PendingUnit>, jobs: Sender<Job>, permits: Receiver<()>) {
-        for PendingUnit { unit, input } in units {
-            if self.stop.load(Ordering::Relaxed) {
-                return;
-            }
-            let source = match open(input) {
-                Ok(source) => source,
-                Err(failed) => {
-                    self.lock_done().failed.push(failed);
-                    continue;
-                }
-            };
-            let samples = source.samples();
-            let chunks = samples.div_ceil(CHUNK_SAMPLES);
-            let buffers = self.lock_buffers().pop().unwrap_or_default();
-            let files = UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks);
-            let name = source.source().path;
-            if chunks == 0 {
-                let committed = self.commit(files, &source);
-                self.keep_error(committed);
+    /// Opens one unit after the other, so that `at_once` are in work, and deals out their chunks in turn.
+    fn feed(
+        &self,
+        units: Vec<PendingUnit>,
+        at_once: usize,
+        jobs: Sender<Job>,
+        permits: Receiver<()>,
+    ) {
+        let mut waiting = units.into_iter();
+        let mut in_work: VecDeque<(Arc<OpenUnit>, Range<usize>)> = VecDeque::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            if in_work.len() < at_once
+                && let Some(unit) = waiting.next()
+            {
+                in_work.extend(self.begin(unit));
                 continue;
             }
-            let failed = AtomicBool::new(false);
-            let unit = Arc::new(OpenUnit { source, name, failed, sink: UnitSink::new(files) });
-            for chunk in (0..chunks).take_while(|_| !self.stop.load(Ordering::Relaxed)) {
-                let end = samples.min((chunk + 1) * CHUNK_SAMPLES);
-                let samples = chunk * CHUNK_SAMPLES..end;
-                let job = Job { unit: Arc::clone(&unit), chunk, samples };
-                // workers hang up only when the run has ended early
-                if permits.recv().is_err() || jobs.send(job).is_err() {
-                    return;
-                }
+            let Some((unit, mut chunks)) = in_work.pop_front() else { return };
+            let Some(chunk) = chunks.next() else { continue };
+            let end = unit.source.samples().min((chunk + 1) * CHUNK_SAMPLES);
+            let job = Job { unit: Arc::clone(&unit), chunk, samples: chunk * CHUNK_SAMPLES..end };
+            // workers hang up only when the run has ended early
+            if permits.recv().is_err() || jobs.send(job).is_err() {
+                return;
             }
+            in_work.push_back((unit, chunks));
         }
     }
 
+    /// Opens a unit; gives it with the numbers of its chunks, or nothing where there is nothing to deal out.
+    fn begin(
+        &self,
+        PendingUnit { unit, input }: PendingUnit,
+    ) -> Option<(Arc<OpenUnit>, Range<usize>)> {
+        let source = match open(input) {
+            Ok(source) => source,
+            Err(failed) => {
+                self.lock_done().failed.push(failed);
+                return None;
+            }
+        };
+        let chunks = source.samples().div_ceil(CHUNK_SAMPLES);
+        let buffers = self.lock_buffers().pop().unwrap_or_default();
+        let files = UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks);
+        if chunks == 0 {
+            let committed = self.commit(files, &source);
+            self.keep_error(committed);
+            return None;
+        }
+        let (name, failed) = (source.source().path, AtomicBool::new(false));
+        let unit = OpenUnit { source, name, failed, sink: UnitSink::new(files) };
+        Some((Arc::new(unit), 0..chunks))
+    }
+
     /// One thread: chunk after chunk, until the feeder hangs up or the run ends early.
-    fn work(&self, todo: Receiver<Job>, permit: Sender<()>) {
+    fn work<'s>(&'s self, scope: &'s Scope<'s, '_>, todo: Receiver<Job>, permit: Sender<()>) {
         let mut preparer = Preparer::new(self.options, &self.plan, self.text);
         for job in &todo {
             let given_up =
                 self.stop.load(Ordering::Relaxed) || job.unit.failed.load(Ordering::Relaxed);
             // jobs of what is given up are only taken away, so that the feeder is never left waiting
-            let chunks_out = if given_up { 1 } else { self.do_job(&job, &mut preparer) };
+            let chunks_out = if given_up { 1 } else { self.do_job(scope, &job, &mut preparer) };
             for _ in 0..chunks_out {
                 // fails when the feeder has ended and nobody needs permits any more
                 let _ = permit.send(());
@@ -217,7 +248,12 @@ impl Line<'_> {
     }
 
     /// Does one chunk; gives the number of chunks that have left the line.
-    fn do_job(&self, job: &Job, preparer: &mut Preparer<'_>) -> usize {
+    fn do_job<'s>(
+        &'s self,
+        scope: &'s Scope<'s, '_>,
+        job: &Job,
+        preparer: &mut Preparer<'_>,
+    ) -> usize {
         let unit = &job.unit;
         let verdicts = match preparer.chunk(&unit.source, job.samples.clone(), &unit.name) {
             Ok(verdicts) => verdicts,
@@ -232,17 +268,32 @@ impl Line<'_> {
         self.samples.fetch_add(verdicts.len() as u64, Ordering::Relaxed);
         self.progress.advance(verdicts.len() as u64);
         let started = Instant::now();
-        let delivered = self.deliver(job, verdicts);
+        let delivered = self.deliver(scope, job, verdicts);
         preparer.times.add(Stage::Write, started);
         self.keep_error(delivered).unwrap_or(1)
     }
 
     /// Hands a chunk to its unit's sink and commits the unit with its last one; gives the chunks written.
-    fn deliver(&self, job: &Job, verdicts: Vec<Verdict>) -> anyhow::Result<usize> {
+    fn deliver<'s>(
+        &'s self,
+        scope: &'s Scope<'s, '_>,
+        job: &Job,
+        verdicts: Vec<Verdict>,
+    ) -> anyhow::Result<usize> {
         match job.unit.sink.deliver(job.chunk, verdicts)? {
             Delivered::Written(chunks) => Ok(chunks),
             Delivered::Last(chunks, files) => {
-                self.commit(*files, &job.unit.source)?;
+                let unit = Arc::clone(&job.unit);
+                if self.commits_beside.fetch_add(1, Ordering::Relaxed) < COMMITS_BESIDE {
+                    scope.spawn(move || {
+                        let committed = self.commit(*files, &unit.source);
+                        self.keep_error(committed);
+                        self.commits_beside.fetch_sub(1, Ordering::Relaxed);
+                    });
+                } else {
+                    self.commits_beside.fetch_sub(1, Ordering::Relaxed);
+                    self.commit(*files, &unit.source)?;
+                }
                 Ok(chunks)
             }
         }
