@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// A file under a temporary name, hashed while it is written; dropped without [`AtomicFile::commit`] it vanishes.
 ///
-/// Up to 1 MiB is kept in memory until the commit; what is longer goes to the disk block by block, on a thread of
+/// Up to 2 MiB are kept in memory until the commit; what is longer goes to the disk block by block, on a thread of
 /// its own and past the page cache where the file system allows it.
 #[derive(Debug)]
 pub struct AtomicFile {
@@ -34,7 +34,7 @@ impl AtomicFile {
         let temporary = temporary_name(&target);
         File::create(&temporary).map_err(Error::io(&temporary))?;
         Ok(AtomicFile {
-            block: Some(Block::new()),
+            block: Some(Block::new().map_err(Error::io(&temporary))?),
             lane: None,
             temporary,
             target,

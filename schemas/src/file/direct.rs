@@ -17,7 +17,7 @@ use super::block::{BLOCK_BYTES, Block};
 
 /// Blocks of one file at most, waiting, being written or being filled. A row group of a shard comes at once and
 /// should not wait for the disk; they are only made while the disk is behind.
-const MAX_BLOCKS: usize = 72;
+const MAX_BLOCKS: usize = 36;
 
 /// The way of full blocks to the disk.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl DiskLane {
             Ok(block) => block,
             Err(_) if self.made < MAX_BLOCKS => {
                 self.made += 1;
-                return Ok(Block::new());
+                return Block::new();
             }
             Err(_) => self.empty.recv().map_err(|_| failed())?,
         };
