@@ -36,7 +36,7 @@ fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let (tars, samples) = match numbers[..] {
         [tars, samples, ..] => (tars, samples),
-        _ => (2, 10_000),
+        _ => (4, 10_000),
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/ingest");
     fs::create_dir_all(&folder).unwrap();
