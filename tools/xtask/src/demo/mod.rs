@@ -130,6 +130,9 @@ fn earlier_run(
 }
 
 fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Duration> {
+    if let Some(file) = &step.makes {
+        remove_leftover(&workspace.root().join(file))?;
+    }
     let mut command = step.command(workspace.root());
     printer::command(&step.line());
     let start = Instant::now();
@@ -144,6 +147,16 @@ fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Durati
         format!("{}\n{}\n", took.as_millis(), step.line()).as_bytes(),
     )?;
     Ok(took)
+}
+
+/// Removes what an attempt left that ended before its record was written.
+fn remove_leftover(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", file.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn save_stdout(command: &mut std::process::Command, file: &Path) -> Result<()> {

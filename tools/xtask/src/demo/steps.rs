@@ -20,6 +20,8 @@ pub(super) struct Step {
     pub(super) saves: Option<PathBuf>,
     /// The run folder that an interrupted attempt leaves; where it exists, `--resume` continues it.
     resumes: Option<PathBuf>,
+    /// The file that the program writes and would not overwrite.
+    pub(super) makes: Option<PathBuf>,
 }
 
 /// Every step for these options, in order.
@@ -73,7 +75,7 @@ pub(super) fn plan(options: &DemoOptions) -> Vec<Step> {
         Step::new("grid", "a contact sheet of the shards", "clipa-inspect")
             .words(["grid"])
             .paths(&[place("pairs")])
-            .option("--output", &place("sheet.png")),
+            .output_file(&place("sheet.png")),
     );
     steps.push(
         Step::new("summary", "what the data set holds", "clipa-inspect")
@@ -95,7 +97,8 @@ fn evaluation(name: &'static str, phrase: &'static str, run: &Path, options: &De
 
 impl Step {
     fn new(name: &'static str, phrase: &'static str, program: &'static str) -> Self {
-        Self { name, phrase, program, arguments: Vec::new(), saves: None, resumes: None }
+        let arguments = Vec::new();
+        Self { name, phrase, program, arguments, saves: None, resumes: None, makes: None }
     }
 
     fn words<const N: usize>(mut self, words: [&str; N]) -> Self {
@@ -115,6 +118,10 @@ impl Step {
 
     fn resumable_output(self, path: &Path) -> Self {
         Self { resumes: Some(path.to_path_buf()), ..self.option("--output", path) }
+    }
+
+    fn output_file(self, path: &Path) -> Self {
+        Self { makes: Some(path.to_path_buf()), ..self.option("--output", path) }
     }
 
     fn saves(self, file: PathBuf) -> Self {
