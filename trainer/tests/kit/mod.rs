@@ -9,15 +9,16 @@ use std::{
 };
 
 use clipa_schemas::{
-    image_column::ImageColumn,
-    ledger::{Ledger, Source, UnitEntry},
-    manifest::{Kind, Manifest},
+    manifest::Kind,
     prompts::{self, Prompt},
     random::Random,
     sample::{Sample, StoredImage},
-    shard::{ShardLayout, ShardWriter},
     text::TokenizedText,
 };
+
+#[path = "../../src/stream/tests/dataset.rs"]
+#[allow(dead_code, reason = "the stream's tests draw other rows with it")]
+mod dataset;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_clipa-train");
@@ -168,35 +169,9 @@ pub fn stderr(output: &Output) -> String {
 
 /// Writes shards of the given rows; row r shows colour r % 4.
 pub fn write_set(dataset: &Path, kind: Kind, shards: &[u32], seed: u64) {
-    let column: ImageColumn = format!("{SIDE}:rgb8-square").parse().unwrap();
-    let tokens = match kind {
-        Kind::Pairs => vec!["clip_bpe".to_owned()],
-        Kind::Classes => vec![],
-    };
-    let layout = ShardLayout { images: vec![column], tokens: tokens.clone() };
-    fs::create_dir_all(dataset.join("shards")).unwrap();
-    let mut manifest =
-        Manifest::begin("test", kind, BTreeMap::new(), vec![column], tokens.clone(), true);
-    let (mut entries, mut row) = (Vec::new(), 0);
-    for (unit, &rows) in shards.iter().enumerate() {
-        let name = format!("shards/{unit:05}.parquet");
-        let mut writer = ShardWriter::create(&dataset.join(&name), &layout).unwrap();
-        for _ in 0..rows {
-            writer.append(&sample(row, !tokens.is_empty(), seed)).unwrap();
-            row += 1;
-        }
-        entries.push(UnitEntry {
-            unit: unit as u32,
-            source: Source { path: format!("{unit}.tar"), bytes: 0 },
-            configuration_sha256: manifest.configuration_sha256.clone(),
-            shard: Some(writer.finish(name).unwrap()),
-            rejects: None,
-            ledger: Ledger::default(),
-            problems: Vec::new(),
-        });
-    }
-    manifest.finish(&entries, true);
-    manifest.write(dataset).unwrap();
+    let column = format!("{SIDE}:rgb8-square").parse().unwrap();
+    let sample = |row| sample(row, kind == Kind::Pairs, seed);
+    dataset::write_shards(dataset, kind, true, &[column], shards, sample);
 }
 
 fn sample(row: u32, has_text: bool, seed: u64) -> Sample {

@@ -27,40 +27,8 @@ impl Draft<'_> {
     pub(crate) fn write(&self, dataset: &Path) {
         let images: Vec<ImageColumn> =
             self.images.iter().map(|text| text.parse().unwrap()).collect();
-        let tokens = match self.kind {
-            Kind::Pairs => vec!["clip_bpe".to_owned()],
-            Kind::Classes => vec![],
-        };
-        let layout = ShardLayout { images: images.clone(), tokens: tokens.clone() };
-        std::fs::create_dir_all(dataset.join("shards")).unwrap();
-        let mut manifest = Manifest::begin(
-            "test",
-            self.kind,
-            BTreeMap::new(),
-            images.clone(),
-            tokens,
-            self.tagged,
-        );
-        let (mut entries, mut row) = (Vec::new(), 0);
-        for (unit, &rows) in self.shards.iter().enumerate() {
-            let name = format!("shards/{unit:05}.parquet");
-            let mut writer = ShardWriter::create(&dataset.join(&name), &layout).unwrap();
-            for _ in 0..rows {
-                writer.append(&self.sample(row, &images)).unwrap();
-                row += 1;
-            }
-            entries.push(UnitEntry {
-                unit: unit as u32,
-                source: Source { path: format!("{unit}.tar"), bytes: 0 },
-                configuration_sha256: manifest.configuration_sha256.clone(),
-                shard: Some(writer.finish(name).unwrap()),
-                rejects: None,
-                ledger: Ledger::default(),
-                problems: Vec::new(),
-            });
-        }
-        manifest.finish(&entries, true);
-        manifest.write(dataset).unwrap();
+        let sample = |row| self.sample(row, &images);
+        write_shards(dataset, self.kind, self.tagged, &images, self.shards, sample);
     }
 
     fn sample(&self, row: u32, images: &[ImageColumn]) -> Sample {
@@ -82,6 +50,45 @@ impl Draft<'_> {
             ..Sample::default()
         }
     }
+}
+
+/// Writes a data set with shards of so many rows; `sample` makes each row from its number in the data set.
+pub(crate) fn write_shards(
+    dataset: &Path,
+    kind: Kind,
+    tagged: bool,
+    images: &[ImageColumn],
+    shards: &[u32],
+    mut sample: impl FnMut(u32) -> Sample,
+) {
+    let tokens = match kind {
+        Kind::Pairs => vec!["clip_bpe".to_owned()],
+        Kind::Classes => vec![],
+    };
+    let layout = ShardLayout { images: images.to_vec(), tokens: tokens.clone() };
+    std::fs::create_dir_all(dataset.join("shards")).unwrap();
+    let mut manifest =
+        Manifest::begin("test", kind, BTreeMap::new(), images.to_vec(), tokens, tagged);
+    let (mut entries, mut row) = (Vec::new(), 0);
+    for (unit, &rows) in shards.iter().enumerate() {
+        let name = format!("shards/{unit:05}.parquet");
+        let mut writer = ShardWriter::create(&dataset.join(&name), &layout).unwrap();
+        for _ in 0..rows {
+            writer.append(&sample(row)).unwrap();
+            row += 1;
+        }
+        entries.push(UnitEntry {
+            unit: unit as u32,
+            source: Source { path: format!("{unit}.tar"), bytes: 0 },
+            configuration_sha256: manifest.configuration_sha256.clone(),
+            shard: Some(writer.finish(name).unwrap()),
+            rejects: None,
+            ledger: Ledger::default(),
+            problems: Vec::new(),
+        });
+    }
+    manifest.finish(&entries, true);
+    manifest.write(dataset).unwrap();
 }
 
 /// The caption of a row: its number in two tokens, then up to 29 more.
