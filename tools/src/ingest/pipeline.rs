@@ -1,9 +1,9 @@
 //! The assembly line.
 //!
 //! ```text
-//!            permits (bounded)            jobs (bounded)
-//! feeder ───────────────────► chunk of ─────────────────► worker 1..N ───► sink of the unit
-//! opens and indexes units     samples                     read, prepare    in order: shard, rejects, entry
+//!           units (one ahead)        jobs (bounded)
+//! opener ─────────────────► feeder ────────────────► worker 1..N ───► sink of the unit
+//! indexes tars              chunks of samples        read, prepare    in order: shard, rejects, entry
 //! ```
 //!
 //! A worker does everything for its chunk, and writes too when its chunk is the next in order: N threads are N
@@ -50,6 +50,9 @@ pub const THREADS_PER_UNIT: usize = 4;
 /// Units that are committed beside the work, at most: waiting for the disk keeps no thread from its next chunk, and a
 /// disk that falls behind does hold the work up.
 const COMMITS_BESIDE: usize = 1;
+
+/// Units that are open and wait for their turn.
+const UNITS_AHEAD: usize = 1;
 
 /// Chunks in memory for each thread.
 pub const CHUNKS_PER_THREAD: usize = 3;
@@ -111,6 +114,9 @@ struct Line<'r> {
     spare_buffers: Mutex<Vec<ShardBuffers>>,
 }
 
+/// A unit's number with its input, or why that cannot be read.
+type Opened = (u32, Result<UnitSource, FailedUnit>);
+
 struct OpenUnit {
     source: UnitSource,
     name: String,
@@ -155,6 +161,7 @@ pub fn run(
     let in_flight = threads * CHUNKS_PER_THREAD;
     let (jobs, todo) = bounded::<Job>(in_flight);
     let (permit, permits) = bounded::<()>(in_flight);
+    let (opened, open_units) = bounded(UNITS_AHEAD);
     for _ in 0..in_flight {
         permit.send(()).expect("the channel has room for every permit");
     }
@@ -165,7 +172,8 @@ pub fn run(
             scope.spawn(move || line.work(scope, todo, permit));
         }
         drop((todo, permit));
-        line.feed(units, threads.div_ceil(THREADS_PER_UNIT), jobs, permits);
+        scope.spawn(move || open_in_turn(units, opened));
+        line.feed(open_units, threads.div_ceil(THREADS_PER_UNIT), jobs, permits);
     });
     if let Some(error) = line.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
@@ -177,21 +185,23 @@ pub fn run(
 }
 
 impl Line<'_> {
-    /// Opens one unit after the other, so that `at_once` are in work, and deals out their chunks in turn.
+    /// Takes units in, so that `at_once` are in work, and deals out their chunks in turn.
     fn feed(
         &self,
-        units: Vec<PendingUnit>,
+        units: Receiver<Opened>,
         at_once: usize,
         jobs: Sender<Job>,
         permits: Receiver<()>,
     ) {
-        let mut waiting = units.into_iter();
         let mut in_work: VecDeque<(Arc<OpenUnit>, Range<usize>)> = VecDeque::new();
         while !self.stop.load(Ordering::Relaxed) {
-            if in_work.len() < at_once
-                && let Some(unit) = waiting.next()
-            {
-                in_work.extend(self.begin(unit));
+            let next = match in_work.len() {
+                0 => units.recv().ok(),
+                open if open < at_once => units.try_recv().ok(),
+                _ => None,
+            };
+            if let Some(opened) = next {
+                in_work.extend(self.begin(opened));
                 continue;
             }
             let Some((unit, mut chunks)) = in_work.pop_front() else { return };
@@ -206,12 +216,9 @@ impl Line<'_> {
         }
     }
 
-    /// Opens a unit; gives it with the numbers of its chunks, or nothing where there is nothing to deal out.
-    fn begin(
-        &self,
-        PendingUnit { unit, input }: PendingUnit,
-    ) -> Option<(Arc<OpenUnit>, Range<usize>)> {
-        let source = match open(input) {
+    /// Takes an open unit in; gives it with the numbers of its chunks, or nothing where there is nothing to deal out.
+    fn begin(&self, (unit, opened): Opened) -> Option<(Arc<OpenUnit>, Range<usize>)> {
+        let source = match opened {
             Ok(source) => source,
             Err(failed) => {
                 self.lock_done().failed.push(failed);
@@ -325,6 +332,16 @@ impl Line<'_> {
 
     fn lock_done(&self) -> std::sync::MutexGuard<'_, Done> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens one unit after the other, [`UNITS_AHEAD`] of the feeder, which is slow on a network's disk.
+fn open_in_turn(units: Vec<PendingUnit>, opened: Sender<Opened>) {
+    for PendingUnit { unit, input } in units {
+        // fails when the run has ended early
+        if opened.send((unit, open(input))).is_err() {
+            return;
+        }
     }
 }
 
