@@ -15,8 +15,9 @@ const KILLS: usize = 100;
 /// Kills of a run before it is left to end.
 const KILLS_A_RUN: usize = 4;
 
+/// With so many threads that two tars are in work at once.
 fn ingest(input: &Path, output: &Path) -> Program {
-    prep(["laion", "ingest", "--image", "40:rgb8", "--image", "32:rgb8-square", "--threads", "2"])
+    prep(["laion", "ingest", "--image", "40:rgb8", "--image", "32:rgb8-square", "--threads", "6"])
         .arg(input)
         .arg("--output")
         .arg(output)
