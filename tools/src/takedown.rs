@@ -70,7 +70,7 @@ pub struct Takedown {
 /// What became of one unit.
 #[derive(Debug, Default)]
 struct OfUnit {
-    rows: BTreeMap<u64, String>,
+    removed: u64,
     removed_by: BTreeMap<&'static str, u64>,
     examples: Vec<String>,
     rejects_cleared: u64,
@@ -110,7 +110,7 @@ pub fn takedown(
     let progress = printer.progress("looking for what is listed", "rows", report.rows_before);
     let is_begun = Mutex::new(false);
     let units = in_order(&entries, threads, |entry| -> Result<OfUnit> {
-        let mut unit = listed_in(dataset, entry, list)?;
+        let (mut unit, rows) = listed_in(dataset, entry, list)?;
         if !dry_run && unit.is_changed() {
             begin(dataset, &pending, &is_begun)?;
             let clear = |reject: &mut Reject| {
@@ -118,7 +118,7 @@ pub fn takedown(
                     (reject.url, reject.caption) = (None, None);
                 }
             };
-            let new = remove_rows(dataset, entry, &unit.rows, TAKEDOWN, Leaving::NoText, clear)?;
+            let new = remove_rows(dataset, entry, &rows, TAKEDOWN, Leaving::NoText, clear)?;
             unit.new = Some(new);
         }
         progress.advance(entry.ledger.accepted);
@@ -138,7 +138,7 @@ pub fn takedown(
 
 impl OfUnit {
     fn is_changed(&self) -> bool {
-        !self.rows.is_empty() || self.rejects_cleared > 0
+        self.removed > 0 || self.rejects_cleared > 0
     }
 }
 
@@ -179,11 +179,15 @@ fn end(dataset: &Path) -> Result<()> {
     }
 }
 
+/// Rows of a unit, by their numbers, and why they go.
+type Rows = BTreeMap<u64, String>;
+
 /// What the list names in a unit.
-fn listed_in(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<OfUnit> {
+fn listed_in(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<(OfUnit, Rows)> {
     let mut unit =
         OfUnit { rejects_cleared: listed_rejects(dataset, entry, list)?, ..OfUnit::default() };
-    let Some(shard) = &entry.shard else { return Ok(unit) };
+    let mut rows = Rows::new();
+    let Some(shard) = &entry.shard else { return Ok((unit, rows)) };
     let reader = ShardReader::open(&dataset.join(&shard.file.file))?;
     let mut number = 0;
     for row_group in 0..reader.row_groups() {
@@ -194,7 +198,8 @@ fn listed_in(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<OfUnit> {
                 detail: "a column of keys, URLs or hashes has another type".to_owned(),
             })?;
             if let Some(by) = list.finds(&identity) {
-                unit.rows.insert(number, format!("listed by its {by}"));
+                rows.insert(number, format!("listed by its {by}"));
+                unit.removed += 1;
                 *unit.removed_by.entry(by).or_default() += 1;
                 if unit.examples.len() < EXAMPLES {
                     unit.examples.extend(identity.key.map(str::to_owned));
@@ -203,7 +208,7 @@ fn listed_in(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<OfUnit> {
             number += 1;
         }
     }
-    Ok(unit)
+    Ok((unit, rows))
 }
 
 /// What a row can be listed by; `None` where the columns are not those of a shard.
@@ -242,11 +247,11 @@ impl Takedown {
     fn add(&mut self, entry: &UnitEntry, unit: &OfUnit) {
         self.rejects_cleared += unit.rejects_cleared;
         self.units_changed += usize::from(unit.is_changed());
-        if unit.rows.is_empty() {
+        if unit.removed == 0 {
             return;
         }
         self.bytes_rewritten += entry.shard.as_ref().map_or(0, |shard| shard.file.bytes);
-        self.removed += unit.rows.len() as u64;
+        self.removed += unit.removed;
         for (by, count) in &unit.removed_by {
             *self.removed_by.entry(by).or_default() += count;
         }
