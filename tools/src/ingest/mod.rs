@@ -10,6 +10,7 @@
 
 pub mod dedup;
 pub mod dry_run;
+pub mod expected;
 pub mod options;
 pub mod output;
 pub mod pipeline;
@@ -56,9 +57,8 @@ pub fn ingest(
     let mut output = Output::open(dataset, options.manifest(&text.identity()))?;
     output.keep_vocabulary(&text, threads)?;
     let (pending, units_skipped) = pending_units(inputs, &output)?;
-    let total = estimated_samples(&pending);
     let started = Instant::now();
-    let progress = printer.progress("ingesting", "samples", total);
+    let progress = printer.progress("ingesting", "samples", 0);
     let done = pipeline::run(pending, options, &text, &output, threads, &progress, stop)?;
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
@@ -100,32 +100,8 @@ fn pending_units(inputs: Vec<Input>, output: &Output) -> anyhow::Result<(Vec<Pen
         if output.is_done(unit, &source)? {
             skipped += 1;
         } else {
-            pending.push(PendingUnit { unit, input });
+            pending.push(PendingUnit { unit, input, bytes: source.bytes });
         }
     }
     Ok((pending, skipped))
-}
-
-/// Bytes of a LAION sample in its tar, for an estimate of how many there are (407,332,084 in 10 TB).
-const TYPICAL_SAMPLE_BYTES: u64 = 25_000;
-
-/// For the progress bar: exact where little has to be walked for it, else by size.
-fn estimated_samples(pending: &[PendingUnit]) -> u64 {
-    const WALKED_BYTES: u64 = 256 << 20;
-    let bytes_of = |input: &Input| match input {
-        Input::Open(_) => 0,
-        Input::Tar(path) => std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
-    };
-    let is_little =
-        pending.iter().map(|pending| bytes_of(&pending.input)).sum::<u64>() <= WALKED_BYTES;
-    pending
-        .iter()
-        .map(|pending| match &pending.input {
-            Input::Open(source) => source.samples() as u64,
-            Input::Tar(path) if is_little => {
-                crate::archive::TarIndex::read(path).map_or(0, |tar| tar.samples.len() as u64)
-            }
-            input => bytes_of(input) / TYPICAL_SAMPLE_BYTES,
-        })
-        .sum()
 }

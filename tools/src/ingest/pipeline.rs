@@ -30,6 +30,7 @@ use clipa_schemas::{
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{
+    expected::Expected,
     options::IngestOptions,
     output::Output,
     sample::{Preparer, Verdict},
@@ -63,6 +64,8 @@ pub struct PendingUnit {
     pub unit: u32,
     /// What it is made from.
     pub input: Input,
+    /// Size of the input.
+    pub bytes: u64,
 }
 
 /// An input that has not been opened.
@@ -172,7 +175,7 @@ pub fn run(
             scope.spawn(move || line.work(scope, todo, permit));
         }
         drop((todo, permit));
-        scope.spawn(move || open_in_turn(units, opened));
+        scope.spawn(move || open_in_turn(units, opened, progress));
         line.feed(open_units, threads.div_ceil(THREADS_PER_UNIT), jobs, permits);
     });
     if let Some(error) = line.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -335,11 +338,19 @@ impl Line<'_> {
     }
 }
 
-/// Opens one unit after the other, [`UNITS_AHEAD`] of the feeder, which is slow on a network's disk.
-fn open_in_turn(units: Vec<PendingUnit>, opened: Sender<Opened>) {
-    for PendingUnit { unit, input } in units {
+/// Opens one unit after the other, [`UNITS_AHEAD`] of the feeder: where a disk is slow, nobody waits for it.
+fn open_in_turn(units: Vec<PendingUnit>, opened: Sender<Opened>, progress: &Progress<'_>) {
+    let mut expected = Expected::new(units.iter().map(|unit| unit.bytes).sum());
+    for PendingUnit { unit, input, bytes } in units {
+        progress.expect(expected.samples());
+        let input = open(input);
+        match &input {
+            Ok(source) => expected.opened(bytes, source.samples() as u64),
+            Err(_) => expected.failed(bytes),
+        }
+        progress.expect(expected.samples());
         // fails when the run has ended early
-        if opened.send((unit, open(input))).is_err() {
+        if opened.send((unit, input)).is_err() {
             return;
         }
     }

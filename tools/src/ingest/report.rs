@@ -171,13 +171,15 @@ impl Report {
         let elapsed = Duration::from_secs_f64(self.seconds);
         if self.samples == 0 && self.units_skipped > 0 && self.units_done == 0 {
             printer.say(format!(
-                "nothing to do: all {} inputs are done in {}",
-                self.units_skipped, self.dataset
+                "nothing to do: {} done already in {}",
+                figures::counted(self.units_skipped as u64, "input"),
+                self.dataset
             ));
         } else {
             printer.say(format!(
-                "{} inputs done{}: {} samples in {}, {} on {} threads",
-                self.units_done,
+                "{}{} done{}: {} samples in {}, {} on {}",
+                if self.interrupted { "interrupted, " } else { "" },
+                figures::counted(self.units_done as u64, "input"),
                 match self.units_skipped {
                     0 => String::new(),
                     skipped => format!(" ({skipped} were done before)"),
@@ -185,7 +187,7 @@ impl Report {
                 figures::count(self.samples),
                 figures::time(elapsed),
                 figures::rate(self.samples, "samples", elapsed),
-                self.threads,
+                figures::counted(self.threads as u64, "thread"),
             ));
             let stages: Vec<String> = Stage::ALL
                 .iter()

@@ -1,11 +1,12 @@
 //! Progress: a bar on a terminal, elsewhere a line every half minute.
 
 use std::{
+    fmt,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::{Printer, figures, lock};
 
@@ -32,7 +33,6 @@ pub struct Progress<'p> {
     printer: &'p Printer,
     doing: String,
     unit: Counted,
-    total: u64,
     started: Instant,
     bar: Option<ProgressBar>,
     lines: Mutex<Lines>,
@@ -40,6 +40,7 @@ pub struct Progress<'p> {
 
 struct Lines {
     done: u64,
+    total: u64,
     last: Instant,
 }
 
@@ -48,22 +49,33 @@ impl<'p> Progress<'p> {
         let bar = printer.talk_is_terminal().then(|| {
             let template = match unit {
                 Counted::Things(things) => {
-                    format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {things}, {{eta}}")
+                    format!(
+                        "{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {things}, {{speed}}, {{eta}}"
+                    )
                 }
                 Counted::Bytes => {
-                    "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes}, {eta}".to_owned()
+                    "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes}, {speed}, {eta}".to_owned()
                 }
+            };
+            let speed = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+                let speed = match unit {
+                    Counted::Things(_) => figures::significant(state.per_sec()),
+                    Counted::Bytes => figures::bytes(state.per_sec() as u64),
+                };
+                // writing to a line in memory does not fail
+                let _ = write!(out, "{speed}/s");
             };
             // A template that does not parse is no reason to lose the run: the default bar shows.
             let style = ProgressStyle::with_template(&template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+                .unwrap_or_else(|_| ProgressStyle::default_bar())
+                .with_key("speed", speed);
             let bar = printer.bars.add(ProgressBar::new(total).with_style(style));
             bar.set_message(doing.to_owned());
             bar
         });
         let started = Instant::now();
-        let lines = Mutex::new(Lines { done: 0, last: started });
-        Progress { printer, doing: doing.to_owned(), unit, total, started, bar, lines }
+        let lines = Mutex::new(Lines { done: 0, total, last: started });
+        Progress { printer, doing: doing.to_owned(), unit, started, bar, lines }
     }
 
     /// Counts `number` more as done.
@@ -74,24 +86,32 @@ impl<'p> Progress<'p> {
             bar.set_position(lines.done);
         } else if lines.last.elapsed() >= LINE_EVERY {
             lines.last = Instant::now();
-            self.printer.say(self.line(lines.done));
+            self.printer.say(self.line(lines.done, lines.total));
         }
     }
 
-    fn line(&self, done: u64) -> String {
-        let Progress { doing, total, .. } = self;
-        let share = figures::percent(done, *total);
+    /// Says that there are `total` to do, as far as is known now.
+    pub fn expect(&self, total: u64) {
+        lock(&self.lines).total = total;
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+        }
+    }
+
+    fn line(&self, done: u64, total: u64) -> String {
+        let doing = &self.doing;
+        let share = figures::percent(done, total);
         let elapsed = self.started.elapsed();
         match self.unit {
             Counted::Things(things) => {
                 let speed = figures::rate(done, things, elapsed);
-                let (done, total) = (figures::count(done), figures::count(*total));
+                let (done, total) = (figures::count(done), figures::count(total));
                 format!("{doing}: {done} of {total} {things} ({share}), {speed}")
             }
             Counted::Bytes => {
                 let speed = done as f64 / elapsed.as_secs_f64().max(1e-9);
                 let speed = figures::bytes(speed as u64);
-                let (done, total) = (figures::bytes(done), figures::bytes(*total));
+                let (done, total) = (figures::bytes(done), figures::bytes(total));
                 format!("{doing}: {done} of {total} ({share}), {speed}/s")
             }
         }
