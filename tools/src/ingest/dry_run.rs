@@ -1,6 +1,9 @@
 //! What an ingest would do, from a few samples of each tar: nothing is written.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 
@@ -63,8 +66,9 @@ pub fn estimate(
     let mut column_bytes = vec![0u64; options.images.len()];
     let stride = inputs.len().div_ceil(TRIED_INPUTS).max(1);
     let (mut looked_into, mut looked_samples) = (0u64, 0u64);
-    let started = Instant::now();
+    let (mut opening, mut trying) = (Duration::ZERO, Duration::ZERO);
     for input in inputs.into_iter().step_by(stride) {
+        let started = Instant::now();
         let source = match input {
             Input::Open(source) => source,
             Input::Tar(path) => match UnitSource::open_tar(&path) {
@@ -80,12 +84,17 @@ pub fn estimate(
         let problems = source.account().problems;
         estimate.problems.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
         looked_samples += source.samples() as u64;
+        opening += started.elapsed();
+        let started = Instant::now();
         try_samples(&source, &mut preparer, &mut estimate, &mut column_bytes);
+        trying += started.elapsed();
     }
-    let per_sample = started.elapsed().as_secs_f64() / estimate.tried.max(1) as f64;
     let readable = (estimate.inputs - estimate.unreadable.len()) as u64;
     estimate.samples = (looked_samples * readable).checked_div(looked_into).unwrap_or(0);
-    estimate.seconds = per_sample * estimate.samples as f64 / threads as f64;
+    let per_input = opening.as_secs_f64() / looked_into.max(1) as f64;
+    let per_sample = trying.as_secs_f64() / estimate.tried.max(1) as f64;
+    let all = per_input * readable as f64 + per_sample * estimate.samples as f64;
+    estimate.seconds = all / threads as f64;
     let rows = estimate.samples as f64 * estimate.accepted as f64 / estimate.tried.max(1) as f64;
     for (column, bytes) in options.images.iter().zip(column_bytes) {
         let mean = bytes as f64 / estimate.accepted.max(1) as f64;
@@ -130,8 +139,8 @@ impl Estimate {
     /// Prints it for a person, on stderr.
     pub fn tell(&self, printer: &Printer) {
         printer.say(format!(
-            "dry run: {} inputs, about {} samples; {} were tried, nothing is written",
-            figures::count(self.inputs as u64),
+            "dry run: {}, about {} samples; {} were tried, nothing is written",
+            figures::counted(self.inputs as u64, "input"),
             figures::count(self.samples),
             figures::count(self.tried),
         ));
@@ -139,10 +148,10 @@ impl Estimate {
             printer.say(format!("  {column}: {} a row", figures::bytes(*bytes as u64)));
         }
         printer.say(format!(
-            "  about {} on disk, about {} on {} threads",
+            "  about {} on disk, about {} on {}",
             figures::bytes(self.total_bytes as u64),
-            figures::time(std::time::Duration::from_secs_f64(self.seconds)),
-            self.threads,
+            figures::time(Duration::from_secs_f64(self.seconds)),
+            figures::counted(self.threads as u64, "thread"),
         ));
         let share = |count: u64| figures::percent(count, self.tried);
         for (reason, &count) in &self.rejected {
