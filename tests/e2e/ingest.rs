@@ -6,6 +6,7 @@ use clipa_tests::{
     DRAWN_SAMPLES, Tree, counts, draw, drawn, drawn_tars, ingest_every_encoding as ingest, inspect,
     number, prep, temporary, tree,
 };
+use clipa_tools::ingest::pipeline::CHUNK_SAMPLES;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
@@ -44,10 +45,13 @@ fn a_second_run_does_nothing() {
 
 #[test]
 fn the_number_of_threads_changes_no_byte() {
+    // tars of several chunks, so that threads can bring the parts of a tar in another order
     let folder = temporary();
+    let input = folder.path().join("input");
+    draw(&input, 12 * CHUNK_SAMPLES, 3);
     let ingested = |threads: &str| -> Tree {
         let output = folder.path().join(threads);
-        ingest(&drawn().join("train"), &output).args(["--threads", threads]).succeeds();
+        ingest(&input.join("train"), &output).args(["--threads", threads]).succeeds();
         tree(&output)
     };
     let one = ingested("1");

@@ -24,11 +24,13 @@ use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
     process::ExitCode,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
+
+use crate::parallel::lock;
 
 pub use failure::{Hinted, WithHint};
 pub use progress::{Counted, Progress};
@@ -269,11 +271,6 @@ impl Write for Ear {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// A thread that panicked while it printed left whole lines behind; the others go on printing.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

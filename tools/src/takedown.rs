@@ -4,11 +4,7 @@
 //! and key stay, so that the ledger balances and the removal can be shown; caption, URL, hashes and pixels do not.
 //! Rejects that the list names lose caption and URL too.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, path::Path, sync::Mutex};
 
 use anyhow::{Context, Result, anyhow};
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -28,7 +24,7 @@ use crate::{
         removal::{Leaving, remove_rows},
     },
     lists::{Identity, List},
-    parallel::in_order,
+    parallel::{in_order, lock},
     printer::{Hinted, Printer, figures, printable},
 };
 
@@ -144,7 +140,7 @@ impl OfUnit {
 
 /// Notes, before the first file is changed, that a takedown is under way.
 fn begin(dataset: &Path, pending: &PendingTakedown, is_begun: &Mutex<bool>) -> Result<()> {
-    let mut is_begun = is_begun.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut is_begun = lock(is_begun);
     if !*is_begun {
         write_json(&dataset.join(manifest::TAKEDOWN), pending)?;
         *is_begun = true;

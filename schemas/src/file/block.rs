@@ -18,10 +18,12 @@ const SPARE_BLOCKS: usize = 32;
 
 static SPARE: Mutex<Vec<MmapMut>> = Mutex::new(Vec::new());
 
+const UNTIL_DROPPED: &str = "a block has its memory until it is dropped";
+
 /// A block; its address is that of a page, the alignment that disks ask for.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// There until the block is dropped.
+    /// There until the block is dropped, which hands it on.
     memory: Option<MmapMut>,
     filled: usize,
 }
@@ -49,10 +51,9 @@ impl Block {
     /// Takes what fits; gives how much that was.
     pub(super) fn fill(&mut self, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(BLOCK_BYTES - self.filled);
-        if let Some(memory) = &mut self.memory {
-            memory[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
-            self.filled += taken;
-        }
+        let at = self.filled;
+        self.memory_mut()[at..at + taken].copy_from_slice(&bytes[..taken]);
+        self.filled += taken;
         taken
     }
 
@@ -66,15 +67,19 @@ impl Block {
 
     /// What was filled in.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.memory.as_deref().map_or(&[], |memory| &memory[..self.filled])
+        &self.memory.as_ref().expect(UNTIL_DROPPED)[..self.filled]
     }
 
     /// The same, with zeros behind it up to a multiple of the largest sector.
     pub(super) fn padded(&mut self) -> &[u8] {
-        let Some(memory) = &mut self.memory else { return &[] };
-        let end = self.filled.next_multiple_of(ALIGNMENT);
-        memory[self.filled..end].fill(0);
+        let (start, end) = (self.filled, self.filled.next_multiple_of(ALIGNMENT));
+        let memory = self.memory_mut();
+        memory[start..end].fill(0);
         &memory[..end]
+    }
+
+    fn memory_mut(&mut self) -> &mut MmapMut {
+        self.memory.as_mut().expect(UNTIL_DROPPED)
     }
 }
 

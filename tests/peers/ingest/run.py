@@ -7,7 +7,8 @@ its model loaded once read the captions, pyarrow writes raw pixels. One decodes 
 small sizes from the largest: the fastest that Python has), one with Pillow (bicubic, each size from the source: open_clip's way,
 whose pixels ours match). It stores what clipa stores: key, url, caption, SHA-256 of the image, tokens, words' tags,
 squares of 64, 84, 112 and 224 pixels. It repairs, checks and counts nothing. All run with one thread on the same tars, in
-turn, and clipa once more as it runs by default, on all cores; the best of three rounds counts. Without TAR, the shared pairs are taken, which is too few for the start-up not to matter.
+turn, and clipa once more as it runs by default, on all cores; the best of three rounds counts. Without TAR, the shared pairs are
+taken, which is too few for the start-up not to matter.
 """
 import functools
 import hashlib

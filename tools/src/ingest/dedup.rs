@@ -21,7 +21,7 @@ use clipa_schemas::{
 };
 
 use super::removal::{Leaving, remove_rows};
-use crate::parallel::in_order;
+use crate::parallel::{in_order, lock};
 
 /// Reason of a sample whose image an earlier one has.
 pub const DUPLICATE_IMAGE: &str = "duplicate_image";
@@ -61,7 +61,7 @@ impl Duplicates {
         let hashes = Mutex::new(Vec::with_capacity(usize::try_from(rows)?));
         in_order(entries, threads, |entry| -> Result<()> {
             let of_unit = hashes_of(dataset, entry)?;
-            hashes.lock().unwrap_or_else(PoisonError::into_inner).extend(of_unit);
+            lock(&hashes).extend(of_unit);
             Ok(())
         })?;
         let mut hashes = hashes.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -99,7 +99,7 @@ impl Duplicates {
     /// Takes them out of their units, of `threads` at once, until `stop` is set; gives the new entries.
     ///
     /// # Errors
-    /// A unit is damaged or cannot be written; the units before it are done.
+    /// A unit is damaged or cannot be written; units that were done stay done.
     pub fn remove(
         &self,
         dataset: &Path,

@@ -17,7 +17,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::Scope,
     time::Instant,
@@ -38,19 +38,17 @@ use super::{
     source::UnitSource,
     timing::{Stage, StageTimes},
 };
-use crate::{archive::ArchiveError, image::RenderPlan, printer::Progress, text::TextParts};
+use crate::{
+    archive::ArchiveError, image::RenderPlan, parallel::lock, printer::Progress, text::TextParts,
+};
 
 /// Samples that a worker takes at once: large enough that locks do not matter, small enough that two threads
 /// end a tar of a hundred samples together.
 pub const CHUNK_SAMPLES: usize = 32;
 
-/// Threads for which one unit is enough: writing is an eighth of the work on a sample, so that one unit cannot keep
-/// more than eight busy.
+/// Threads for which one unit is enough: writing is a tenth of the work on a sample, so that one unit cannot keep
+/// more than ten busy.
 pub const THREADS_PER_UNIT: usize = 4;
-
-/// Units that are committed beside the work, at most: waiting for the disk keeps no thread from its next chunk, and a
-/// disk that falls behind does hold the work up.
-const COMMITS_BESIDE: usize = 1;
 
 /// Units that are open and wait for their turn.
 const UNITS_AHEAD: usize = 1;
@@ -111,8 +109,9 @@ struct Line<'r> {
     error: Mutex<Option<anyhow::Error>>,
     done: Mutex<Done>,
     samples: AtomicU64,
-    /// Threads that commit a unit.
-    commits_beside: AtomicUsize,
+    /// Is a unit being committed beside the work? One at most, so that waiting for the disk keeps no thread from its
+    /// next chunk, and a disk that falls behind does hold the work up.
+    commits_beside: AtomicBool,
     /// Memory of finished units: as much as was ever in use at once, a row group's images for each open unit.
     spare_buffers: Mutex<Vec<ShardBuffers>>,
 }
@@ -158,7 +157,7 @@ pub fn run(
         error: Mutex::new(None),
         done: Mutex::new(Done::default()),
         samples: AtomicU64::new(0),
-        commits_beside: AtomicUsize::new(0),
+        commits_beside: AtomicBool::new(false),
         spare_buffers: Mutex::default(),
     };
     let in_flight = threads * CHUNKS_PER_THREAD;
@@ -224,12 +223,12 @@ impl Line<'_> {
         let source = match opened {
             Ok(source) => source,
             Err(failed) => {
-                self.lock_done().failed.push(failed);
+                lock(&self.done).failed.push(failed);
                 return None;
             }
         };
         let chunks = source.samples().div_ceil(CHUNK_SAMPLES);
-        let buffers = self.lock_buffers().pop().unwrap_or_default();
+        let buffers = lock(&self.spare_buffers).pop().unwrap_or_default();
         let files = UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks);
         if chunks == 0 {
             let committed = self.commit(files, &source);
@@ -254,7 +253,7 @@ impl Line<'_> {
                 let _ = permit.send(());
             }
         }
-        self.lock_done().times.merge(&preparer.times);
+        lock(&self.done).times.merge(&preparer.times);
     }
 
     /// Does one chunk; gives the number of chunks that have left the line.
@@ -270,7 +269,7 @@ impl Line<'_> {
             Err(error) => {
                 if !unit.failed.swap(true, Ordering::Relaxed) {
                     let input = unit.name.clone();
-                    self.lock_done().failed.push(FailedUnit { input, error });
+                    lock(&self.done).failed.push(FailedUnit { input, error });
                 }
                 return 1 + unit.sink.abandon();
             }
@@ -293,17 +292,18 @@ impl Line<'_> {
         match job.unit.sink.deliver(job.chunk, verdicts)? {
             Delivered::Written(chunks) => Ok(chunks),
             Delivered::Last(chunks, files) => {
-                let unit = Arc::clone(&job.unit);
-                if self.commits_beside.fetch_add(1, Ordering::Relaxed) < COMMITS_BESIDE {
-                    scope.spawn(move || {
-                        let committed = self.commit(*files, &unit.source);
-                        self.keep_error(committed);
-                        self.commits_beside.fetch_sub(1, Ordering::Relaxed);
-                    });
-                } else {
-                    self.commits_beside.fetch_sub(1, Ordering::Relaxed);
-                    self.commit(*files, &unit.source)?;
+                if self.commits_beside.swap(true, Ordering::Relaxed) {
+                    self.commit(*files, &job.unit.source)?;
+                    return Ok(chunks);
                 }
+                let unit = Arc::clone(&job.unit);
+                scope.spawn(move || {
+                    let started = Instant::now();
+                    let committed = self.commit(*files, &unit.source);
+                    lock(&self.done).times.add(Stage::Write, started);
+                    self.keep_error(committed);
+                    self.commits_beside.store(false, Ordering::Relaxed);
+                });
                 Ok(chunks)
             }
         }
@@ -312,8 +312,8 @@ impl Line<'_> {
     fn commit(&self, files: UnitFiles, source: &UnitSource) -> anyhow::Result<()> {
         let configuration = self.output.configuration_sha256();
         let committed = files.commit(source.source(), configuration, source.account())?;
-        self.lock_done().entries.push(committed.entry);
-        self.lock_buffers().push(committed.buffers);
+        lock(&self.done).entries.push(committed.entry);
+        lock(&self.spare_buffers).push(committed.buffers);
         Ok(())
     }
 
@@ -323,26 +323,18 @@ impl Line<'_> {
             Ok(value) => Some(value),
             Err(error) => {
                 self.stop.store(true, Ordering::Relaxed);
-                self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                lock(&self.error).get_or_insert(error);
                 None
             }
         }
-    }
-
-    fn lock_buffers(&self) -> std::sync::MutexGuard<'_, Vec<ShardBuffers>> {
-        self.spare_buffers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_done(&self) -> std::sync::MutexGuard<'_, Done> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Opens one unit after the other, [`UNITS_AHEAD`] of the feeder: where a disk is slow, nobody waits for it.
 fn open_in_turn(units: Vec<PendingUnit>, opened: Sender<Opened>, progress: &Progress<'_>) {
     let mut expected = Expected::new(units.iter().map(|unit| unit.bytes).sum());
+    progress.expect(expected.samples());
     for PendingUnit { unit, input, bytes } in units {
-        progress.expect(expected.samples());
         let input = open(input);
         match &input {
             Ok(source) => expected.opened(bytes, source.samples() as u64),

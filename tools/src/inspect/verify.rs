@@ -64,12 +64,12 @@ pub fn verify(
     let manifest = Manifest::read(folder)?;
     let mut findings = Findings::default();
     let entries = read_entries(folder, &manifest, &mut findings);
-    let of_units = in_order(&entries, threads, |entry| {
+    let Ok(of_units) = in_order(&entries, threads, |entry| {
         let found = check_unit(folder, &manifest, entry);
         checked(found.bytes);
         Ok::<_, Infallible>(found)
     });
-    of_units.unwrap_or_default().into_iter().for_each(|found| findings.add(found));
+    of_units.into_iter().for_each(|found| findings.add(found));
     compare_with_manifest(&manifest, &entries, &mut findings);
     check_vocabulary(folder, &manifest, &mut findings);
     if manifest.kind == Kind::Classes {

@@ -47,9 +47,9 @@ fn tags_alone(tagger: &dyn Tagger, texts: &[String], threads: usize) -> Vec<Penn
     // whole batches for each thread, so that the batches are the same ones for any number of threads
     let share = texts.len().div_ceil(BATCH).div_ceil(threads.max(1)).max(1) * BATCH;
     let shares: Vec<&[String]> = texts.chunks(share).collect();
-    let tags =
+    let Ok(tags) =
         in_order(&shares, threads, |texts| Ok::<_, Infallible>(tags_of_last_words(tagger, texts)));
-    tags.unwrap_or_default().concat()
+    tags.concat()
 }
 
 fn tags_of_last_words(tagger: &dyn Tagger, texts: &[String]) -> Vec<PennTag> {
