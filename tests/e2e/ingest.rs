@@ -1,12 +1,12 @@
 //! `clipa-prep laion ingest` and `classes ingest`: complete, repeatable, and the same after a kill.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
+use clipa_prep::ingest::pipeline::CHUNK_SAMPLES;
 use clipa_schemas::prompts;
 use clipa_tests::{
     DRAWN_SAMPLES, Tree, counts, draw, drawn, drawn_tars, ingest_every_encoding as ingest, inspect,
     number, prep, temporary, tree,
 };
-use clipa_tools::ingest::pipeline::CHUNK_SAMPLES;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;

@@ -38,6 +38,9 @@ pub enum TextReduction {
     SyntaxVocab,
 }
 
+/// Most tokens of a row, specials and padding included; CLIP's own context has 77.
+pub const MAX_CONTEXT_LENGTH: u16 = 1024;
+
 /// The special tokens that a tokenizer puts around a caption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Specials {

@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
 };
 
-use clipa_tools::{
+use clipa_prep::{
     archive::{MemberKind, TarEnd, TarIndex, sidecar::Sidecar},
     image::{DecodeLimits, RenderOptions, RenderPlan, Scratch, decode, render, unpad},
 };

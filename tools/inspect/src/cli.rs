@@ -15,21 +15,18 @@ use clap::{Args, Parser, Subcommand};
 use clipa_schemas::manifest::{Manifest, TAKEDOWN};
 
 use crate::{
-    inspect::{
-        InspectError,
-        dataset::Dataset,
-        grid::{self, Choice},
-        png,
-        rejects::{self, Reason},
-        summary::Summary,
-        verify::{self, Findings},
-    },
-    parallel,
-    printer::{
-        Counted, Hinted, Outcome, Printer,
-        figures::{bytes, count, counted},
-        printable,
-    },
+    InspectError,
+    dataset::Dataset,
+    grid::{self, Choice},
+    png,
+    rejects::{self, Reason},
+    summary::Summary,
+    verify::{self, Findings},
+};
+use clipa_talk::{
+    Counted, Hinted, Outcome, Printer,
+    figures::{bytes, count, counted},
+    printable,
 };
 use page::Page;
 
@@ -190,7 +187,7 @@ fn draw_grid(args: &GridArgs, printer: &Printer) -> anyhow::Result<Outcome> {
 fn check(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let manifest = Manifest::read(&args.dir).map_err(InspectError::from)?;
     let total = manifest.shards().map(|shard| shard.file.bytes).sum();
-    let threads = args.threads.unwrap_or_else(parallel::cores);
+    let threads = args.threads.unwrap_or_else(clipa_pool::cores);
     let progress = printer.progress("verifying", Counted::Bytes, total);
     let findings = verify::verify(&args.dir, threads, &|read| progress.advance(read))?;
     drop(progress);

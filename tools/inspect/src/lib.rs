@@ -4,6 +4,7 @@
 //! is not that of its entry is reported, not decoded.
 
 pub mod canvas;
+pub mod cli;
 pub mod dataset;
 pub mod font;
 pub mod grid;

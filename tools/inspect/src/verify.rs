@@ -18,7 +18,7 @@ use clipa_schemas::{
 use serde::Serialize;
 
 use super::InspectError;
-use crate::parallel::in_order;
+use clipa_pool::in_order;
 
 /// What `clipa-inspect verify` found.
 #[derive(Debug, Default, Serialize)]

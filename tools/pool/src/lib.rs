@@ -52,7 +52,7 @@ pub fn in_order<T: Sync, R: Send, E: Send>(
 }
 
 /// Locks. A thread that panicked behind the lock left something whole, or the whole run ends with it.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clipa_tools::{
+use clipa_prep::{
     archive::{TarIndex, inputs},
     image::{DecodeLimits, Decoded, RenderOptions, RenderPlan, Scratch, decode, render},
 };
@@ -111,7 +111,7 @@ fn clock() -> Duration {
 }
 
 fn jpegs() -> Vec<Vec<u8>> {
-    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into();
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into();
     let shared = std::env::var_os("CLIPA_SHARED").map_or_else(beside, PathBuf::from);
     let Ok(tars) = inputs::expand(&[shared.join("data/pairs")]) else {
         println!("data/pairs is not there: drawn images, which decode faster than photographs");

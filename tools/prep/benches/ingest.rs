@@ -15,8 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clipa_schemas::manifest::Kind;
-use clipa_tools::{
+use clipa_prep::{
     archive::{TarIndex, inputs},
     image::{DecodeLimits, RenderPlan, Scratch, decode, render},
     ingest::{
@@ -24,9 +23,10 @@ use clipa_tools::{
         options::{Dedup, Filter, IngestOptions},
         pipeline::Input,
     },
-    printer::Printer,
-    text::TextConfig,
 };
+use clipa_schemas::manifest::Kind;
+use clipa_talk::Printer;
+use clipa_text::TextConfig;
 
 const ROUNDS: usize = 3;
 const COLUMNS: [&str; 4] =
@@ -38,7 +38,7 @@ fn main() {
         [tars, samples, ..] => (tars, samples),
         _ => (4, 10_000),
     };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench/ingest");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench/ingest");
     fs::create_dir_all(&folder).unwrap();
     let tars = make_tars(&folder, tars, samples);
     let options = options();
@@ -113,8 +113,8 @@ fn options() -> IngestOptions {
         kind: Kind::Pairs,
         classes: None,
         images: COLUMNS.map(|column| column.parse().unwrap()).to_vec(),
-        max_aspect: clipa_tools::image::RenderOptions::default().max_aspect,
-        jpeg_quality: clipa_tools::image::RenderOptions::default().jpeg_quality,
+        max_aspect: clipa_prep::image::RenderOptions::default().max_aspect,
+        jpeg_quality: clipa_prep::image::RenderOptions::default().jpeg_quality,
         unpad: false,
         limits: DecodeLimits::default(),
         filter: Filter::default(),
@@ -182,7 +182,7 @@ type Members = Vec<(&'static str, Vec<u8>)>;
 
 /// Samples whose image has a short side of 256 px, as LAION's have.
 fn pairs() -> Vec<Members> {
-    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into();
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into();
     let shared = std::env::var_os("CLIPA_SHARED").map_or_else(beside, PathBuf::from);
     let Ok(tars) = inputs::expand(&[shared.join("data/pairs")]) else {
         println!("data/pairs is not there: drawn images, which decode faster than photographs");

@@ -1,22 +1,17 @@
-//! clipa-prep and clipa-inspect: image-text data prepared once, offline, and looked at.
+//! clipa-prep: prepares image-text data once, offline, losing nothing.
 //!
 //! ```text
-//! tar ──► archive ──► text ───► ingest ──► clipa_schemas::shard ──► inspect
-//!                └──► image ──┘      ▲
-//! synth (draws tars)                classes (folders, prompts)
+//! tar ──► archive ──► clipa_text ─► ingest ──► clipa_schemas::shard ──► edit (takedown, duplicates)
+//!                └──► image ────────┘  ▲
+//! clipa_synth (draws tars)            classes (folders, prompts)
 //! ```
 
 pub mod archive;
 pub mod classes;
 pub mod cli;
+pub mod edit;
 pub mod foreign_table;
 pub mod image;
 pub mod ingest;
-pub mod inspect;
 pub mod lists;
-pub mod parallel;
-pub mod printer;
 pub mod recipe;
-pub mod synth;
-pub mod takedown;
-pub mod text;

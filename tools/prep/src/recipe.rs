@@ -4,15 +4,15 @@ use anyhow::{Context, Result, anyhow};
 use clipa_schemas::image_column::{ImageColumn, ImageEncoding, MAX_SIDE_PX};
 use serde::Deserialize;
 
-use crate::printer::Hinted;
+use clipa_talk::Hinted;
 
 /// The recipes that come with the trainer, by name. A test holds the list against the folder.
 const BUILT_IN: [(&str, &str); 5] = [
-    ("b16-i50-t16", include_str!("../../trainer/recipes/b16-i50-t16.toml")),
-    ("l16-i17-t16", include_str!("../../trainer/recipes/l16-i17-t16.toml")),
-    ("l16-i37-t8", include_str!("../../trainer/recipes/l16-i37-t8.toml")),
-    ("tiny-i17-t8", include_str!("../../trainer/recipes/tiny-i17-t8.toml")),
-    ("tiny-photos", include_str!("../../trainer/recipes/tiny-photos.toml")),
+    ("b16-i50-t16", include_str!("../../../trainer/recipe/recipes/b16-i50-t16.toml")),
+    ("l16-i17-t16", include_str!("../../../trainer/recipe/recipes/l16-i17-t16.toml")),
+    ("l16-i37-t8", include_str!("../../../trainer/recipe/recipes/l16-i37-t8.toml")),
+    ("tiny-i17-t8", include_str!("../../../trainer/recipe/recipes/tiny-i17-t8.toml")),
+    ("tiny-photos", include_str!("../../../trainer/recipe/recipes/tiny-photos.toml")),
 ];
 
 /// Raw pixels up to this short side, JPEG above: beyond it raw columns cost more disk than decoding costs cores.
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn every_recipe_of_the_trainer_is_known() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../trainer/recipes");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../trainer/recipe/recipes");
         let mut found: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())

@@ -180,7 +180,7 @@ fn title_case(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synth::{
+    use crate::{
         dice::Purpose,
         shape::Shape,
         vocabulary::{Colour, Composition},

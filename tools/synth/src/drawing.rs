@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, path::Path};
 use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
 
 use super::{SynthError, classes, dice::Dice, file, img2dataset, plan::Plan, raster, scene::Scene};
-use crate::parallel::in_order;
+use clipa_pool::in_order;
 
 /// Folder of the training tars within the output.
 pub const TRAINING_FOLDER: &str = "train";

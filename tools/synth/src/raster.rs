@@ -116,7 +116,7 @@ fn mix(from: Rgb, to: Rgb, share: f32) -> Rgb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synth::{
+    use crate::{
         dice::Purpose,
         geometry::disc,
         shape::Shape,

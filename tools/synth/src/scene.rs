@@ -161,7 +161,7 @@ fn grain(dice: &mut Dice) -> Point {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synth::{dice::Purpose, shape::Shape, vocabulary::Colour};
+    use crate::{dice::Purpose, shape::Shape, vocabulary::Colour};
 
     fn scenes() -> impl Iterator<Item = Scene> {
         let composition = Composition { shape: Shape::Star, colour: Colour::Red };

@@ -5,7 +5,7 @@
 //! is drawn on a terminal only, and an error is one message, cause first, with a `hint:` where a remedy is known.
 //!
 //! ```
-//! use clipa_tools::printer::{Printer, WithHint};
+//! use clipa_talk::{Printer, WithHint};
 //! let (printer, heard) = Printer::captured();
 //! printer.data("rows\t3");
 //! printer.say("reading 3 shards");
@@ -30,7 +30,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
-use crate::parallel::lock;
+use clipa_pool::lock;
 
 pub use failure::{Hinted, WithHint};
 pub use progress::{Counted, Progress};

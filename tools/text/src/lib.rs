@@ -1,4 +1,4 @@
-//! From a raw caption to its stored token columns: cleaning, byte pairs, words and tags.
+//! clipa-text: from a raw caption to its stored token columns: cleaning, byte pairs, words and tags.
 //!
 //! ```text
 //!            ┌─ clean ── clip_bpe ───────────────────────────► tokens
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! ```
-//! use clipa_tools::text::TextConfig;
+//! use clipa_text::TextConfig;
 //! let parts = TextConfig::default().open().unwrap();
 //! let encoded = parts.encoder().encode("A photo of a dog.");
 //! assert_eq!(encoded.clip_bpe.tokens, [320, 1125, 539, 320, 1929, 269]);

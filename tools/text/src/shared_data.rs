@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The folder `shared/data`, from `CLIPA_SHARED` or beside the workspace; says so where there is none.
 pub(crate) fn shared_data() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let data = std::env::var_os("CLIPA_SHARED").map_or_else(beside, PathBuf::from).join("data");
     if data.is_dir() {
         return Some(data);

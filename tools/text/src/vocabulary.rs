@@ -11,7 +11,7 @@ use super::clip_bpe::END_OF_TEXT;
 use super::config::TextParts;
 use super::tagger::{TagBuffers, Tagger};
 use super::words::Words;
-use crate::parallel::in_order;
+use clipa_pool::in_order;
 
 /// Entries that are tagged at once.
 const BATCH: usize = 256;

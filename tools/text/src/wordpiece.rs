@@ -1,6 +1,6 @@
 //! BERT's WordPiece, uncased: ids identical to Hugging Face's `bert-base-uncased`, without `[CLS]` and `[SEP]`.
 //!
-//! The second tokenizer of CLIPA: the v2 models read it. Text is cleaned with [`crate::text::clean::CleanMode::Whitespace`] first.
+//! The second tokenizer of CLIPA: the v2 models read it. Text is cleaned with [`crate::clean::CleanMode::Whitespace`] first.
 //! The crate `tokenizers` does the same and more; it brings some thirty crates, for the hundred lines below.
 
 use std::fs;
@@ -240,7 +240,7 @@ fn is_chinese(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::shared_data::shared_data;
+    use crate::shared_data::shared_data;
 
     fn vocabulary(pieces: &str) -> WordPiece {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -11,7 +11,7 @@ pub struct BuiltIn {
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
-        [$(BuiltIn { name: $name, text: include_str!(concat!("../../recipes/", $name, ".toml")) }),*]
+        [$(BuiltIn { name: $name, text: include_str!(concat!("../recipes/", $name, ".toml")) }),*]
     };
 }
 

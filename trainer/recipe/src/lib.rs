@@ -1,18 +1,22 @@
 //! Recipes: a model and the stages that train it, in one TOML file.
 //!
 //! ```
-//! use clipa_trainer::recipe::Recipe;
+//! use clipa_recipe::Recipe;
 //! let set = ["stage.lr=1e-4".to_owned()];
 //! let recipe = Recipe::load("b16-i50-t16", &set, Some("finetune")).unwrap();
 //! assert_eq!(recipe.stage("finetune").unwrap().peak_lr(), 1e-4);
 //! assert_eq!(recipe.stage("pretrain").unwrap().peak_lr(), 2.048e-3);
 //! ```
 
+pub mod augment;
 mod built_in;
 mod error;
 mod keys;
+pub mod model;
 mod open_clip_keys;
+mod optimizer;
 mod overrides;
+pub mod schedule;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -25,7 +29,8 @@ use toml::{Table, Value};
 pub use self::{
     built_in::{BUILT_IN, BuiltIn},
     error::RecipeError,
-    stage::{Augmentation, BASE_BATCH, Crop, Precision, Stage},
+    optimizer::AdamWConfig,
+    stage::{BASE_BATCH, Precision, Stage},
 };
 use crate::model::ModelConfig;
 

@@ -7,13 +7,13 @@ use clipa_schemas::reduction::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    augment::Augmentation,
     model::{
         InputSizes, ModelConfig,
         config::{Tokenizer, VisionPositions},
     },
     optimizer::AdamWConfig,
     schedule::Schedule,
-    stream::{Augment, ColourJitter, Filter, RandomResizedCrop},
 };
 
 /// The batch that `base_lr` is given for: CLIPA's rule is `lr = base_lr · batch / 256`.
@@ -89,76 +89,6 @@ pub enum Precision {
     F32,
     /// bf16 autocast over f32 weights.
     Bf16,
-}
-
-/// What happens to an image on the way, in CLIPA's order: crop, colours, grey. Nothing is mirrored.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Augmentation {
-    /// Random resized crop, or the centre.
-    pub crop: Crop,
-    /// Part of the area that a random crop covers, least and most.
-    pub crop_scale: [f64; 2],
-    /// Width over height of a random crop, least and most.
-    pub crop_ratio: [f64; 2],
-    /// How far brightness, contrast, saturation and hue may move.
-    pub jitter: [f64; 4],
-    /// Part of the samples whose colours move.
-    pub jitter_probability: f64,
-    /// Part of the samples that lose their colours.
-    pub grey_probability: f64,
-    /// The kernel that images are scaled with.
-    pub filter: Filter,
-}
-
-/// Which part of an image is seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Crop {
-    /// A random resized crop.
-    Random,
-    /// The greatest square in the centre.
-    Centre,
-}
-
-impl Default for Augmentation {
-    /// CLIPA's crop of 40-100 % of the area, colours as they are.
-    fn default() -> Augmentation {
-        Augmentation {
-            crop: Crop::Random,
-            crop_scale: [0.4, 1.0],
-            crop_ratio: RandomResizedCrop::RATIO.into(),
-            jitter: [0.0; 4],
-            jitter_probability: 0.0,
-            grey_probability: 0.0,
-            filter: Filter::Bicubic,
-        }
-    }
-}
-
-impl Augmentation {
-    /// What the stream does for it.
-    pub fn augment(&self) -> Augment {
-        if self.crop == Crop::Centre {
-            return Augment::Centre;
-        }
-        let [brightness, contrast, saturation, hue] = self.jitter;
-        let probability = self.jitter_probability;
-        Augment::Random {
-            crop: RandomResizedCrop {
-                scale: self.crop_scale.into(),
-                ratio: self.crop_ratio.into(),
-            },
-            jitter: (probability > 0.0).then_some(ColourJitter {
-                brightness,
-                contrast,
-                saturation,
-                hue,
-                probability,
-            }),
-            grey_probability: self.grey_probability,
-        }
-    }
 }
 
 /// A value of a stage that cannot work: key, value, reason.

@@ -1,4 +1,4 @@
-//! How fast batches come out of a data set, without a model: `cargo bench -p clipa-trainer --bench stream`.
+//! How fast batches come out of a data set, without a model: `cargo bench -p clipa-stream --bench stream`.
 //!
 //! Draws data sets into a temporary folder, one after the other (at most 1 GB; `CLIPA_BENCH_ROWS` rows instead of
 //! 8,192; `CLIPA_BENCH_ONLY=178` for the columns with 178 in their names), reads each with one and with two workers,
@@ -7,7 +7,7 @@
 //! nothing else. Best of several passes.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../src/stream/tests/dataset.rs"]
+#[path = "../src/tests/dataset.rs"]
 mod dataset;
 
 use std::{
@@ -16,14 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clipa_recipe::augment::{Augment, ColourJitter, RandomResizedCrop};
 use clipa_schemas::{
     manifest::{Kind, Manifest},
     random::Random,
     shard::ShardReader,
 };
-use clipa_trainer::stream::{
-    Augment, ColourJitter, Cursor, RandomResizedCrop, Stream, StreamConfig, WINDOW_ROWS,
-};
+use clipa_stream::{Cursor, Stream, StreamConfig, WINDOW_ROWS};
 
 const BATCH: usize = 1024;
 const ROWS: u32 = 8192;

@@ -3,23 +3,8 @@
 //! The definitions are those of torchvision's `ColorJitter` and `Grayscale` on PIL images (8 bits a channel
 //! between the operations), since CLIPA's recipes were tuned with them.
 
+use clipa_recipe::augment::ColourJitter;
 use clipa_schemas::random::Random;
-
-/// How far colours may move; 0 leaves that property alone. CLIPA's recipes: 0.32, 0.32, 0.32, 0.08 for four of
-/// five samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ColourJitter {
-    /// Factor in `[max(0, 1-x), 1+x)`.
-    pub brightness: f64,
-    /// Factor in `[max(0, 1-x), 1+x)`.
-    pub contrast: f64,
-    /// Factor in `[max(0, 1-x), 1+x)`.
-    pub saturation: f64,
-    /// Shift in `[-x, x)` of the colour circle, at most 0.5.
-    pub hue: f64,
-    /// Part of the samples that is changed at all.
-    pub probability: f64,
-}
 
 /// One change with its drawn strength.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,31 +15,29 @@ enum Change {
     Hue(f64),
 }
 
-impl ColourJitter {
-    /// Draws whether, how much and in which order, and changes the RGB `pixels` accordingly.
-    pub(super) fn apply(&self, pixels: &mut [u8], random: &mut Random) {
-        if random.unit() >= self.probability {
-            return;
-        }
-        for change in self.draw(random).into_iter().flatten() {
-            change.apply(pixels);
-        }
+/// Draws whether, how much and in which order, and changes the RGB `pixels` accordingly.
+pub(super) fn jitter_colours(jitter: &ColourJitter, pixels: &mut [u8], random: &mut Random) {
+    if random.unit() >= jitter.probability {
+        return;
     }
+    for change in draw_changes(jitter, random).into_iter().flatten() {
+        change.apply(pixels);
+    }
+}
 
-    fn draw(&self, random: &mut Random) -> [Option<Change>; 4] {
-        let mut factor = |extent: f64| {
-            (extent > 0.0).then(|| random.range((1.0 - extent).max(0.0), 1.0 + extent) as f32)
-        };
-        let mut changes = [
-            factor(self.brightness).map(Change::Brightness),
-            factor(self.contrast).map(Change::Contrast),
-            factor(self.saturation).map(Change::Saturation),
-            None,
-        ];
-        changes[3] = (self.hue > 0.0).then(|| Change::Hue(random.range(-self.hue, self.hue)));
-        random.shuffle(&mut changes);
-        changes
-    }
+fn draw_changes(jitter: &ColourJitter, random: &mut Random) -> [Option<Change>; 4] {
+    let mut factor = |extent: f64| {
+        (extent > 0.0).then(|| random.range((1.0 - extent).max(0.0), 1.0 + extent) as f32)
+    };
+    let mut changes = [
+        factor(jitter.brightness).map(Change::Brightness),
+        factor(jitter.contrast).map(Change::Contrast),
+        factor(jitter.saturation).map(Change::Saturation),
+        None,
+    ];
+    changes[3] = (jitter.hue > 0.0).then(|| Change::Hue(random.range(-jitter.hue, jitter.hue)));
+    random.shuffle(&mut changes);
+    changes
 }
 
 impl Change {
@@ -239,7 +222,7 @@ mod tests {
         let mut random = Random::new(4);
         let (mut firsts, mut untouched) = ([0u32; 4], 0u32);
         for _ in 0..4000 {
-            match jitter.draw(&mut random)[0] {
+            match draw_changes(&jitter, &mut random)[0] {
                 Some(Change::Brightness(factor)) => {
                     assert!((0.68..1.32001).contains(&factor));
                     firsts[0] += 1;
@@ -253,7 +236,7 @@ mod tests {
                 None => unreachable!("every extent is above zero"),
             }
             let mut pixels = [200, 100, 50];
-            jitter.apply(&mut pixels, &mut random);
+            jitter_colours(&jitter, &mut pixels, &mut random);
             untouched += u32::from(pixels == [200, 100, 50]);
         }
         assert!(firsts.iter().all(|count| (850..1150).contains(count)), "{firsts:?}");

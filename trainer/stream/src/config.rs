@@ -1,19 +1,16 @@
 //! What a stage wants to see of a data set.
 
+use clipa_recipe::augment::{Augment, Filter};
 use clipa_schemas::{
     image_column::MAX_SIDE_PX,
-    reduction::text::{Specials, TextReduction},
+    reduction::text::{MAX_CONTEXT_LENGTH, Specials, TextReduction},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    colour::ColourJitter, crop::RandomResizedCrop, error::StreamError, order::WINDOW_ROWS,
-};
+use super::{error::StreamError, order::WINDOW_ROWS};
 
 /// Most samples of one batch of one process; CLIPA's largest is 8,192.
 pub const MAX_BATCH: usize = 1 << 17;
-/// Most tokens of one caption.
-pub const MAX_CONTEXT: usize = 1024;
 /// Most threads that fill batches.
 pub const MAX_WORKERS: usize = 256;
 /// Most finished batches that wait.
@@ -55,33 +52,6 @@ pub struct StreamConfig {
     pub window_rows: u32,
 }
 
-/// What happens to a sample's image.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Augment {
-    /// The greatest square in the centre, scaled.
-    Centre,
-    /// CLIPA's augmentation, in its order: random resized crop, colour jitter, grey. Nothing is ever mirrored.
-    Random {
-        /// The crop.
-        crop: RandomResizedCrop,
-        /// Brightness, contrast, saturation and hue.
-        jitter: Option<ColourJitter>,
-        /// Part of the samples that lose their colour.
-        grey_probability: f64,
-    },
-}
-
-/// The kernel that images are scaled with; both are widened when an image shrinks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Filter {
-    /// Catmull-Rom, Pillow's BICUBIC.
-    #[default]
-    Bicubic,
-    /// Triangle, Pillow's BILINEAR.
-    Bilinear,
-}
-
 /// Where a stage is: with the configuration this is all that a continuation needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,20 +91,10 @@ impl StreamConfig {
         self.workers + self.queue
     }
 
-    /// Least side of a stored image that this stage never has to up-sample.
-    pub(super) fn wanted_side(&self) -> u32 {
-        match self.augment {
-            Augment::Centre => self.image_size,
-            Augment::Random { crop, .. } => {
-                (f64::from(self.image_size) / crop.scale.0.sqrt()).ceil() as u32
-            }
-        }
-    }
-
     pub(super) fn check(&self) -> Result<(), StreamError> {
         within("image size", u64::from(self.image_size), u64::from(MAX_SIDE_PX))?;
         within("batch", self.batch as u64, MAX_BATCH as u64)?;
-        within("context length", self.context_length as u64, MAX_CONTEXT as u64)?;
+        within("context length", self.context_length as u64, u64::from(MAX_CONTEXT_LENGTH))?;
         within("workers", self.workers as u64, MAX_WORKERS as u64)?;
         within("queue", self.queue as u64, MAX_QUEUE as u64)?;
         let queued = self.image_bytes() as u64 * self.in_flight() as u64;
@@ -184,6 +144,8 @@ fn share(name: &str, value: f64) -> Result<(), StreamError> {
 
 #[cfg(test)]
 mod tests {
+    use clipa_recipe::augment::RandomResizedCrop;
+
     use super::*;
 
     #[test]
@@ -204,17 +166,6 @@ mod tests {
             let crop = RandomResizedCrop { scale, ratio: RandomResizedCrop::RATIO };
             let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
             assert!(refused(&|config| config.augment = augment).contains("crop scale"));
-        }
-    }
-
-    #[test]
-    fn wanted_sides_are_those_of_the_recipes() {
-        let crop = RandomResizedCrop { scale: (0.4, 1.0), ratio: RandomResizedCrop::RATIO };
-        let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
-        for (size, side) in [(64, 102), (84, 133), (96, 152), (112, 178), (224, 355)] {
-            let config = StreamConfig { augment, ..StreamConfig::new(size, 1) };
-            assert_eq!(config.wanted_side(), side);
-            assert_eq!(StreamConfig::new(size, 1).wanted_side(), size);
         }
     }
 }

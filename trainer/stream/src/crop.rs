@@ -1,5 +1,6 @@
 //! Which part of an image a sample shows.
 
+use clipa_recipe::augment::RandomResizedCrop;
 use clipa_schemas::random::Random;
 
 /// Draws before torchvision's RandomResizedCrop gives up and takes the centre.
@@ -18,56 +19,47 @@ pub(super) struct CropBox {
     pub(super) height: u32,
 }
 
-/// Area and aspect ratio of a random crop, as in torchvision's `RandomResizedCrop(scale=, ratio=)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RandomResizedCrop {
-    /// Least and greatest part of the image's area, in `0..=1`.
-    pub scale: (f64, f64),
-    /// Least and greatest width ÷ height; drawn uniformly in its logarithm.
-    pub ratio: (f64, f64),
+/// A crop of a `width` × `height` image (both at least 1).
+///
+/// torchvision's definition (`RandomResizedCrop.get_params`): ten tries of area × ratio, rounded half to
+/// even, then the centre with the nearest allowed ratio.
+pub(super) fn draw_crop(
+    crop: &RandomResizedCrop,
+    width: u32,
+    height: u32,
+    random: &mut Random,
+) -> CropBox {
+    let area = f64::from(width) * f64::from(height);
+    let (low, high) = (crop.ratio.0.ln(), crop.ratio.1.ln());
+    for _ in 0..ATTEMPTS {
+        let target = area * random.range(crop.scale.0, crop.scale.1);
+        let ratio = random.range(low, high).exp();
+        let crop_width = (target * ratio).sqrt().round_ties_even() as u32;
+        let crop_height = (target / ratio).sqrt().round_ties_even() as u32;
+        if (1..=width).contains(&crop_width) && (1..=height).contains(&crop_height) {
+            let top = random.below(u64::from(height - crop_height) + 1) as u32;
+            let left = random.below(u64::from(width - crop_width) + 1) as u32;
+            return CropBox { left, top, width: crop_width, height: crop_height };
+        }
+    }
+    fallback(crop, width, height)
 }
 
-impl RandomResizedCrop {
-    /// CLIPA's ratio, which is torchvision's default.
-    pub const RATIO: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
-
-    /// A crop of a `width` × `height` image (both at least 1).
-    ///
-    /// torchvision's definition (`RandomResizedCrop.get_params`): ten tries of area × ratio, rounded half to
-    /// even, then the centre with the nearest allowed ratio.
-    pub(super) fn draw(&self, width: u32, height: u32, random: &mut Random) -> CropBox {
-        let area = f64::from(width) * f64::from(height);
-        let (low, high) = (self.ratio.0.ln(), self.ratio.1.ln());
-        for _ in 0..ATTEMPTS {
-            let target = area * random.range(self.scale.0, self.scale.1);
-            let ratio = random.range(low, high).exp();
-            let crop_width = (target * ratio).sqrt().round_ties_even() as u32;
-            let crop_height = (target / ratio).sqrt().round_ties_even() as u32;
-            if (1..=width).contains(&crop_width) && (1..=height).contains(&crop_height) {
-                let top = random.below(u64::from(height - crop_height) + 1) as u32;
-                let left = random.below(u64::from(width - crop_width) + 1) as u32;
-                return CropBox { left, top, width: crop_width, height: crop_height };
-            }
-        }
-        self.fallback(width, height)
-    }
-
-    fn fallback(&self, width: u32, height: u32) -> CropBox {
-        let ratio = f64::from(width) / f64::from(height);
-        let side = |length: f64, most: u32| (length.round_ties_even() as u32).clamp(1, most);
-        let (crop_width, crop_height) = if ratio < self.ratio.0 {
-            (width, side(f64::from(width) / self.ratio.0, height))
-        } else if ratio > self.ratio.1 {
-            (side(f64::from(height) * self.ratio.1, width), height)
-        } else {
-            (width, height)
-        };
-        CropBox {
-            left: (width - crop_width) / 2,
-            top: (height - crop_height) / 2,
-            width: crop_width,
-            height: crop_height,
-        }
+fn fallback(crop: &RandomResizedCrop, width: u32, height: u32) -> CropBox {
+    let ratio = f64::from(width) / f64::from(height);
+    let side = |length: f64, most: u32| (length.round_ties_even() as u32).clamp(1, most);
+    let (crop_width, crop_height) = if ratio < crop.ratio.0 {
+        (width, side(f64::from(width) / crop.ratio.0, height))
+    } else if ratio > crop.ratio.1 {
+        (side(f64::from(height) * crop.ratio.1, width), height)
+    } else {
+        (width, height)
+    };
+    CropBox {
+        left: (width - crop_width) / 2,
+        top: (height - crop_height) / 2,
+        width: crop_width,
+        height: crop_height,
     }
 }
 
@@ -93,8 +85,8 @@ mod tests {
         fn a_crop_lies_inside_the_image(
             width in 1u32..2000, height in 1u32..2000, low in 0.0f64..1.0, seed: u64,
         ) {
-            let crop = RandomResizedCrop { scale: (low, 1.0), ratio: RandomResizedCrop::RATIO }
-                .draw(width, height, &mut Random::new(seed));
+            let crop = RandomResizedCrop { scale: (low, 1.0), ratio: RandomResizedCrop::RATIO };
+            let crop = draw_crop(&crop, width, height, &mut Random::new(seed));
             prop_assert!(crop.width >= 1 && crop.height >= 1);
             prop_assert!(crop.left + crop.width <= width && crop.top + crop.height <= height);
         }
@@ -106,7 +98,7 @@ mod tests {
         let (mut area_sum, mut log_ratio_sum, mut left, mut top) = (0.0, 0.0, 0.0, 0.0);
         let draws = 20_000;
         for _ in 0..draws {
-            let crop = CLIPA.draw(1000, 1000, &mut random);
+            let crop = draw_crop(&CLIPA, 1000, 1000, &mut random);
             let area = f64::from(crop.width * crop.height) / 1e6;
             let ratio = f64::from(crop.width) / f64::from(crop.height);
             assert!((0.398..=1.0).contains(&area) && (0.748..=1.336).contains(&ratio));
@@ -124,9 +116,9 @@ mod tests {
 
     #[test]
     fn a_strip_falls_back_to_its_centre() {
-        let crop = CLIPA.draw(1000, 100, &mut Random::new(5));
+        let crop = draw_crop(&CLIPA, 1000, 100, &mut Random::new(5));
         assert_eq!(crop, CropBox { left: 433, top: 0, width: 133, height: 100 });
-        let crop = CLIPA.draw(100, 1000, &mut Random::new(5));
+        let crop = draw_crop(&CLIPA, 100, 1000, &mut Random::new(5));
         assert_eq!(crop, CropBox { left: 0, top: 433, width: 100, height: 133 });
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clipa_recipe::augment::Augment;
 use clipa_schemas::{
     random::Random,
     reduction::text::{Specials, TextReduction, reduce},
@@ -9,9 +10,9 @@ use clipa_schemas::{
 
 use super::{
     batch::{Batch, BufferPool},
-    colour::to_grey,
-    config::{Augment, StreamConfig},
-    crop::CropBox,
+    colour::{jitter_colours, to_grey},
+    config::StreamConfig,
+    crop::{CropBox, draw_crop},
     error::StreamError,
     painter::Painter,
     pipeline::Job,
@@ -117,10 +118,10 @@ impl Filler {
             }
             Augment::Random { crop, jitter, grey_probability } => {
                 let mut random = Random::from_parts(&[self.settings.seed, IMAGE_TAG, sample]);
-                let crop = crop.draw(width, height, &mut random);
+                let crop = draw_crop(&crop, width, height, &mut random);
                 self.painter.paint(stored, crop, out).map_err(|detail| row.error(detail))?;
-                if let Some(jitter) = jitter {
-                    jitter.apply(out, &mut random);
+                if let Some(jitter) = &jitter {
+                    jitter_colours(jitter, out, &mut random);
                 }
                 if random.unit() < grey_probability {
                     to_grey(out);

@@ -29,16 +29,12 @@ mod window;
 
 use std::path::Path;
 
+use clipa_recipe::augment::Augment;
 use clipa_schemas::{image_column::ImageColumn, manifest::Manifest};
 
 pub use self::{
     batch::Batch,
-    colour::ColourJitter,
-    config::{
-        Augment, Cursor, Filter, MAX_BATCH, MAX_CONTEXT, MAX_QUEUE, MAX_QUEUED_BYTES, MAX_WORKERS,
-        StreamConfig,
-    },
-    crop::RandomResizedCrop,
+    config::{Cursor, MAX_BATCH, MAX_QUEUE, MAX_QUEUED_BYTES, MAX_WORKERS, StreamConfig},
     error::StreamError,
     order::WINDOW_ROWS,
 };

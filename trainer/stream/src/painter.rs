@@ -8,7 +8,9 @@ use fast_image_resize::{
 };
 use turbojpeg::{Decompressor, Image, PixelFormat};
 
-use super::{config::Filter, crop::CropBox};
+use clipa_recipe::augment::Filter;
+
+use super::crop::CropBox;
 
 /// A stored image, borrowed from the shard's mapping.
 #[derive(Clone, Copy, Debug)]

@@ -303,7 +303,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::order::{GroupRef, Order, Sequence};
+    use crate::order::{GroupRef, Order, Sequence};
 
     /// A pipeline whose batches are the (row in the window, sample) pairs themselves.
     fn rows(

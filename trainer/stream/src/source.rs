@@ -116,7 +116,10 @@ fn image_column(
         Some(name) => {
             stored.iter().find(|column| *name == column.name() || *name == column.to_string())
         }
-        None => stored.iter().find(|column| column.side >= config.wanted_side()).or(stored.last()),
+        None => stored
+            .iter()
+            .find(|column| column.side >= config.augment.wanted_side(config.image_size))
+            .or(stored.last()),
     };
     chosen.copied().ok_or_else(|| StreamError::NoImageColumn {
         path: dataset.to_owned(),

@@ -5,7 +5,7 @@
 //!                              ▲    │
 //!                 stream ──────┘    └── model, loss, optimizer, schedule
 //! ```
-//! A [`recipe`] is a model and its stages; a [`run`] is one stage on one data set in one folder. Everything random is a
+//! A [recipe](clipa_recipe) is a model and its stages; a [`run`] is one stage on one data set in one folder. Everything random is a
 //! function of the run's seed and the number of a sample, so that a run that was killed continues with the same losses.
 //! The trainer parses no caption and knows no tokenizer: it reads token ids that `clipa-prep` stored.
 
@@ -16,8 +16,5 @@ pub mod loss;
 pub mod model;
 pub mod optimizer;
 pub mod quantity;
-pub mod recipe;
 pub mod run;
-pub mod schedule;
 mod seed;
-pub mod stream;

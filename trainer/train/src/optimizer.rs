@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use clipa_recipe::AdamWConfig;
 use tch::{Device, Kind, Tensor};
 use torch_ext::AdamWStep;
 
@@ -10,20 +10,6 @@ use crate::model::{INITIAL_LOGIT_SCALE, ParameterSpec, Parameters};
 
 /// Greatest logit scale, ln 100: after every step the parameter is clamped to `[0, ln 100]`.
 pub const MAX_LOGIT_SCALE: f64 = 4.605_170_185_988_092;
-
-/// AdamW's settings of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdamWConfig {
-    /// Decoupled weight decay of the group that decays.
-    pub weight_decay: f64,
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub eps: f64,
-}
 
 /// Moments by name, as [`AdamW::moments`] names them.
 pub type NamedMoments = BTreeMap<String, Tensor>;

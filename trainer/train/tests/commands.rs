@@ -216,7 +216,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_good() {
     let checkpoints = fs::read_dir(world.path("run/checkpoints"));
     for checkpoint in checkpoints.into_iter().flatten() {
         let file = checkpoint.unwrap().path().join("model.safetensors");
-        for (name, tensor) in clipa_trainer::checkpoint::tensors::read(&file).unwrap() {
+        for (name, tensor) in clipa_train::checkpoint::tensors::read(&file).unwrap() {
             assert_eq!(tensor.isfinite().all().int64_value(&[]), 1, "{name}");
         }
     }

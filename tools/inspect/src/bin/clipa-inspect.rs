@@ -3,14 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use clipa_tools::{
-    cli::inspect::{self, InspectCommand},
-    printer::Printer,
-};
+use clipa_inspect::cli::{self, InspectCommand};
+use clipa_talk::Printer;
 
 fn main() -> ExitCode {
     let command = InspectCommand::parse();
     let printer = Printer::new();
-    let outcome = inspect::run(&command, &printer);
+    let outcome = cli::run(&command, &printer);
     printer.exit(outcome)
 }

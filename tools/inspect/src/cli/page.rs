@@ -1,6 +1,6 @@
 //! Pages for people: heads, and entries with their names in a column.
 
-use crate::printer::printable;
+use clipa_talk::printable;
 
 /// Width of the column of names.
 const NAME_COLUMNS: usize = 16;

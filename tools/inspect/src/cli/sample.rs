@@ -3,21 +3,19 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clipa_schemas::reduction::text::MAX_CONTEXT_LENGTH;
 
 use super::{open, page::Page};
 use crate::{
-    cli::parse_context_length,
-    inspect::{
-        InspectError,
-        dataset::{Dataset, Position},
-        png,
-        sample::{ReductionOptions, SampleView, TextView, read_pixels},
-        terminal,
-    },
-    printer::{
-        Outcome, Printer,
-        figures::{bytes, count, counted},
-    },
+    InspectError,
+    dataset::{Dataset, Position},
+    png,
+    sample::{ReductionOptions, SampleView, TextView, read_pixels},
+    terminal,
+};
+use clipa_talk::{
+    Outcome, Printer,
+    figures::{bytes, count, counted},
 };
 
 /// `clipa-inspect sample`.
@@ -32,8 +30,8 @@ pub struct SampleArgs {
     #[arg(long)]
     pub key: Option<String>,
     /// Tokens of a row that a model reads, special ones included. CLIPA pre-trains with 8 to 32.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = parse_context_length)]
-    pub context_length: usize,
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(3..=i64::from(MAX_CONTEXT_LENGTH)))]
+    pub context_length: u16,
     /// Seed of the random reductions.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
@@ -55,7 +53,8 @@ pub(super) fn show(args: &SampleArgs, printer: &Printer) -> anyhow::Result<Outco
         (Some(key), _) => dataset.position_of_key(key)?,
         (None, index) => dataset.position(index.unwrap_or(0))?,
     };
-    let options = ReductionOptions { context_length: args.context_length, seed: args.seed };
+    let options =
+        ReductionOptions { context_length: usize::from(args.context_length), seed: args.seed };
     let view = SampleView::read(&dataset, position, options)?;
     if args.json {
         printer.json(&view)?;

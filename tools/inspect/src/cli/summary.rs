@@ -3,10 +3,8 @@
 use clipa_schemas::manifest::Kind;
 
 use super::page::Page;
-use crate::{
-    inspect::summary::{Access, Column, Summary},
-    printer::figures::{bytes, count, percent, significant},
-};
+use crate::summary::{Access, Column, Summary};
+use clipa_talk::figures::{bytes, count, percent, significant};
 
 /// What the data set holds, for people.
 pub(super) fn page(summary: &Summary) -> String {

@@ -6,7 +6,8 @@ use clap::{CommandFactory, Parser};
 use clipa_schemas::{manifest::Kind, reduction::text::TextReduction};
 
 use super::*;
-use crate::{inspect::test_set, printer::Heard};
+use crate::test_set;
+use clipa_talk::Heard;
 
 fn asked(folder: &Path, arguments: &[&str]) -> (anyhow::Result<Outcome>, Heard) {
     let folder = folder.to_str().unwrap();

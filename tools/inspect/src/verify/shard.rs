@@ -13,7 +13,7 @@ use clipa_schemas::{
 };
 
 use super::{Findings, without_path};
-use crate::inspect::pixels::PixelReader;
+use crate::pixels::PixelReader;
 
 /// One past the greatest id of a vocabulary.
 fn vocabulary(column: &str) -> u32 {

@@ -8,7 +8,7 @@ use std::{
 use clipa_schemas::{file::write_json, manifest::entry_path};
 
 use super::*;
-use crate::inspect::test_set::{ROWS, UNITS, jpeg, write, write_changed};
+use crate::test_set::{ROWS, UNITS, jpeg, write, write_changed};
 
 fn problems(folder: &Path) -> Vec<String> {
     let findings = verify(folder, 2, &|_| ()).unwrap();

@@ -3,16 +3,14 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use clipa_tools::{
-    cli::{
-        classes::{self, ClassesCommand},
-        laion::{self, LaionCommand},
-        synth::{self, SynthArgs},
-        tagger::{self, TaggerArgs},
-        takedown::{self, TakedownArgs},
-    },
-    printer::{Outcome, Printer},
+use clipa_prep::cli::{
+    classes::{self, ClassesCommand},
+    laion::{self, LaionCommand},
+    synth::{self, SynthArgs},
+    tagger::{self, TaggerArgs},
+    takedown::{self, TakedownArgs},
 };
+use clipa_talk::{Outcome, Printer};
 
 /// Prepares image-text data for clipa-train: once, offline, losing nothing
 #[derive(Parser)]

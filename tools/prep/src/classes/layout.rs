@@ -10,8 +10,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::{
     archive::{IMAGE_SUFFIXES, inputs},
     ingest::{pipeline::Input, source::UnitSource},
-    printer::Hinted,
 };
+use clipa_talk::Hinted;
 
 /// Longest list of class names or templates that is read, in bytes.
 const MAX_LIST_BYTES: u64 = 16 << 20;

@@ -9,7 +9,7 @@ use clipa_schemas::{
 };
 
 use super::layout::ClassSet;
-use crate::text::TextParts;
+use clipa_text::TextParts;
 
 /// Templates for a set that brings none.
 pub const DEFAULT_TEMPLATES: [&str; 4] =

@@ -7,10 +7,8 @@ use clap::{Args, Subcommand};
 use clipa_schemas::manifest::Kind;
 
 use super::laion::{self, CommonArgs};
-use crate::{
-    classes::{ClassSet, Files, write_prompts},
-    printer::{Outcome, Printer, figures},
-};
+use crate::classes::{ClassSet, Files, write_prompts};
+use clipa_talk::{Outcome, Printer, figures};
 
 /// `clipa-prep classes`: classification sets for zero-shot evaluation.
 #[derive(Debug, Subcommand)]

@@ -22,10 +22,9 @@ use crate::{
         pipeline::Input,
     },
     lists::List,
-    parallel,
-    printer::{Outcome, Printer},
-    text::{TaggerChoice, TextConfig},
 };
+use clipa_talk::{Outcome, Printer};
+use clipa_text::{TaggerChoice, TextConfig};
 
 /// Set by Ctrl-C: the line stops after the samples in hand.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -221,7 +220,7 @@ pub fn ingest(
 impl CommonArgs {
     /// The number of threads.
     pub fn threads(&self) -> usize {
-        self.threads.map_or_else(parallel::cores, NonZeroUsize::get)
+        self.threads.map_or_else(clipa_pool::cores, NonZeroUsize::get)
     }
 
     /// The options as far as every ingest has them.

@@ -10,17 +10,14 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 
-use crate::{
-    parallel,
-    printer::{
-        Hinted, Outcome, Printer,
-        figures::{count, rate, time},
-    },
-    synth::{
-        SynthError,
-        drawing::{self, CLASSES_FOLDER, TRAINING_FOLDER},
-        plan::{Folder, Plan},
-    },
+use clipa_synth::{
+    SynthError,
+    drawing::{self, CLASSES_FOLDER, TRAINING_FOLDER},
+    plan::{Folder, Plan},
+};
+use clipa_talk::{
+    Hinted, Outcome, Printer,
+    figures::{count, rate, time},
 };
 
 /// Set by Ctrl-C: drawing stops after the pictures in hand.
@@ -115,7 +112,7 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
             printer.say(format!("continuing in {}: {left} images are left", output.display()));
         }
     }
-    let threads = args.threads.unwrap_or_else(parallel::cores);
+    let threads = args.threads.unwrap_or_else(clipa_pool::cores);
     let started = Instant::now();
     ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
     let progress = printer.progress("drawing", "images", pictures);

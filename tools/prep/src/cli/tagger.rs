@@ -10,10 +10,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use self::show::ShowArgs;
-use crate::text::tagger::corpus::read_corpus;
-use crate::text::tagger::evaluation::{CLASSES, evaluate};
-use crate::text::tagger::perceptron::{PerceptronTagger, Training, train};
-use crate::text::{TaggerChoice, TextConfig};
+use clipa_text::tagger::corpus::read_corpus;
+use clipa_text::tagger::evaluation::{CLASSES, evaluate};
+use clipa_text::tagger::perceptron::{PerceptronTagger, Training, train};
+use clipa_text::{TaggerChoice, TextConfig};
 
 /// Train a part-of-speech tagger, measure one, or see what it does.
 ///

@@ -5,12 +5,9 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use anyhow::Result;
 use clap::Args;
 
-use crate::{
-    lists::List,
-    parallel,
-    printer::{Outcome, Printer},
-    takedown,
-};
+use crate::edit::takedown;
+use crate::lists::List;
+use clipa_talk::{Outcome, Printer};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,7 +44,7 @@ pub struct TakedownArgs {
 /// A list or the data set cannot be read, or the data set cannot be written.
 pub fn run(args: &TakedownArgs, printer: &Printer) -> Result<Outcome> {
     let list = List::read(&args.deny)?;
-    let threads = args.threads.map_or_else(parallel::cores, NonZeroUsize::get);
+    let threads = args.threads.map_or_else(clipa_pool::cores, NonZeroUsize::get);
     let report = takedown::takedown(&args.dataset, &list, args.dry_run, threads, printer)?;
     report.tell(printer);
     if args.json {

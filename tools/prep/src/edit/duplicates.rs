@@ -21,7 +21,7 @@ use clipa_schemas::{
 };
 
 use super::removal::{Leaving, remove_rows};
-use crate::parallel::{in_order, lock};
+use clipa_pool::{in_order, lock};
 
 /// Reason of a sample whose image an earlier one has.
 pub const DUPLICATE_IMAGE: &str = "duplicate_image";

@@ -1,6 +1,6 @@
 //! Takes what a list names out of a data set that is there.
 //!
-//! Only the shards concerned are written anew, see [`crate::ingest::removal`]. Of what is taken out, unit, byte offset
+//! Only the shards concerned are written anew, see [`super::removal`]. Of what is taken out, unit, byte offset
 //! and key stay, so that the ledger balances and the removal can be shown; caption, URL, hashes and pixels do not.
 //! Rejects that the list names lose caption and URL too.
 
@@ -19,14 +19,12 @@ use clipa_schemas::{
 use serde::Serialize;
 
 use crate::{
-    ingest::{
-        output::Output,
-        removal::{Leaving, remove_rows},
-    },
+    edit::removal::{Leaving, remove_rows},
+    ingest::output::Output,
     lists::{Identity, List},
-    parallel::{in_order, lock},
-    printer::{Hinted, Printer, figures, printable},
 };
+use clipa_pool::{in_order, lock};
+use clipa_talk::{Hinted, Printer, figures, printable};
 
 /// Reason in ledger and rejects.
 pub const TAKEDOWN: &str = "takedown";

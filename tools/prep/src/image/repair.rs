@@ -62,7 +62,7 @@ impl Repair {
 /// A set of repairs.
 ///
 /// ```
-/// use clipa_tools::image::{Repair, Repairs};
+/// use clipa_prep::image::{Repair, Repairs};
 /// let mut repairs = Repairs::default();
 /// repairs.insert(Repair::Alpha);
 /// assert!(repairs.contains(Repair::Alpha) && !repairs.contains(Repair::Grey));

@@ -418,7 +418,7 @@ fn verdict(bytes: &[u8]) -> String {
 
 #[test]
 fn the_robust_set_gets_pillows_verdict_or_an_explained_one() {
-    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into();
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into();
     let shared = std::env::var_os("CLIPA_SHARED").map_or_else(beside, PathBuf::from);
     let folder = shared.join("data/robust");
     let Ok(manifest) = std::fs::read_to_string(folder.join("manifest.jsonl")) else {

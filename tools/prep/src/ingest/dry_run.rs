@@ -13,7 +13,7 @@ use super::{
     sample::{Preparer, Verdict},
     source::UnitSource,
 };
-use crate::printer::{Printer, figures, printable};
+use clipa_talk::{Printer, figures, printable};
 
 /// Samples tried in each input, evenly spread over it.
 const TRIED_PER_INPUT: usize = 48;

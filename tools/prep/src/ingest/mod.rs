@@ -8,14 +8,13 @@
 //! [`pipeline`] is the assembly line, [`output`] guards the folder, [`report`] tells what happened. Output bytes
 //! are a function of input, options and program version: not of threads, timing, or where a run was killed.
 
-pub mod dedup;
 pub mod dry_run;
 pub mod expected;
 pub mod options;
 pub mod output;
 pub mod pipeline;
 pub mod reconcile;
-pub mod removal;
+
 pub mod report;
 pub mod sample;
 mod sink;
@@ -33,13 +32,13 @@ use std::{
 use clipa_schemas::{ledger::Source, manifest::read_entries};
 
 use self::{
-    dedup::Duplicates,
     options::{Dedup, IngestOptions},
     output::Output,
     pipeline::{Input, PendingUnit},
     report::{Report, Run},
 };
-use crate::printer::Printer;
+use crate::edit::duplicates::Duplicates;
+use clipa_talk::Printer;
 
 /// Ingests every input into `dataset`, continuing where an earlier run stopped. Unit n is input n.
 ///

@@ -12,8 +12,8 @@ use super::source::READ_REPAIRS;
 use crate::{
     image::{DecodeLimits, RenderError, RenderOptions, RenderPlan, Repair},
     lists::List,
-    text::TextConfig,
 };
+use clipa_text::TextConfig;
 
 /// Program and version in every manifest: output bytes are a function of it.
 pub const CREATED_BY: &str = concat!("clipa-prep ", env!("CARGO_PKG_VERSION"));

@@ -13,7 +13,8 @@ use clipa_schemas::{
     vocabulary,
 };
 
-use crate::{printer::Hinted, text::TextParts};
+use clipa_talk::Hinted;
+use clipa_text::TextParts;
 
 /// Held while a run writes to a folder; the system drops it with the process, so a crash leaves none behind.
 const LOCK: &str = ".lock";

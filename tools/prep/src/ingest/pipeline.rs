@@ -38,9 +38,10 @@ use super::{
     source::UnitSource,
     timing::{Stage, StageTimes},
 };
-use crate::{
-    archive::ArchiveError, image::RenderPlan, parallel::lock, printer::Progress, text::TextParts,
-};
+use crate::{archive::ArchiveError, image::RenderPlan};
+use clipa_pool::lock;
+use clipa_talk::Progress;
+use clipa_text::TextParts;
 
 /// Samples that a worker takes at once: large enough that locks do not matter, small enough that two threads
 /// end a tar of a hundred samples together.

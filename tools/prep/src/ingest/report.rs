@@ -6,11 +6,11 @@ use clipa_schemas::{manifest::Manifest, rejects};
 use serde::Serialize;
 
 use super::{
-    dedup::{DUPLICATE_IMAGE, Duplicates},
     pipeline::Done,
     timing::{Stage, StageTimes},
 };
-use crate::printer::{Printer, figures, printable};
+use crate::edit::duplicates::{DUPLICATE_IMAGE, Duplicates};
+use clipa_talk::{Printer, figures, printable};
 
 /// Problems that are printed; the JSON has all of them.
 const SHOWN_PROBLEMS: usize = 20;

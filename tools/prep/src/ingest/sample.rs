@@ -14,8 +14,8 @@ use crate::{
     archive::ArchiveError,
     image::{DecodeLimits, Decoded, RenderPlan, Repair, Scratch, decode, render, unpad},
     lists::Identity,
-    text::{CaptionEncoder, EncodedCaption, TextParts, words::Words},
 };
+use clipa_text::{CaptionEncoder, EncodedCaption, TextParts, words::Words};
 
 /// Reason of what `--deny` lists. Its URL and caption are not kept.
 pub const DENIED: &str = "denied";

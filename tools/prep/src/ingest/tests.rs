@@ -13,8 +13,8 @@ use super::{
 use crate::{
     archive::sidecar::Sidecar,
     image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits, Orientation},
-    text::{TaggerChoice, TextConfig},
 };
+use clipa_text::{TaggerChoice, TextConfig};
 
 fn options(refused: Vec<&'static str>) -> IngestOptions {
     IngestOptions {

@@ -8,7 +8,7 @@
 /// list never hits an image that it does not name.
 ///
 /// ```
-/// use clipa_tools::lists::url::normalised;
+/// use clipa_prep::lists::url::normalised;
 /// assert_eq!(normalised("HTTPS://Example.ORG:443/%7ea/%c3?x=A#top"), "example.org/~a/%C3?x=A");
 /// assert_eq!(normalised("http://example.org"), "example.org/");
 /// ```

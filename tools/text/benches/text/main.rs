@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use clipa_tools::text::clean::{CleanMode, clean_into};
-use clipa_tools::text::clip_bpe::{ClipBpe, Merges};
-use clipa_tools::text::tagger::TagBuffers;
-use clipa_tools::text::words::Words;
-use clipa_tools::text::{TaggerChoice, TextConfig, TextParts};
+use clipa_text::clean::{CleanMode, clean_into};
+use clipa_text::clip_bpe::{ClipBpe, Merges};
+use clipa_text::tagger::TagBuffers;
+use clipa_text::words::Words;
+use clipa_text::{TaggerChoice, TextConfig, TextParts};
 use flate2::read::MultiGzDecoder;
 
 /// Every step runs over all captions at least this often, and for this long in seconds.
@@ -112,7 +112,7 @@ fn compare_with_originals(
     bpe: f64,
     words_and_tags: f64,
 ) -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let python = root.join(".deps/peers/text/bin/python");
     let (true, Some(_)) = (python.is_file(), shared()) else {
         writeln!(out, "no originals to compare with: `cargo xtask peers text` fetches them")?;
@@ -206,7 +206,7 @@ fn processor_seconds() -> Option<f64> {
 }
 
 fn shared() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("CLIPA_SHARED").map_or_else(beside, PathBuf::from).join("data");
     shared.is_dir().then_some(shared)
 }

@@ -21,7 +21,7 @@ pub enum CleanMode {
 /// Appends the cleaned `text` to `out`.
 ///
 /// ```
-/// use clipa_tools::text::clean::{CleanMode, clean_into};
+/// use clipa_text::clean::{CleanMode, clean_into};
 /// let mut out = String::new();
 /// clean_into(" “Tom &amp;amp; Jerry”\u{200a} — CAFÉ ", CleanMode::Lower, &mut out);
 /// assert_eq!(out, "\"tom & jerry\" — café");

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::{html, mojibake};
-use crate::text::characters::is_decimal_digit;
+use crate::characters::is_decimal_digit;
 
 /// Rounds of repair for one line; ftfy has no limit, and text that needs more than a few is adversarial.
 const ROUNDS_MAX: usize = 16;

@@ -92,7 +92,7 @@ impl Merges {
     /// `<end_of_text>` by name, nothing for numbers that are no ids.
     ///
     /// ```
-    /// use clipa_tools::text::clip_bpe::Merges;
+    /// use clipa_text::clip_bpe::Merges;
     /// let merges = Merges::of_clip().unwrap();
     /// assert_eq!(merges.decode(&[320, 1125, 539, 320, 1929, 269]), "a photo of a dog .");
     /// assert_eq!(merges.piece(1929), "dog");

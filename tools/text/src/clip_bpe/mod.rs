@@ -26,7 +26,7 @@ pub const END_OF_TEXT: u16 = 49_407;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use clipa_tools::text::clip_bpe::{ClipBpe, Merges};
+/// use clipa_text::clip_bpe::{ClipBpe, Merges};
 /// let mut bpe = ClipBpe::new(Arc::new(Merges::of_clip().unwrap()));
 /// let mut ids = Vec::new();
 /// bpe.encode("a photo of a dog.", &mut ids);
@@ -44,7 +44,7 @@ impl ClipBpe {
         ClipBpe { merges, merger: Merger::default(), cache: WordCache::default() }
     }
 
-    /// Appends the ids of `text`, which is cleaned and in lower case already ([`crate::text::clean`]).
+    /// Appends the ids of `text`, which is cleaned and in lower case already ([`crate::clean`]).
     /// Time grows with `n log n` of the longest piece and linearly with the number of pieces.
     pub fn encode(&mut self, text: &str, ids: &mut Vec<u16>) {
         for piece in Pieces::new(text) {

@@ -4,7 +4,7 @@
 //! letters, single numbers, runs of anything else that is not white space; the first alternative that fits wins. The
 //! original ignores case, and `ſ` (long s) is an `s` to it, in clitics and in the special tokens alike.
 
-use crate::text::characters::{is_letter, is_number};
+use crate::characters::{is_letter, is_number};
 
 /// One piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

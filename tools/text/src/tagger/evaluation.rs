@@ -4,7 +4,7 @@ use clipa_schemas::penn::{PennTag, WordClass};
 
 use super::perceptron::Sentence;
 use super::{TagBuffers, Tagger};
-use crate::text::words::Words;
+use crate::words::Words;
 
 /// Agreement on a corpus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ mod tests {
     use super::super::corpus::read_corpus;
     use super::super::perceptron::PerceptronTagger;
     use super::*;
-    use crate::text::shared_data::shared_data;
+    use crate::shared_data::shared_data;
 
     /// The figures of docs and README; a change of features or weights must not fall below them.
     #[test]

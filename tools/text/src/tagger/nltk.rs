@@ -15,8 +15,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{TagBuffers, Tagger};
-use crate::text::characters::is_numeric_digit;
-use crate::text::words::{Punkt, PunktError, Words};
+use crate::characters::is_numeric_digit;
+use crate::words::{Punkt, PunktError, Words};
 
 /// Folders below the given one in which the tagger's files are looked for.
 const TAGGER_FOLDERS: [&str; 4] = [
@@ -300,7 +300,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::text::shared_data::shared_data;
+    use crate::shared_data::shared_data;
 
     #[test]
     fn neighbours_are_seen_normalized() {

@@ -4,7 +4,7 @@
 //! opening quote, unless the period belongs to the word: after one letter (`J. Bach`), a word with a period inside
 //! (`U.S.`), an ellipsis, or one of a few abbreviations that captions use. The last sentence ends with the text.
 
-use crate::text::characters::{is_letter, is_space};
+use crate::characters::{is_letter, is_space};
 
 /// Words whose period does not end a sentence, in lower case.
 const ABBREVIATIONS: [&str; 40] = [
@@ -18,7 +18,7 @@ const ABBREVIATION_BYTES_MAX: usize = 6;
 /// The sentences of `text`, without the white space between them.
 ///
 /// ```
-/// use clipa_tools::text::words::sentences_by_rule;
+/// use clipa_text::words::sentences_by_rule;
 /// let text = "A dog in the park. It runs after Mr. Smith (vol. 2).";
 /// let sentences: Vec<_> = sentences_by_rule(text).collect();
 /// assert_eq!(sentences, ["A dog in the park.", "It runs after Mr. Smith (vol. 2)."]);

@@ -10,7 +10,7 @@ mod periods;
 mod quotes;
 
 use super::Words;
-use crate::text::characters::{is_decimal_digit, is_space};
+use crate::characters::{is_decimal_digit, is_space};
 
 /// Cuts sentences into words; owns the buffers of the passes.
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl Treebank {
     /// Appends the words of one sentence.
     ///
     /// ```
-    /// use clipa_tools::text::words::{Treebank, Words};
+    /// use clipa_text::words::{Treebank, Words};
     /// let mut words = Words::default();
     /// Treebank::default().words("\"Don't\", she said (twice).", &mut words);
     /// let words: Vec<_> = words.iter().collect();

@@ -1,5 +1,6 @@
 //! What a CLIP model is made of: the sizes of two towers and the switches in which CLIPA's dialects differ.
 
+use clipa_schemas::reduction::text::MAX_CONTEXT_LENGTH;
 use serde::{Deserialize, Serialize};
 
 /// Greatest width of a tower, of an MLP and of the embedding, in numbers; bigG's MLP has 8,192.
@@ -10,8 +11,6 @@ pub const MAX_LAYERS: i64 = 256;
 pub const MAX_VOCABULARY: i64 = 1 << 16;
 /// Greatest image side in pixels.
 pub const MAX_IMAGE_SIZE_PX: i64 = 1024;
-/// Greatest context length in tokens.
-pub const MAX_CONTEXT_LENGTH: i64 = 1024;
 
 /// A CLIP model without the two lengths that change from stage to stage ([`InputSizes`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -262,7 +261,7 @@ impl ModelConfig {
     /// The length that does not, under the key of a recipe's stage.
     pub fn check_sizes(&self, sizes: InputSizes) -> Result<(), ModelConfigError> {
         in_range("image_size", sizes.image_size, MAX_IMAGE_SIZE_PX)?;
-        in_range("context_length", sizes.context_length, MAX_CONTEXT_LENGTH)?;
+        in_range("context_length", sizes.context_length, i64::from(MAX_CONTEXT_LENGTH))?;
         divides("patch_size", self.vision.patch_size, "image_size", sizes.image_size)
     }
 

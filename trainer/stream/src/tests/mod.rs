@@ -7,6 +7,7 @@ mod unhappy;
 
 use std::path::Path;
 
+use clipa_recipe::augment::{ColourJitter, Filter, RandomResizedCrop};
 use clipa_schemas::{manifest::Kind, reduction::text::TextReduction};
 use tempfile::TempDir;
 

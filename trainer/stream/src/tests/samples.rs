@@ -12,7 +12,7 @@ use super::{
     dataset::{image, tokens},
     *,
 };
-use crate::stream::{
+use crate::{
     crop::CropBox,
     painter::{Painter, StoredPixels},
 };

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use clipa_trainer::cli::{self, Arguments, Printer};
+use clipa_train::cli::{self, Arguments, Printer};
 
 fn main() -> ExitCode {
     cli::wait_politely();

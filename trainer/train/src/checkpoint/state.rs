@@ -6,7 +6,7 @@ use clipa_schemas::file;
 use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
-use crate::stream::Cursor;
+use clipa_stream::Cursor;
 
 /// Version of a checkpoint's files.
 pub const CHECKPOINT_VERSION: u32 = 1;

@@ -3,7 +3,9 @@
 use tch::{Device, Kind, Tensor};
 
 use super::*;
-use crate::{loss, model::InputSizes, recipe::Recipe, stream::Cursor};
+use crate::{loss, model::InputSizes};
+use clipa_recipe::Recipe;
+use clipa_stream::Cursor;
 
 const SET: [&str; 6] = [
     "model.vision.width=16",

@@ -9,11 +9,9 @@ use super::{
     arguments::{RecipesArguments, RecipesCommand},
     printer::Printer,
 };
-use crate::{
-    model::cost::Cost,
-    quantity::{grouped, scaled},
-    recipe::{BUILT_IN, Recipe, Stage},
-};
+use crate::quantity::{grouped, scaled};
+use clipa_recipe::model::cost::Cost;
+use clipa_recipe::{BUILT_IN, Recipe, Stage};
 
 pub(super) fn recipes(arguments: &RecipesArguments, printer: &Printer) -> Result<ExitCode> {
     match &arguments.command {

@@ -14,10 +14,10 @@ use anyhow::{Context, Result};
 use super::{EXIT_INTERRUPTED, arguments::TrainArguments, machine, printer::Printer, recipes};
 use crate::{
     checkpoint, quantity,
-    recipe::Recipe,
     run::{Outcome, Plan, Resources, RunFolder},
-    stream::Stream,
 };
+use clipa_recipe::Recipe;
+use clipa_stream::Stream;
 
 /// Trains a stage, from the weights of `from` where there are any.
 pub(super) fn train(

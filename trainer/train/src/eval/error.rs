@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clipa_schemas::reduction::text::ReductionError;
 
-use crate::stream::StreamError;
+use clipa_stream::StreamError;
 
 /// Why an evaluation could not be made.
 #[derive(Debug, thiserror::Error)]

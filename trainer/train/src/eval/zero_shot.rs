@@ -10,12 +10,9 @@ use tch::{Kind, Tensor};
 use torch_ext::Autocast;
 
 use super::{ClassReport, EvalError, Hits, ZeroShotReport};
-use crate::{
-    loss::normalise,
-    model::Clip,
-    recipe::Precision,
-    stream::{Batch, EvalPass, StreamConfig},
-};
+use crate::{loss::normalise, model::Clip};
+use clipa_recipe::Precision;
+use clipa_stream::{Batch, EvalPass, StreamConfig};
 
 /// Prompts that are encoded at once.
 const PROMPT_BATCH: usize = 256;

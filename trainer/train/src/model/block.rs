@@ -2,7 +2,9 @@
 
 use tch::Tensor;
 
-use super::{config::Gelu, parameters::Parameters};
+use clipa_recipe::model::config::Gelu;
+
+use super::parameters::Parameters;
 
 /// What all blocks of a tower share.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,9 @@
 use clipa_schemas::random::Random;
 use tch::Tensor;
 
-use super::{config::VisionPositions, positions};
+use clipa_recipe::model::config::VisionPositions;
+
+use super::positions;
 use crate::seed;
 
 /// What a parameter holds before training.

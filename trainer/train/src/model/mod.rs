@@ -1,11 +1,10 @@
 //! The CLIP model: two towers and a temperature.
 //!
 //! Names and shapes of the parameters are those of open_clip's `CLIP` class, and so are the results, to 1e-5
-//! (`tests` below hold golden numbers of open_clip 3.3.0). Where CLIPA's four dialects differ, [`config`] has a switch.
+//! (`tests` below hold golden numbers of open_clip 3.3.0). Where CLIPA's four dialects differ, [`clipa_recipe::model::config`] has a switch.
 
 mod block;
-pub mod config;
-pub mod cost;
+
 mod initial;
 mod parameters;
 pub mod positions;
@@ -15,7 +14,7 @@ mod vision;
 
 use tch::{Device, Tensor};
 
-pub use config::{InputSizes, ModelConfig, ModelConfigError};
+pub use clipa_recipe::model::{InputSizes, ModelConfig, ModelConfigError};
 pub use initial::Initial;
 pub use parameters::{Parameter, Parameters};
 pub use specification::{INITIAL_LOGIT_SCALE, ParameterSpec, specify};

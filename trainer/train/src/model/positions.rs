@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::config::VisionPositions;
+use clipa_recipe::model::config::VisionPositions;
 
 /// The fixed table of a square grid, row-major `[1 + side², width]`; row 0, the class token's, is zero.
 ///

@@ -1,10 +1,9 @@
 //! Every parameter of a model: name, shape, first value, and whether it is trained. The one list behind building,
 //! counting, saving and loading.
 
-use super::{
-    config::{InputSizes, ModelConfig, VisionPositions},
-    initial::Initial,
-};
+use clipa_recipe::model::{InputSizes, ModelConfig, config::VisionPositions};
+
+use super::initial::Initial;
 
 /// One parameter before it has memory.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,14 +2,14 @@
 
 use tch::Kind;
 
-use super::{
+use clipa_recipe::model::{
     config::{
         Gelu, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool, VisionPositions,
     },
     cost::Cost,
-    vision::patchify,
-    *,
 };
+
+use super::{vision::patchify, *};
 use crate::loss;
 
 fn small() -> ModelConfig {

@@ -2,9 +2,10 @@
 
 use tch::Tensor;
 
+use clipa_recipe::model::config::{ModelConfig, TextPool};
+
 use super::{
     block::{Block, BlockConfig, LayerNorm, dimensions},
-    config::{ModelConfig, TextPool},
     parameters::Parameters,
 };
 

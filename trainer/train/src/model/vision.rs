@@ -2,9 +2,10 @@
 
 use tch::{Device, Kind, Tensor};
 
+use clipa_recipe::model::config::{ModelConfig, PixelStatistics, VisionConfig, VisionPool};
+
 use super::{
     block::{Block, BlockConfig, LayerNorm, dimensions},
-    config::{ModelConfig, PixelStatistics, VisionConfig, VisionPool},
     parameters::Parameters,
 };
 

@@ -2,9 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{
-    checkpoint::CheckpointError, model::ModelConfigError, recipe::RecipeError, stream::StreamError,
-};
+use crate::{checkpoint::CheckpointError, model::ModelConfigError};
+use clipa_recipe::RecipeError;
+use clipa_stream::StreamError;
 
 /// Why a run did not begin or had to stop.
 #[derive(Debug, thiserror::Error)]

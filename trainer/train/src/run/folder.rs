@@ -21,7 +21,8 @@ use clipa_schemas::{
 use serde::{Deserialize, Serialize};
 
 use super::{RunError, open_clip_config};
-use crate::{checkpoint, recipe::Recipe};
+use crate::checkpoint;
+use clipa_recipe::Recipe;
 
 /// The resolved recipe.
 pub const RECIPE: &str = "recipe.toml";

@@ -4,7 +4,9 @@ use clipa_schemas::reduction::image::{Grid, ImageReduction, kept_patches};
 use tch::{Device, Tensor};
 
 use super::RunError;
-use crate::{model::ModelConfig, recipe::Stage, seed, stream::Batch};
+use crate::{model::ModelConfig, seed};
+use clipa_recipe::Stage;
+use clipa_stream::Batch;
 
 /// What a step reads.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Inputs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Recipe;
+    use clipa_recipe::Recipe;
 
     fn masks() -> Masks {
         let set = ["stage.image_reduction={mask=\"random\",drop=0.5}".to_owned()];

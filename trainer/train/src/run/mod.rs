@@ -6,6 +6,8 @@ mod inputs;
 mod metrics;
 mod open_clip_config;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod training;
 
 pub use self::{

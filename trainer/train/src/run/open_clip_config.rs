@@ -3,11 +3,9 @@
 use clipa_schemas::reduction::text::TextReduction;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    model::config::{Gelu, TextPool, Tokenizer, VisionPool, VisionPositions},
-    recipe::{Recipe, Stage},
-    stream::Filter,
-};
+use clipa_recipe::augment::Filter;
+use clipa_recipe::model::config::{Gelu, TextPool, Tokenizer, VisionPool, VisionPositions};
+use clipa_recipe::{Recipe, Stage};
 
 /// The configuration, from which open_clip builds the model that a checkpoint's `model.safetensors` fits.
 ///

@@ -8,13 +8,14 @@ use tch::Device;
 use super::{Identity, RunError, Training};
 use crate::{
     checkpoint::{self, Fit},
-    model::{Clip, config::Tokenizer, cost::Cost},
+    model::Clip,
     optimizer::AdamW,
-    recipe::{Recipe, Stage},
-    schedule::Schedule,
     seed,
-    stream::StreamConfig,
 };
+use clipa_recipe::model::{config::Tokenizer, cost::Cost};
+use clipa_recipe::schedule::Schedule;
+use clipa_recipe::{Recipe, Stage};
+use clipa_stream::StreamConfig;
 
 /// Bytes of a parameter in a checkpoint: the weight and two moments in f32.
 const CHECKPOINT_BYTES_PER_PARAMETER: u64 = 12;

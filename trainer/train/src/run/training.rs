@@ -18,10 +18,10 @@ use crate::{
     loss::{clip_loss, normalise},
     model::Clip,
     optimizer::AdamW,
-    recipe::{Precision, Stage},
-    schedule::Schedule,
-    stream::{Cursor, Stream},
 };
+use clipa_recipe::schedule::Schedule;
+use clipa_recipe::{Precision, Stage};
+use clipa_stream::{Cursor, Stream};
 
 /// A stage under way.
 #[derive(Debug)]

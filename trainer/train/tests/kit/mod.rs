@@ -16,7 +16,7 @@ use clipa_schemas::{
     text::TokenizedText,
 };
 
-#[path = "../../src/stream/tests/dataset.rs"]
+#[path = "../../../stream/src/tests/dataset.rs"]
 #[allow(dead_code, reason = "the stream's tests draw other rows with it")]
 mod dataset;
 

@@ -7,7 +7,7 @@ use super::*;
 
 /// The tars that img2dataset wrote, where the checkout has them beside it.
 fn img2dataset_tars() -> Option<Vec<PathBuf>> {
-    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into();
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into();
     let shared = std::env::var_os("CLIPA_SHARED").map_or_else(beside, PathBuf::from);
     let folder = shared.join("data/pairs");
     if !folder.is_dir() {

@@ -5,16 +5,15 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use clipa_schemas::reduction::text::{Specials, TextReduction, reduce};
+use clipa_schemas::reduction::text::{MAX_CONTEXT_LENGTH, Specials, TextReduction, reduce};
 use clipa_schemas::text::{StoredText, TokenizedText};
 use clipa_schemas::vocabulary::Vocabulary;
 use serde_json::{Map, Value, json};
 
-use crate::cli::parse_context_length;
-use crate::text::clean::{CleanMode, clean_into};
-use crate::text::tagger::TagBuffers;
-use crate::text::words::Words;
-use crate::text::{EncodedCaption, TaggerChoice, TextConfig, TextParts};
+use clipa_text::clean::{CleanMode, clean_into};
+use clipa_text::tagger::TagBuffers;
+use clipa_text::words::Words;
+use clipa_text::{EncodedCaption, TaggerChoice, TextConfig, TextParts};
 
 /// Show what captions become: cleaned text, words with their tags, token ids.
 ///
@@ -36,8 +35,8 @@ pub(super) struct ShowArgs {
     #[arg(long, value_name = "FILE")]
     bert_vocab: Option<PathBuf>,
     /// Show also what every text reduction leaves for a model that reads N tokens; may be given several times
-    #[arg(long, value_name = "N", value_parser = parse_context_length)]
-    context_length: Vec<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(3..=i64::from(MAX_CONTEXT_LENGTH)))]
+    context_length: Vec<u16>,
     /// Seed of the random reductions; the number of the caption, from 0, is added
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -92,7 +91,7 @@ fn show(args: &ShowArgs, captions: &mut dyn BufRead, out: &mut dyn Write) -> any
 
 /// The rows that models of some context lengths read.
 struct Reductions<'a> {
-    context_lengths: &'a [usize],
+    context_lengths: &'a [u16],
     vocabularies: Vec<Vocabulary>,
 }
 
@@ -134,9 +133,9 @@ impl<'a> Reductions<'a> {
     ) -> Value {
         let vocabulary = self.vocabularies.iter().find(|vocabulary| vocabulary.column == column);
         let stored = StoredText { vocabulary, ..tokens.stored(pos) };
-        let by_reduction = |&context_length: &usize| {
+        let by_reduction = |&context_length: &u16| {
             let row = |reduction: TextReduction| {
-                let mut row = vec![0; context_length];
+                let mut row = vec![0; usize::from(context_length)];
                 let reduced = reduce(reduction, stored, specials, seed, &mut row);
                 let shown =
                     reduced.map_or_else(|reason| json!(reason.to_string()), |()| json!(row));

@@ -3,7 +3,7 @@
 use clipa_schemas::penn::{PennTag, WordClass};
 
 use super::LabelNames;
-use crate::text::tagger::corpus::penn;
+use crate::tagger::corpus::penn;
 
 /// The tag of each label.
 pub(super) struct Labels(Vec<PennTag>);

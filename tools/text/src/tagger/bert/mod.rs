@@ -18,8 +18,8 @@ use clipa_schemas::penn::PennTag;
 use self::labels::Labels;
 use self::network::{Config, Network, Weights};
 use super::{TagBuffers, Tagger};
-use crate::text::wordpiece::{WordPiece, WordPieceBuffers, WordPieceError};
-use crate::text::words::{Words, sentences_by_rule};
+use crate::wordpiece::{WordPiece, WordPieceBuffers, WordPieceError};
+use crate::words::{Words, sentences_by_rule};
 
 /// Pieces of one word that are looked at; only the first one's label counts.
 const WORD_PIECES_MAX: usize = 32;

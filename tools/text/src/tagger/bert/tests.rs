@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tch::{Device, nn};
 
 use super::*;
-use crate::text::{TaggerChoice, TextConfig};
+use crate::{TaggerChoice, TextConfig};
 
 const PIECES: &str = "[PAD] [UNK] [CLS] [SEP] [MASK] a dog on the grass run ##s my name is . , ##ning photo of small red";
 const LABELS: [&str; 6] = ["NN", "JJ", "VBZ", "DT", "IN", "."];

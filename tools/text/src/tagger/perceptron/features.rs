@@ -3,8 +3,8 @@
 use clipa_schemas::penn::PennTag;
 
 use super::lexicon::{Lexicon, TagSet};
-use crate::text::characters::{is_letter, is_number};
-use crate::text::words::Words;
+use crate::characters::{is_letter, is_number};
+use crate::words::Words;
 
 /// Features of one word in its context.
 pub(super) const FEATURES: usize = 42;

@@ -6,7 +6,7 @@ use super::super::{TagBuffers, Tagger};
 use super::features::{FEATURES, FeatureHashes};
 use super::file::{self, WeightsError};
 use super::lexicon::{Lexicon, TAGS};
-use crate::text::words::{Words, sentences_by_rule};
+use crate::words::{Words, sentences_by_rule};
 
 /// Weights of the features, from their hash to one number a tag.
 ///
@@ -130,8 +130,8 @@ pub(super) fn best(scores: &[i32; TAGS]) -> u8 {
 /// Our tagger. Words by [`sentences_by_rule`] and the Treebank's rules, tags by an averaged perceptron.
 ///
 /// ```
-/// use clipa_tools::text::tagger::{TagBuffers, Tagger, perceptron::PerceptronTagger};
-/// use clipa_tools::text::words::Words;
+/// use clipa_text::tagger::{TagBuffers, Tagger, perceptron::PerceptronTagger};
+/// use clipa_text::words::Words;
 /// let tagger = PerceptronTagger::embedded().unwrap();
 /// let (mut buffers, mut words, mut tags) = (TagBuffers::default(), Words::default(), Vec::new());
 /// tagger.words("A dog sleeps in the old park.", &mut buffers, &mut words);

@@ -10,7 +10,7 @@ use super::file;
 use super::lexicon::{Lexicon, TAGS};
 use super::model::{FeatureWeights, WEIGHTS_MAX, Weight, best};
 use super::variants::{Random, vary};
-use crate::text::words::Words;
+use crate::words::Words;
 
 /// Words and their tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -252,7 +252,7 @@ impl Learner {
 mod tests {
     use super::super::PerceptronTagger;
     use super::*;
-    use crate::text::tagger::{TagBuffers, Tagger};
+    use crate::tagger::{TagBuffers, Tagger};
 
     /// Sentences drawn from a few words, so that a tagger can learn them by heart.
     fn corpus() -> Vec<Sentence> {

@@ -2,7 +2,7 @@
 
 use super::tokens::{NUMBER, Token, ends_word, tokens};
 use super::{Punkt, Written};
-use crate::text::characters::is_space;
+use crate::characters::is_space;
 
 /// The sentences of a text.
 pub struct Sentences<'a> {

@@ -1,7 +1,7 @@
 //! Words as Punkt sees them, with their periods, and what is known about each.
 
 use super::Punkt;
-use crate::text::characters::{is_decimal_digit, is_space, is_word_character};
+use crate::characters::{is_decimal_digit, is_space, is_word_character};
 
 /// The type of every number.
 pub(super) const NUMBER: &str = "##number##";

@@ -1,6 +1,6 @@
 //! Words that are two: `cannot`, `gonna`, `'tis`.
 
-use crate::text::characters::{is_plain_word_character, is_space};
+use crate::characters::{is_plain_word_character, is_space};
 
 /// The two parts, and whether white space must follow (for the others a word must end).
 const INSIDE: [(&str, &str, bool); 8] = [

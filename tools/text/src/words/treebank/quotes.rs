@@ -1,6 +1,6 @@
 //! Quotes and clitics.
 
-use crate::text::characters::is_word_character;
+use crate::characters::is_word_character;
 
 /// Clitics of one letter, and a lone apostrophe, before a space.
 pub(super) const SHORT_CLITICS: [&str; 7] = ["'s", "'S", "'m", "'M", "'d", "'D", "'"];
