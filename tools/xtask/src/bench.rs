@@ -2,18 +2,29 @@
 
 use crate::workspace::Workspace;
 use crate::{build_tools, child};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use clap::Args;
 
 /// The benchmarks of all packages.
 const BENCHES: [&str; 4] = ["images", "text", "ingest", "stream"];
 
+/// Which benchmark runs, and how.
+#[derive(Args, Debug)]
+pub(crate) struct BenchArguments {
+    // One list: of two arguments, clap would take a `--help` that follows the name for its own.
+    /// Name of the benchmark; what follows it is passed on to `cargo bench`, options too
+    #[arg(required = true, trailing_var_arg = true, value_names = ["NAME", "ARGUMENT"])]
+    pub(crate) name_and_rest: Vec<String>,
+}
+
 /// Runs the benchmark with the arguments passed on to `cargo bench`.
-pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Result<()> {
-    if !BENCHES.contains(&name) {
+pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
+    let (name, rest) = arguments.name_and_rest.split_first().context("no benchmark is named")?;
+    if !BENCHES.contains(&name.as_str()) {
         bail!("there is no benchmark `{name}`; there are: {}", BENCHES.join(", "));
     }
     let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     // the whole workspace, because its features are already built
-    cargo.args(["bench", "--locked", "--workspace", "--bench", name]).args(arguments);
+    cargo.args(["bench", "--locked", "--workspace", "--bench", name]).args(rest);
     child::run(&mut cargo)
 }

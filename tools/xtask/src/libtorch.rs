@@ -8,6 +8,7 @@ use crate::wheel::{CheckedWheel, Wheel, preparation_folder};
 use crate::workspace::Workspace;
 use crate::{build_tools, child, printer};
 use anyhow::{Context, Result, ensure};
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -45,6 +46,14 @@ static WHEELS: [Wheel; 3] = [
         members: &[("nvidia/cu13/lib/libcupti.so.13", "lib/libcupti.so.13")],
     },
 ];
+
+/// What `cargo xtask libtorch` leaves behind besides libtorch.
+#[derive(Args, Debug)]
+pub(crate) struct LibtorchOptions {
+    /// Keep the wheels in .deps/wheels, to copy them to a machine without a network
+    #[arg(long = "keep")]
+    pub(crate) keep_wheels: bool,
+}
 
 /// Makes libtorch available and returns its folder: the one that `LIBTORCH` names, or our own,
 /// which is fetched if it is not there.

@@ -25,20 +25,13 @@ mod printer;
 mod wheel;
 mod workspace;
 
-use command_line::Request;
+use clap::{CommandFactory, Parser};
+use command_line::{Command, CommandLine};
 use std::process::ExitCode;
 
-/// 0: done. 1: the job could not be done. 2: the command line was wrong.
+/// 0: done. 1: the job could not be done. 2, from clap: the command line was wrong.
 fn main() -> ExitCode {
-    let request = match command_line::parse(std::env::args().skip(1)) {
-        Ok(request) => request,
-        Err(usage) => {
-            printer::error(&usage.0);
-            printer::hint("`cargo xtask --help` lists the commands");
-            return ExitCode::from(2);
-        }
-    };
-    match run(request) {
+    match run(CommandLine::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             printer::error(&format!("{error:#}"));
@@ -47,18 +40,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(request: Request) -> anyhow::Result<()> {
-    let workspace = workspace::Workspace::find()?;
-    match request {
-        Request::Help(text) => printer::data(&text),
-        Request::Libtorch { keep_wheels } => {
-            libtorch::provide(&workspace, keep_wheels).map(drop)?
-        }
-        Request::Test => checks::run(&workspace)?,
-        Request::Demo(options) => demo::run(&workspace, &options)?,
-        Request::Peers { name, arguments } => peers::run(&workspace, &name, &arguments)?,
-        Request::Bench { name, arguments } => bench::run(&workspace, &name, &arguments)?,
-        Request::Env => build_tools::print_environment(&workspace)?,
+fn run(command: Option<Command>) -> anyhow::Result<()> {
+    let Some(command) = command else {
+        return Ok(CommandLine::command().print_help()?);
+    };
+    let workspace = &workspace::Workspace::find()?;
+    match command {
+        Command::Demo(options) => demo::run(workspace, &options),
+        Command::Test => checks::run(workspace),
+        Command::Libtorch(options) => libtorch::provide(workspace, options.keep_wheels).map(drop),
+        Command::Peers(arguments) => peers::run(workspace, &arguments),
+        Command::Bench(arguments) => bench::run(workspace, &arguments),
+        Command::Env => build_tools::print_environment(workspace),
     }
-    Ok(())
 }

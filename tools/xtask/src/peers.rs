@@ -3,14 +3,25 @@
 use crate::workspace::Workspace;
 use crate::{build_tools, child, demo, printer};
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Which program is compared, and how.
+#[derive(Args, Debug)]
+pub(crate) struct PeersArguments {
+    // One list: of two arguments, clap would take a `--help` that follows the name for its own.
+    /// A folder of tests/peers; what follows it is passed on to its run.py, options too
+    #[arg(required = true, trailing_var_arg = true, value_names = ["NAME", "ARGUMENT"])]
+    pub(crate) name_and_rest: Vec<String>,
+}
 
 /// Makes the Python environment of `tests/peers/NAME` where it is missing or its requirements have
 /// changed, builds the programs, and runs `run.py` there; its exit decides ours.
 ///
 /// The script finds the built programs' folder in the variable `CLIPA_BIN`.
-pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, arguments: &PeersArguments) -> Result<()> {
+    let (name, rest) = arguments.name_and_rest.split_first().context("no peer is named")?;
     let folder = workspace.root().join("tests/peers").join(name);
     let script = folder.join("run.py");
     if !script.is_file() {
@@ -19,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, name: &str, arguments: &[String]) -> Re
     let python = environment(workspace, name, &folder.join("requirements.txt"))?;
     let programs = demo::build_programs(workspace)?;
     let mut command = Command::new(python);
-    command.arg(script).args(arguments).current_dir(workspace.root()).env("CLIPA_BIN", programs);
+    command.arg(script).args(rest).current_dir(workspace.root()).env("CLIPA_BIN", programs);
     child::run(&mut command)
 }
 

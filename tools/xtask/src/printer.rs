@@ -24,11 +24,6 @@ pub(crate) fn error(message: &str) {
     eprintln!("error: {message}");
 }
 
-/// The remedy, where it is known.
-pub(crate) fn hint(message: &str) {
-    eprintln!("hint: {message}");
-}
-
 /// Whether a person sees progress bars; without one, long steps print a line now and then.
 pub(crate) fn is_terminal() -> bool {
     std::io::stderr().is_terminal()

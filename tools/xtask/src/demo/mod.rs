@@ -6,24 +6,32 @@ mod steps;
 use crate::workspace::Workspace;
 use crate::{build_tools, child, printer};
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use steps::Step;
 
+/// The default folder of everything that is written, in the repository root.
+const DEFAULT_OUTPUT: &str = "demo";
+
 /// What the demo works on, and where it writes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Args, Clone, Debug, PartialEq)]
 pub(crate) struct DemoOptions {
-    /// img2dataset tars to train on; none: a drawn set.
+    /// Train on this img2dataset tar instead of drawn images; may be repeated. Accuracy is then
+    /// reported only with --classes
+    #[arg(long, value_name = "TAR")]
     pub(crate) input: Vec<PathBuf>,
-    /// A zero-shot set to evaluate on; none: the drawn one, if the input is drawn.
+    /// Evaluate on this set: a folder per class, or WebDataset tars with .cls
+    #[arg(long, value_name = "DIR")]
     pub(crate) classes: Option<PathBuf>,
-    /// The folder of everything that is written.
+    /// Folder of everything that is written
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUTPUT)]
     pub(crate) output: PathBuf,
 }
 
 impl Default for DemoOptions {
     fn default() -> Self {
-        Self { input: Vec::new(), classes: None, output: PathBuf::from("demo") }
+        Self { input: Vec::new(), classes: None, output: PathBuf::from(DEFAULT_OUTPUT) }
     }
 }
 
@@ -35,7 +43,7 @@ impl DemoOptions {
             return self.clone();
         }
         let locate = |path: &PathBuf| here.join(path);
-        let is_default = self.output == Self::default().output;
+        let is_default = self.output == Path::new(DEFAULT_OUTPUT);
         Self {
             input: self.input.iter().map(locate).collect(),
             classes: self.classes.as_ref().map(locate),
