@@ -24,7 +24,7 @@ use crate::{
     verify::{self, Findings},
 };
 use clipa_talk::{
-    Counted, Hinted, Outcome, Printer,
+    Counted, Failure, Outcome, Printer,
     figures::{bytes, count, counted},
     printable,
 };
@@ -158,7 +158,7 @@ pub fn run(command: &InspectCommand, printer: &Printer) -> anyhow::Result<Outcom
         View::Verify(args) => check(args, printer),
         View::Rejects(args) => show_rejects(args, printer),
     }
-    .map_err(with_remedy)
+    .map_err(with_hint)
 }
 
 fn show_summary(args: &SummaryArgs, printer: &Printer) -> anyhow::Result<Outcome> {
@@ -286,7 +286,7 @@ fn open(folder: &Path, printer: &Printer) -> Result<Dataset, InspectError> {
     Ok(dataset)
 }
 
-fn with_remedy(error: anyhow::Error) -> anyhow::Error {
+fn with_hint(error: anyhow::Error) -> anyhow::Error {
     use clipa_schemas::Error;
     let Some(known) = error.downcast_ref::<InspectError>() else { return error };
     let hint = match known {
@@ -308,7 +308,7 @@ fn with_remedy(error: anyhow::Error) -> anyhow::Error {
         InspectError::SheetTooLarge { .. } => "give fewer --rows".to_owned(),
         _ => return error,
     };
-    Hinted::new(error, hint).into()
+    Failure::new(error, hint).into()
 }
 
 /// Names the data set that was probably meant.
