@@ -38,7 +38,7 @@ pub enum CheckpointError {
         detail: String,
     },
     /// A file that has to be converted first.
-    #[error("{path} is not a safetensors file: convert it with safetensors' `save_file` first", path = path.display())]
+    #[error("{path} is not a safetensors file", path = path.display())]
     NotSafetensors {
         /// The file.
         path: PathBuf,
@@ -54,6 +54,20 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            CheckpointError::NotSafetensors { .. } => {
+                Some("convert it with safetensors' `save_file` first")
+            }
+            CheckpointError::Missing { .. } => Some("name a run, or a .safetensors file"),
+            CheckpointError::Io { .. }
+            | CheckpointError::Damaged { .. }
+            | CheckpointError::State { .. }
+            | CheckpointError::OtherModel { .. } => None,
+        }
+    }
+
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> CheckpointError {
         let path = path.into();
         move |source| CheckpointError::Io { path, source }
