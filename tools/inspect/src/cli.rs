@@ -158,7 +158,7 @@ pub fn run(command: &InspectCommand, printer: &Printer) -> anyhow::Result<Outcom
         View::Verify(args) => check(args, printer),
         View::Rejects(args) => show_rejects(args, printer),
     }
-    .map_err(with_hint)
+    .map_err(with_remedy)
 }
 
 fn show_summary(args: &SummaryArgs, printer: &Printer) -> anyhow::Result<Outcome> {
@@ -286,7 +286,7 @@ fn open(folder: &Path, printer: &Printer) -> Result<Dataset, InspectError> {
     Ok(dataset)
 }
 
-fn with_hint(error: anyhow::Error) -> anyhow::Error {
+fn with_remedy(error: anyhow::Error) -> anyhow::Error {
     use clipa_schemas::Error;
     let Some(known) = error.downcast_ref::<InspectError>() else { return error };
     let hint = match known {

@@ -89,29 +89,30 @@ pub enum StreamError {
 
 impl StreamError {
     /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             StreamError::Empty { .. } => {
-                Some("run clipa-prep again, and look at its report of rejected samples")
+                "run clipa-prep again, and look at its report of rejected samples"
             }
-            StreamError::NoImageColumn { .. } => Some(
-                "choose one of these, or prepare the data with --image SIDE:ENCODING or --for RECIPE",
-            ),
+            StreamError::NoImageColumn { .. } => {
+                "choose one of these, or prepare the data with --image SIDE:ENCODING or --for RECIPE"
+            }
             StreamError::NoTokenColumn { .. } => {
-                Some("prepare the data with the tokenizer of this model, or with --for RECIPE")
+                "prepare the data with the tokenizer of this model, or with --for RECIPE"
             }
             StreamError::NoTags { .. } => {
-                Some("prepare the data with a tagger, or choose another reduction")
+                "prepare the data with a tagger, or choose another reduction"
             }
             StreamError::ShardChanged { .. } => {
-                Some("a finished shard never changes: restore it, or prepare this data set again")
+                "a finished shard never changes: restore it, or prepare this data set again"
             }
-            StreamError::Row { .. } => Some("run `clipa-inspect verify` on the data set"),
-            StreamError::Panicked { .. } => Some("this is a mistake in clipa: please report it"),
+            StreamError::Row { .. } => "run `clipa-inspect verify` on the data set",
+            StreamError::Panicked { .. } => "this is a mistake in clipa: please report it",
             StreamError::Dataset(_)
             | StreamError::Config(_)
             | StreamError::Thread { .. }
-            | StreamError::Ended => None,
-        }
+            | StreamError::Ended => return None,
+        };
+        Some(hint.to_owned())
     }
 }

@@ -9,7 +9,7 @@
 //! | the end of a process whose threads compute | runs the destructors of C++ | [`exit_at_once`] |
 //! | one binary for machines with and without CUDA | links what it finds | [`load_cuda`] |
 //!
-//! The shim (`cpp/torch_ext.cpp`) is the only C++ of the project. It borrows tensors that come in, and returns
+//! The shim (`cpp/torch_ext.cpp`) is the only C++ of the project. It borrows tensors that come in, and hands over
 //! ownership of those that go out; no exception crosses it.
 
 mod adamw;

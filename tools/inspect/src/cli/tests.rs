@@ -14,8 +14,8 @@ fn asked(folder: &Path, arguments: &[&str]) -> (anyhow::Result<Outcome>, Capture
     let line =
         ["clipa-inspect", arguments[0], folder].into_iter().chain(arguments[1..].iter().copied());
     let command = InspectCommand::try_parse_from(line).unwrap();
-    let (printer, captured) = Printer::captured();
-    (run(&command, &printer), captured)
+    let (printer, heard) = Printer::captured();
+    (run(&command, &printer), heard)
 }
 
 fn set() -> tempfile::TempDir {
@@ -32,9 +32,9 @@ fn the_command_line_is_sound() {
 #[test]
 fn a_summary_counts_and_its_json_holds_the_same() {
     let folder = set();
-    let (outcome, captured) = asked(folder.path(), &["summary"]);
+    let (outcome, heard) = asked(folder.path(), &["summary"]);
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    let page = captured.data();
+    let page = heard.data();
     for line in [
         ": image-text pairs, complete",
         "  found             16",
@@ -48,8 +48,8 @@ fn a_summary_counts_and_its_json_holds_the_same() {
     ] {
         assert!(page.contains(line), "{line:?} is not in\n{page}");
     }
-    let (_, captured) = asked(folder.path(), &["summary", "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&captured.data()).unwrap();
+    let (_, heard) = asked(folder.path(), &["summary", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&heard.data()).unwrap();
     assert_eq!(json["rows"], 10);
     assert_eq!(json["ledger"]["rejected"]["truncated"], 4);
     let columns = json["columns"].as_array().unwrap();
@@ -63,9 +63,9 @@ fn a_summary_counts_and_its_json_holds_the_same() {
 #[test]
 fn a_sample_is_shown_with_its_reductions_and_without_its_control_characters() {
     let folder = set();
-    let (outcome, captured) = asked(folder.path(), &["sample", "7", "--context-length", "6"]);
+    let (outcome, heard) = asked(folder.path(), &["sample", "7", "--context-length", "6"]);
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    let page = captured.data();
+    let page = heard.data();
     for line in [
         "sample 7 `000000007`",
         "  shard             shards/00001.parquet, row group 0, row 2",
@@ -98,9 +98,9 @@ fn a_sample_is_shown_with_its_reductions_and_without_its_control_characters() {
 fn a_sample_of_a_classification_set_names_its_class() {
     let folder = tempfile::tempdir().unwrap();
     test_set::write_changed(folder.path(), Kind::Classes, |_, sample| sample.label = Some(0));
-    let (outcome, captured) = asked(folder.path(), &["sample", "4"]);
+    let (outcome, heard) = asked(folder.path(), &["sample", "4"]);
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    assert!(captured.data().contains("  class             red circle\n"), "{}", captured.data());
+    assert!(heard.data().contains("  class             red circle\n"), "{}", heard.data());
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn a_sheet_shows_every_size_at_its_own_pixels() {
     let folder = set();
     let sheet = folder.path().join("sheet.png");
     let arguments = ["grid", "--output", sheet.to_str().unwrap(), "--rows", "2", "--from", "8"];
-    let (outcome, captured) = asked(folder.path(), &arguments);
+    let (outcome, heard) = asked(folder.path(), &arguments);
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    assert!(captured.talk().contains("2 samples"), "{}", captured.talk());
+    assert!(heard.talk().contains("2 samples"), "{}", heard.talk());
     let drawn = image::open(&sheet).unwrap().into_rgb8();
     for (index, shade) in [(8, 160u8), (9, 180)] {
         // The raw images of these samples: 8 x 8, and 12 high by 12 + index wide.
@@ -147,13 +147,13 @@ fn a_random_choice_is_a_function_of_the_seed() {
 #[test]
 fn rejects_are_listed_by_reason() {
     let folder = set();
-    let (_, captured) = asked(folder.path(), &["rejects", "--examples", "1"]);
-    let page = captured.data();
+    let (_, heard) = asked(folder.path(), &["rejects", "--examples", "1"]);
+    let page = heard.data();
     let example = "  rejected-0-1      the JPEG ends early; 00000.tar at byte 1,024\n";
     assert!(page.starts_with(&format!("too-small (2)\n{example}truncated (4)\n")), "{page}");
-    let (_, captured) = asked(folder.path(), &["rejects", "--reason", "aspect"]);
+    let (_, heard) = asked(folder.path(), &["rejects", "--reason", "aspect"]);
     assert_eq!(
-        (captured.data().as_str(), captured.talk().as_str()),
+        (heard.data().as_str(), heard.talk().as_str()),
         ("", "no sample was rejected for this reason\n")
     );
 }
@@ -161,15 +161,15 @@ fn rejects_are_listed_by_reason() {
 #[test]
 fn verify_says_what_is_wrong_and_what_to_do() {
     let folder = set();
-    let (outcome, captured) = asked(folder.path(), &["verify"]);
+    let (outcome, heard) = asked(folder.path(), &["verify"]);
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    assert!(captured.data().contains(": all is well; 10 rows in 2 row groups of 2 shards, "));
-    assert_eq!(captured.talk(), "");
+    assert!(heard.data().contains(": all is well; 10 rows in 2 row groups of 2 shards, "));
+    assert_eq!(heard.talk(), "");
     fs::write(folder.path().join("shards/00001.parquet"), "gone").unwrap();
-    let (outcome, captured) = asked(folder.path(), &["verify"]);
+    let (outcome, heard) = asked(folder.path(), &["verify"]);
     assert_eq!(outcome.unwrap(), Outcome::Problems);
-    assert!(captured.data().contains(": 1 problem; 5 rows"), "{}", captured.data());
-    let talk = captured.talk();
+    assert!(heard.data().contains(": 1 problem; 5 rows"), "{}", heard.data());
+    let talk = heard.talk();
     assert!(talk.starts_with("warning: shards/00001.parquet: 4 bytes, its entry says "), "{talk}");
     let files = "shards/00001.json shards/00001.parquet rejects/00001.parquet";
     assert!(talk.contains(&format!("\nhint: remove {files}, and run")), "{talk}");
@@ -183,9 +183,9 @@ fn what_is_no_data_set_is_named_with_the_one_that_was_meant() {
     for view in ["summary", "verify", "rejects"] {
         let message = |path: &Path| {
             let (outcome, _) = asked(path, &[view]);
-            let (printer, captured) = Printer::captured();
+            let (printer, heard) = Printer::captured();
             printer.error(&outcome.unwrap_err());
-            captured.talk()
+            heard.talk()
         };
         let empty = message(outside.path());
         assert!(
@@ -217,9 +217,9 @@ fn a_set_in_the_making_is_shown_as_far_as_it_is() {
     let mut manifest = Manifest::read(folder.path()).unwrap();
     manifest.finish(&[], false);
     manifest.write(folder.path()).unwrap();
-    let (outcome, captured) = asked(folder.path(), &["summary"]);
+    let (outcome, heard) = asked(folder.path(), &["summary"]);
     assert_eq!(outcome.unwrap(), Outcome::Fine);
-    assert!(captured.data().contains("not complete"), "{}", captured.data());
-    assert!(captured.data().contains("  accepted          10"), "{}", captured.data());
-    assert!(captured.talk().contains("2 units finished so far"), "{}", captured.talk());
+    assert!(heard.data().contains("not complete"), "{}", heard.data());
+    assert!(heard.data().contains("  accepted          10"), "{}", heard.data());
+    assert!(heard.talk().contains("2 units finished so far"), "{}", heard.talk());
 }

@@ -84,7 +84,7 @@ impl SynthArgs {
 pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let plan = args.plan()?;
     let output = &args.output;
-    let there = plan.examine(output).map_err(with_hint)?;
+    let there = plan.examine(output).map_err(with_remedy)?;
     let units = plan.missing(output);
     let pictures: u64 = units.iter().map(|&unit| u64::from(plan.pictures(unit))).sum();
     if there == Folder::SamePlan && units.is_empty() {
@@ -116,7 +116,7 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
             ControlFlow::Continue(())
         }
     };
-    drawing::draw(&plan, output, &units, threads, &drawn).map_err(with_hint)?;
+    drawing::draw(&plan, output, &units, threads, &drawn).map_err(with_remedy)?;
     drop(progress);
     let elapsed = started.elapsed();
     let (drawn, speed) = (count(pictures), rate(pictures, "images", elapsed));
@@ -141,7 +141,7 @@ fn description(plan: &Plan) -> String {
     )
 }
 
-fn with_hint(error: SynthError) -> anyhow::Error {
+fn with_remedy(error: SynthError) -> anyhow::Error {
     let remedy = match &error {
         SynthError::Occupied { .. } => "give a new or empty folder as --output",
         SynthError::OtherPlan { .. } => {

@@ -55,17 +55,18 @@ pub enum CheckpointError {
 
 impl CheckpointError {
     /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
             CheckpointError::NotSafetensors { .. } => {
-                Some("convert it with safetensors' `save_file` first")
+                "convert it with safetensors' `save_file` first"
             }
-            CheckpointError::Missing { .. } => Some("name a run, or a .safetensors file"),
+            CheckpointError::Missing { .. } => "name a run, or a .safetensors file",
             CheckpointError::Io { .. }
             | CheckpointError::Damaged { .. }
             | CheckpointError::State { .. }
-            | CheckpointError::OtherModel { .. } => None,
-        }
+            | CheckpointError::OtherModel { .. } => return None,
+        };
+        Some(hint.to_owned())
     }
 
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> CheckpointError {

@@ -66,22 +66,21 @@ pub enum EvalError {
 
 impl EvalError {
     /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            EvalError::Stream(error) => error.hint(),
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            EvalError::Stream(error) => return error.hint(),
             EvalError::Token { .. } => {
-                Some("the set was made with another tokenizer: prepare it with that of this model")
+                "the set was made with another tokenizer: prepare it with that of this model"
             }
-            EvalError::ClassWithoutPrompt { .. } => {
-                Some("prepare it again with a name for every class")
-            }
+            EvalError::ClassWithoutPrompt { .. } => "prepare it again with a name for every class",
             EvalError::NoLabels { .. } => {
-                Some("zero-shot evaluation needs a set made by `clipa-prep classes ingest`")
+                "zero-shot evaluation needs a set made by `clipa-prep classes ingest`"
             }
             EvalError::Dataset(_)
             | EvalError::Torch(_)
             | EvalError::Prompt { .. }
-            | EvalError::UnknownLabel { .. } => None,
-        }
+            | EvalError::UnknownLabel { .. } => return None,
+        };
+        Some(hint.to_owned())
     }
 }

@@ -88,30 +88,29 @@ pub enum RunError {
 
 impl RunError {
     /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            RunError::Stream(error) => error.hint(),
-            RunError::Checkpoint(error) => error.hint(),
-            RunError::NotARun { .. } => Some("choose another --output"),
-            RunError::Exists { .. } => {
-                Some("add --resume to continue it, or choose another --output")
-            }
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            RunError::Stream(error) => return error.hint(),
+            RunError::Checkpoint(error) => return error.hint(),
+            RunError::NotARun { .. } => "choose another --output",
+            RunError::Exists { .. } => "add --resume to continue it, or choose another --output",
             RunError::OtherRun { .. } => {
-                Some("repeat the settings of that run, or choose another --output")
+                "repeat the settings of that run, or choose another --output"
             }
-            RunError::Token { .. } => Some(
-                "the data set was made with another tokenizer, or is damaged: run `clipa-inspect verify` on it",
-            ),
-            RunError::Diverged { .. } => Some(
+            RunError::Token { .. } => {
+                "the data set was made with another tokenizer, or is damaged: run `clipa-inspect verify` on it"
+            }
+            RunError::Diverged { .. } => {
                 "lower the learning rate (--set stage.lr=...), lengthen the warm-up (--set stage.warmup_steps=...) or \
-                 clip (--set stage.clip_grad_norm=1.0), and start again",
-            ),
+                 clip (--set stage.clip_grad_norm=1.0), and start again"
+            }
             RunError::Recipe(_)
             | RunError::Model(_)
             | RunError::Dataset(_)
             | RunError::Torch(_)
-            | RunError::Io { .. } => None,
-        }
+            | RunError::Io { .. } => return None,
+        };
+        Some(hint.to_owned())
     }
 
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> RunError {
