@@ -24,7 +24,7 @@ use crate::{
     verify::{self, Findings},
 };
 use clipa_talk::{
-    Counted, Hinted, Outcome, Printer,
+    Counted, Failure, Outcome, Printer,
     figures::{bytes, count, counted},
     printable,
 };
@@ -308,7 +308,7 @@ fn with_remedy(error: anyhow::Error) -> anyhow::Error {
         InspectError::SheetTooLarge { .. } => "give fewer --rows".to_owned(),
         _ => return error,
     };
-    Hinted::new(error, hint).into()
+    Failure::new(error, hint).into()
 }
 
 /// Names the data set that was probably meant.

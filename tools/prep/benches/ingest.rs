@@ -143,7 +143,7 @@ fn decode_and_resize(tars: &[PathBuf], plan: &RenderPlan) -> usize {
 fn whole_ingest(tars: &[PathBuf], options: &IngestOptions, threads: usize, output: &Path) {
     let inputs = tars.iter().cloned().map(Input::Tar).collect();
     let stop = AtomicBool::new(false);
-    let (printer, _heard) = Printer::captured();
+    let (printer, _captured) = Printer::captured();
     let report = ingest(inputs, output, options, threads, &printer, &stop).unwrap();
     assert_eq!(report.found, report.accepted);
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow};
 use clipa_schemas::image_column::{ImageColumn, ImageEncoding, MAX_SIDE_PX};
 use serde::Deserialize;
 
-use clipa_talk::Hinted;
+use clipa_talk::Failure;
 
 /// The recipes that come with the trainer, by name. A test holds the list against the folder.
 const BUILT_IN: [(&str, &str); 5] = [
@@ -49,7 +49,7 @@ pub fn image_columns(recipe: &str) -> Result<Vec<ImageColumn>> {
         None => {
             let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
             let hint = format!("choose {}, or name a .toml file", names.join(", "));
-            return Err(Hinted::new(anyhow!("unknown recipe `{recipe}`"), hint).into());
+            return Err(Failure::new(anyhow!("unknown recipe `{recipe}`"), hint).into());
         }
     };
     let recipe: Recipe = toml::from_str(&text).with_context(|| format!("recipe {recipe}"))?;

@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 /// An error with a remedy. Its message is that of the error which it carries.
 #[derive(Debug)]
-pub struct Hinted {
+pub struct Failure {
     error: anyhow::Error,
     hint: String,
 }
@@ -17,24 +17,24 @@ pub trait WithHint<T> {
 
 impl<T, E: Into<anyhow::Error>> WithHint<T> for Result<T, E> {
     fn hint(self, hint: impl fmt::Display) -> anyhow::Result<T> {
-        self.map_err(|error| Hinted::new(error, hint).into())
+        self.map_err(|error| Failure::new(error, hint).into())
     }
 }
 
-impl Hinted {
+impl Failure {
     /// The error, and what to do about it.
-    pub fn new(error: impl Into<anyhow::Error>, hint: impl fmt::Display) -> Hinted {
-        Hinted { error: error.into(), hint: hint.to_string() }
+    pub fn new(error: impl Into<anyhow::Error>, hint: impl fmt::Display) -> Failure {
+        Failure { error: error.into(), hint: hint.to_string() }
     }
 }
 
-impl fmt::Display for Hinted {
+impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl Error for Hinted {
+impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         // The carried error itself is the source, so that a hint inside it is found; `message` drops
         // the repetition.
@@ -57,7 +57,7 @@ pub(super) fn message(error: &anyhow::Error) -> String {
 
 /// The remedies that the error and its causes carry, outermost first.
 pub(super) fn hints(error: &anyhow::Error) -> impl Iterator<Item = &str> {
-    error.chain().filter_map(|cause| cause.downcast_ref::<Hinted>()).map(|hinted| &*hinted.hint)
+    error.chain().filter_map(|cause| cause.downcast_ref::<Failure>()).map(|hinted| &*hinted.hint)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Numbers for people: a unit each, and three significant figures where they are measured.
+//! Numbers for people, written the same way by every program: a unit each, and three significant figures
+//! where they are measured. Sizes are in powers of 1,000, as disks and networks are sold.
 
 use std::time::Duration;
 
@@ -49,40 +50,54 @@ fn rounded(size: f64, exponent: i32) -> f64 {
     (size * scale).round() / scale
 }
 
-/// A size in bytes, in powers of 1,000: `512 B`, `12.3 MB`.
-pub fn bytes(size: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if size < 1000 {
-        return format!("{size} B");
-    }
-    let mut scaled = size as f64 / 1e3;
-    let mut unit = 0;
-    while scaled >= 999.5 && unit + 1 < UNITS.len() {
+/// A large number of a unit with a prefix of the International System: `428 MFLOP`, `39.5 GFLOP`.
+pub fn scaled(number: f64, unit: &str) -> String {
+    const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    let mut scaled = number;
+    let mut prefix = 0;
+    while scaled.abs() >= 999.5 && prefix + 1 < PREFIXES.len() {
         scaled /= 1e3;
-        unit += 1;
+        prefix += 1;
     }
-    format!("{} {}", significant(scaled), UNITS[unit])
+    format!("{} {}{unit}", significant(scaled), PREFIXES[prefix])
 }
 
-/// A length of time: `350 ms`, `12.3 s`, `3 min 20 s`, `2 h 5 min`.
+/// A learning rate: `1.50e-3`.
+pub fn learning_rate(rate: f64) -> String {
+    format!("{rate:.2e}")
+}
+
+/// A size in bytes, in powers of 1,000: `512 B`, `12.3 MB`.
+pub fn bytes(size: u64) -> String {
+    if size < 1000 { format!("{size} B") } else { scaled(size as f64, "B") }
+}
+
+/// A length of time in its one or two greatest units: `350 ms`, `12.3 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
 pub fn time(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     let whole = seconds.round() as u64;
     match whole {
-        _ if seconds < 1.0 => format!("{} ms", significant(seconds * 1e3)),
+        _ if elapsed.is_zero() => "0 s".to_owned(),
+        _ if seconds < 0.999_5 => format!("{} ms", significant(seconds * 1e3)),
         0..60 => format!("{} s", significant(seconds)),
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+        3600..86_400 => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3600),
     }
 }
 
 /// A share of a whole: `36.6 %`; `0 %` of nothing; what is smaller than `0.01 %` says just that.
 pub fn percent(part: u64, whole: u64) -> String {
-    if part == 0 || whole == 0 {
-        return "0 %".to_owned();
+    fraction(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
+}
+
+/// A share between 0 and 1, as [`percent`] writes it.
+pub fn fraction(share: f64) -> String {
+    match share * 100.0 {
+        0.0 => "0 %".to_owned(),
+        percent if percent > 0.0 && percent < 0.01 => "<0.01 %".to_owned(),
+        percent => format!("{} %", significant(percent)),
     }
-    let percent = part as f64 * 100.0 / whole as f64;
-    if percent < 0.01 { "<0.01 %".to_owned() } else { format!("{} %", significant(percent)) }
 }
 
 /// How fast: `812 images/s`.
@@ -129,14 +144,25 @@ mod tests {
         assert_eq!(bytes(12_288), "12.3 kB");
         assert_eq!(bytes(999_600), "1.00 MB");
         assert_eq!(bytes(60_200_000_000_000), "60.2 TB");
+        assert_eq!(bytes(5_132_310_540), "5.13 GB");
+        assert_eq!(scaled(427_692_545.0, "FLOP"), "428 MFLOP");
+        assert_eq!(scaled(999.9, "m"), "1.00 km");
+        assert_eq!(scaled(812.4, "m"), "812 m");
+        assert_eq!(learning_rate(1.5e-3), "1.50e-3");
+        assert_eq!(time(Duration::ZERO), "0 s");
         assert_eq!(time(Duration::from_millis(350)), "350 ms");
+        assert_eq!(time(Duration::from_micros(999_900)), "1.00 s");
         assert_eq!(time(Duration::from_millis(12_340)), "12.3 s");
         assert_eq!(time(Duration::from_millis(59_700)), "1 min 0 s");
         assert_eq!(time(Duration::from_secs(7_500)), "2 h 5 min");
+        assert_eq!(time(Duration::from_secs(200_000)), "2 d 7 h");
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(3, 0), "0 %");
         assert_eq!(percent(1, 1_000_000), "<0.01 %");
         assert_eq!(counted(1, "shard") + &counted(2_000, "shard"), "1 shard2,000 shards");
+        assert_eq!(percent(3, 3), "100 %");
+        assert_eq!(fraction(1.0 / 48.0), "2.08 %");
+        assert_eq!(fraction(f64::NAN), "not a number %");
         assert_eq!(rate(1_624, "images", Duration::from_secs(2)), "812 images/s");
     }
 }

@@ -6,9 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clipa_pool::lock;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use super::{Printer, figures, lock};
+use crate::{Printer, figures};
 
 /// Time between two lines where stderr is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -45,7 +46,7 @@ struct Lines {
 }
 
 impl<'p> Progress<'p> {
-    pub(super) fn start(printer: &'p Printer, doing: &str, unit: Counted, total: u64) -> Self {
+    pub(crate) fn start(printer: &'p Printer, doing: &str, unit: Counted, total: u64) -> Self {
         let bar = printer.talk_is_terminal().then(|| {
             let template = match unit {
                 Counted::Things(things) => {
@@ -69,7 +70,7 @@ impl<'p> Progress<'p> {
             let style = ProgressStyle::with_template(&template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .with_key("speed", speed);
-            let bar = printer.bars.add(ProgressBar::new(total).with_style(style));
+            let bar = printer.add_bar(ProgressBar::new(total).with_style(style));
             bar.set_message(doing.to_owned());
             bar
         });
@@ -122,7 +123,7 @@ impl Drop for Progress<'_> {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
-            self.printer.bars.remove(bar);
+            self.printer.remove_bar(bar);
         }
     }
 }
@@ -133,17 +134,17 @@ mod tests {
 
     #[test]
     fn a_short_job_leaves_no_line_and_a_long_one_does() {
-        let (printer, heard) = Printer::captured();
+        let (printer, captured) = Printer::captured();
         let progress = printer.progress("drawing", "images", 200);
         progress.advance(50);
-        assert_eq!(heard.talk(), "");
+        assert_eq!(captured.talk(), "");
         let before = Instant::now().checked_sub(LINE_EVERY).expect("the machine is up for 30 s");
         lock(&progress.lines).last = before;
         progress.advance(50);
         assert!(
-            heard.talk().starts_with("drawing: 100 of 200 images (50.0 %), "),
+            captured.talk().starts_with("drawing: 100 of 200 images (50.0 %), "),
             "{}",
-            heard.talk()
+            captured.talk()
         );
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::workspace::Workspace;
 use crate::{build_tools, child};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use clipa_talk::WithHint;
 
 /// The benchmarks of all packages.
 const BENCHES: [&str; 4] = ["images", "text", "ingest", "stream"];
@@ -21,7 +22,8 @@ pub(crate) struct BenchArguments {
 pub(crate) fn run(workspace: &Workspace, arguments: &BenchArguments) -> Result<()> {
     let (name, rest) = arguments.name_and_rest.split_first().context("no benchmark is named")?;
     if !BENCHES.contains(&name.as_str()) {
-        bail!("there is no benchmark `{name}`; there are: {}", BENCHES.join(", "));
+        return Err(anyhow!("there is no benchmark `{name}`"))
+            .hint(format!("choose one of {}", BENCHES.join(", ")));
     }
     let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     // the whole workspace, because its features are already built

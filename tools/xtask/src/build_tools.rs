@@ -6,11 +6,15 @@
 
 use crate::wheel::{Wheel, preparation_folder};
 use crate::workspace::Workspace;
-use crate::{child, debian_package, libtorch, printer};
-use anyhow::{Result, bail};
+use crate::{child, debian_package, libtorch, talk};
+use anyhow::{Result, anyhow};
+use clipa_talk::{WithHint, shell};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// What brings Python with its pip.
+const INSTALL_PYTHON: &str = "sudo apt-get install python3-pip";
 
 static CMAKE: Wheel = Wheel {
     requirement: "cmake==4.4.4",
@@ -68,17 +72,14 @@ fn build_path(workspace: &Workspace) -> Result<OsString> {
         match tool.provide(workspace) {
             Ok(folder) => folders.push(folder),
             Err(error) => {
-                printer::note("tools", &format!("{} could not be fetched: {error:#}", tool.name));
+                talk::note("tools", &format!("{} could not be fetched: {error:#}", tool.name));
                 missing.push(tool.name);
             }
         }
     }
     if !missing.is_empty() {
-        bail!(
-            "{} must be installed: sudo apt-get install {}",
-            missing.join(", "),
-            missing.join(" ")
-        );
+        return Err(anyhow!("not there: {}", missing.join(", ")))
+            .hint(format!("sudo apt-get install {}", missing.join(" ")));
     }
     // Behind the user's own folders: only what they lack is taken from here.
     Ok(std::env::join_paths(std::env::split_paths(&path).chain(folders))?)
@@ -95,7 +96,7 @@ impl BuildTool {
         if self.is_in(&folder) {
             return Ok(folder);
         }
-        printer::note("tools", &format!("{} is not on PATH; fetching it, once", self.name));
+        talk::note("tools", &format!("{} is not on PATH; fetching it, once", self.name));
         match self.source {
             Source::Wheel(wheel) => {
                 let checked = wheel.provide(workspace)?;
@@ -107,7 +108,7 @@ impl BuildTool {
             Source::DebianPackage => debian_package::unpack(self.name, &place)?,
         }
         child::capture(Command::new(folder.join(self.name)).arg("--version"))?;
-        printer::note("tools", &format!("{} is in {}", self.name, folder.display()));
+        talk::note("tools", &format!("{} is in {}", self.name, folder.display()));
         Ok(folder)
     }
 
@@ -120,11 +121,8 @@ impl BuildTool {
 pub(crate) fn print_environment(workspace: &Workspace) -> Result<()> {
     let path = build_path(workspace)?;
     let libtorch = libtorch::provide(workspace, false)?;
-    printer::data(&format!(
-        "export LIBTORCH={}\nexport PATH={}",
-        child::quoted(libtorch.as_os_str()),
-        child::quoted(&path)
-    ));
+    let (libtorch, path) = (shell::quoted(libtorch), shell::quoted(path));
+    talk::printer().data(format_args!("export LIBTORCH={libtorch}\nexport PATH={path}"));
     Ok(())
 }
 
@@ -139,10 +137,8 @@ pub(crate) fn require_compiler() -> Result<()> {
     let cxx = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     for compiler in [c_compiler(), cxx] {
         if child::capture(Command::new(&compiler).arg("--version")).is_err() {
-            bail!(
-                "the compiler {} does not run; install it: sudo apt-get install g++",
-                compiler.display()
-            );
+            return Err(anyhow!("the compiler {} does not run", compiler.display()))
+                .hint("sudo apt-get install g++");
         }
     }
     Ok(())
@@ -153,7 +149,7 @@ pub(crate) fn require_compiler() -> Result<()> {
 pub(crate) fn python() -> Result<&'static str> {
     match child::capture(Command::new("python3").arg("--version")) {
         Ok(_) => Ok("python3"),
-        Err(_) => bail!("python3 does not run; install it: sudo apt-get install python3-pip"),
+        Err(_) => Err(anyhow!("python3 does not run")).hint(INSTALL_PYTHON),
     }
 }
 
@@ -163,20 +159,6 @@ pub(crate) fn python_with_pip() -> Result<&'static str> {
     let python = python()?;
     match child::capture(Command::new(python).args(["-m", "pip", "--version"])) {
         Ok(_) => Ok(python),
-        Err(_) => bail!("python3 has no pip; install it: sudo apt-get install python3-pip"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::ffi::OsStr;
-
-    #[test]
-    fn a_shell_reads_back_what_env_prints() {
-        let word = child::quoted(OsStr::new("/a b/it's:$HOME"));
-        let output =
-            child::capture(Command::new("sh").args(["-c", &format!("printf %s {word}")])).unwrap();
-        assert_eq!(output, "/a b/it's:$HOME");
+        Err(_) => Err(anyhow!("python3 has no pip")).hint(INSTALL_PYTHON),
     }
 }

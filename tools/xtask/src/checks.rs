@@ -1,8 +1,9 @@
 //! `cargo xtask test`: what CI runs, in CI's order.
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, printer};
+use crate::{build_tools, child, talk};
 use anyhow::{Context, Result};
+use clipa_talk::figures;
 use std::time::Instant;
 
 struct Check {
@@ -86,8 +87,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for check in &CHECKS {
         let mut cargo = workspace.cargo(&path);
         cargo.args(check.arguments).envs(check.environment.iter().copied());
-        let so_far = printer::seconds(start.elapsed());
-        printer::note("test", &format!("{} (after {so_far})", check.name));
+        let so_far = figures::time(start.elapsed());
+        talk::note("test", &format!("{} (after {so_far})", check.name));
         child::run(&mut cargo).with_context(|| format!("the check `{}` failed", check.name))?;
     }
     Ok(())

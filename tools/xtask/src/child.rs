@@ -1,7 +1,8 @@
 //! Starting other programs, and saying which one failed.
 
-use crate::printer;
+use crate::talk;
 use anyhow::{Context, Result, bail};
+use clipa_talk::{figures, shell};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -50,7 +51,7 @@ fn spawn(command: &mut Command) -> Result<Child> {
 }
 
 fn wait(topic: &str, child: &mut Child) -> Result<ExitStatus> {
-    if printer::is_terminal() {
+    if talk::printer().talk_is_terminal() {
         return Ok(child.wait()?);
     }
     let start = Instant::now();
@@ -60,7 +61,7 @@ fn wait(topic: &str, child: &mut Child) -> Result<ExitStatus> {
             return Ok(status);
         }
         if start.elapsed() >= next_sign {
-            printer::note(topic, &format!("still running, {}", printer::seconds(start.elapsed())));
+            talk::note(topic, &format!("still running, {}", figures::time(start.elapsed())));
             next_sign += SIGN_OF_LIFE;
         }
         std::thread::sleep(POLL);
@@ -82,19 +83,7 @@ pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().filter(|_| program.is_absolute());
     let first = name.unwrap_or(command.get_program());
-    let words = std::iter::once(first).chain(command.get_args());
-    words.map(quoted).collect::<Vec<_>>().join(" ")
-}
-
-/// One word for a shell: as it is where that is safe, else in single quotes.
-pub(crate) fn quoted(word: &OsStr) -> String {
-    let text = word.to_string_lossy();
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    shell::command_line(std::iter::once(first).chain(command.get_args()))
 }
 
 /// The first executable file of that name in the folders of a PATH.

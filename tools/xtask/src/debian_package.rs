@@ -4,7 +4,7 @@
 //! ours; signatures are checked as for an installation.
 
 use crate::wheel::preparation_folder;
-use crate::{child, printer};
+use crate::{child, talk};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
@@ -21,7 +21,7 @@ pub(crate) fn unpack(package: &str, place: &Path) -> Result<()> {
     for program in NEEDED {
         ensure!(child::find(program, &path).is_some(), "{program} is not there");
     }
-    printer::note("tools", &format!("unpacking Debian's package {package}"));
+    talk::note("tools", &format!("unpacking Debian's package {package}"));
     let folder = preparation_folder(place)?;
     for list in ["lists/partial", "cache/archives/partial", "tree"] {
         std::fs::create_dir_all(folder.join(list))?;

@@ -6,15 +6,18 @@
 
 use crate::wheel::{CheckedWheel, Wheel, preparation_folder};
 use crate::workspace::Workspace;
-use crate::{build_tools, child, printer};
-use anyhow::{Context, Result, ensure};
+use crate::{build_tools, child, talk};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use clipa_talk::{WithHint, figures};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 /// The version that tch 0.24 is made for.
 const VERSION: &str = "2.11.0";
+/// The remedy where `LIBTORCH` names something else.
+const UNSET: &str = "unset LIBTORCH, and xtask fetches the right one";
 /// Free disk space that the wheels and the unpacked folder take together.
 const DISK_BYTES: u64 = 1_100_000_000;
 
@@ -68,11 +71,11 @@ pub(crate) fn provide(workspace: &Workspace, keep_wheels: bool) -> Result<PathBu
         && theirs != ours
     {
         check_foreign(&theirs)?;
-        printer::note("libtorch", &format!("LIBTORCH names {}", theirs.display()));
+        talk::note("libtorch", &format!("LIBTORCH names {}", theirs.display()));
         return Ok(theirs);
     }
     if is_complete(&ours) {
-        printer::note("libtorch", &format!("{VERSION} is in {}", ours.display()));
+        talk::note("libtorch", &format!("{VERSION} is in {}", ours.display()));
         return Ok(ours);
     }
     let _lock = workspace.lock_deps()?;
@@ -92,27 +95,27 @@ fn check_foreign(folder: &Path) -> Result<()> {
     let library = folder.join("lib/libtorch_cpu.so");
     let header = folder.join("include/torch/csrc/api/include/torch/torch.h");
     for file in [&library, &header] {
-        ensure!(
-            file.is_file(),
-            "LIBTORCH names {}, but {} is missing; unset LIBTORCH to let xtask fetch libtorch {VERSION}",
-            folder.display(),
-            file.display()
-        );
+        if !file.is_file() {
+            let (folder, file) = (folder.display(), file.display());
+            return Err(anyhow!("LIBTORCH names {folder}, but {file} is missing")).hint(UNSET);
+        }
     }
     if let Ok(version) = std::fs::read_to_string(folder.join("build-version")) {
         let release = version.trim().split('+').next().unwrap_or_default();
-        ensure!(
-            release == VERSION,
-            "LIBTORCH names {} of version {release}, but tch 0.24 needs {VERSION}; unset LIBTORCH to let xtask fetch it",
-            folder.display()
-        );
+        if release != VERSION {
+            let folder = folder.display();
+            let error = anyhow!(
+                "LIBTORCH names {folder} of version {release}, but tch 0.24 needs {VERSION}"
+            );
+            return Err(error).hint(UNSET);
+        }
     }
     Ok(())
 }
 
 fn fetch(workspace: &Workspace, place: &Path, keep_wheels: bool) -> Result<()> {
-    let size = printer::megabytes(DISK_BYTES);
-    printer::note("libtorch", &format!("fetching {VERSION}, once; needs {size} of disk meanwhile"));
+    let size = figures::bytes(DISK_BYTES);
+    talk::note("libtorch", &format!("fetching {VERSION}, once; needs {size} of disk meanwhile"));
     let start = Instant::now();
     let wheels = WHEELS
         .iter()
@@ -132,8 +135,8 @@ fn fetch(workspace: &Workspace, place: &Path, keep_wheels: bool) -> Result<()> {
     if !keep_wheels {
         wheels.into_iter().try_for_each(CheckedWheel::discard)?;
     }
-    let took = printer::seconds(start.elapsed());
-    printer::note("libtorch", &format!("{VERSION} is in {} ({took})", place.display()));
+    let took = figures::time(start.elapsed());
+    talk::note("libtorch", &format!("{VERSION} is in {} ({took})", place.display()));
     Ok(())
 }
 

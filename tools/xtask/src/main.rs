@@ -21,23 +21,18 @@ mod debian_package;
 mod demo;
 mod libtorch;
 mod peers;
-mod printer;
+mod talk;
 mod wheel;
 mod workspace;
 
 use clap::{CommandFactory, Parser};
+use clipa_talk::Outcome;
 use command_line::{Command, CommandLine};
 use std::process::ExitCode;
 
-/// 0: done. 1: the job could not be done. 2, from clap: the command line was wrong.
 fn main() -> ExitCode {
-    match run(CommandLine::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            printer::error(&format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let outcome = run(CommandLine::parse().command).map(|()| Outcome::Fine);
+    talk::printer().exit(outcome)
 }
 
 fn run(command: Option<Command>) -> anyhow::Result<()> {

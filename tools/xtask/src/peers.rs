@@ -1,9 +1,10 @@
 //! `cargo xtask peers NAME`: another program beside ours, on the same data.
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, demo, printer};
-use anyhow::{Context, Result, bail};
+use crate::{build_tools, child, demo, talk};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use clipa_talk::WithHint;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,7 +26,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &PeersArguments) -> Result<(
     let folder = workspace.root().join("tests/peers").join(name);
     let script = folder.join("run.py");
     if !script.is_file() {
-        bail!("there is no {}; there are: {}", script.display(), names(workspace)?.join(", "));
+        return Err(anyhow!("there is no {}", script.display()))
+            .hint(format!("choose one of {}", names(workspace)?.join(", ")));
     }
     let python = environment(workspace, name, &folder.join("requirements.txt"))?;
     let programs = demo::build_programs(workspace)?;
@@ -56,7 +58,7 @@ fn environment(workspace: &Workspace, name: &str, requirements: &Path) -> Result
         return Ok(python);
     }
     let _lock = workspace.lock_deps()?;
-    printer::note("peers", &format!("making the Python environment {}", place.display()));
+    talk::note("peers", &format!("making the Python environment {}", place.display()));
     let system_python = build_tools::python_with_pip()?;
     if place.exists() {
         std::fs::remove_dir_all(&place)?;

@@ -2,8 +2,9 @@
 //! believed only with the right SHA-256, unpacked in part.
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, printer};
-use anyhow::{Context, Result, bail, ensure};
+use crate::{build_tools, child, talk};
+use anyhow::{Context, Result, anyhow, bail};
+use clipa_talk::{WithHint, figures};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs::File;
@@ -66,7 +67,7 @@ impl Wheel {
         if !path.is_file() {
             self.download(&folder)?;
         } else if self.check(&path).is_err() {
-            printer::note("wheel", &format!("{} is damaged; fetching it again", self.file));
+            talk::note("wheel", &format!("{} is damaged; fetching it again", self.file));
             std::fs::remove_file(&path)?;
             self.download(&folder)?;
         }
@@ -77,8 +78,8 @@ impl Wheel {
     fn download(&self, folder: &Path) -> Result<()> {
         let python = build_tools::python_with_pip()?;
         std::fs::create_dir_all(folder)?;
-        let size = printer::megabytes(self.bytes);
-        printer::note("wheel", &format!("downloading {} ({size})", self.requirement));
+        let size = figures::bytes(self.bytes);
+        talk::note("wheel", &format!("downloading {} ({size})", self.requirement));
         let start = Instant::now();
         let mut pip = Command::new(python);
         pip.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"])
@@ -88,34 +89,32 @@ impl Wheel {
             .arg("--dest")
             .arg(folder)
             .arg(self.requirement);
-        child::run_silent("wheel", &mut pip).with_context(|| {
-            format!(
-                "{} could not be fetched; without a network, put {} into a folder and set {WHEELS_VARIABLE}",
-                self.requirement, self.file
-            )
-        })?;
-        let took = printer::seconds(start.elapsed());
-        printer::note("wheel", &format!("downloaded {} in {took}", self.requirement));
+        child::run_silent("wheel", &mut pip)
+            .with_context(|| format!("{} could not be fetched", self.requirement))
+            .hint(format_args!(
+                "without a network, put {} into a folder and name that in {WHEELS_VARIABLE}",
+                self.file
+            ))?;
+        let took = figures::time(start.elapsed());
+        talk::note("wheel", &format!("downloaded {} in {took}", self.requirement));
         Ok(())
     }
 
     fn check(&self, path: &Path) -> Result<()> {
         let found = sha256_of(path)?;
-        ensure!(
-            found == self.sha256,
-            "{} has SHA-256 {found}, but {} has {}; delete it and try again",
-            path.display(),
-            self.requirement,
-            self.sha256
-        );
-        Ok(())
+        if found == self.sha256 {
+            return Ok(());
+        }
+        let (path, name, wanted) = (path.display(), self.requirement, self.sha256);
+        Err(anyhow!("{path} has SHA-256 {found}, but {name} has {wanted}"))
+            .hint("delete it and try again")
     }
 }
 
 impl CheckedWheel {
     /// Writes the wanted members under `folder`.
     pub(crate) fn unpack(&self, folder: &Path) -> Result<()> {
-        printer::note("wheel", &format!("unpacking {}", self.wheel.requirement));
+        talk::note("wheel", &format!("unpacking {}", self.wheel.requirement));
         let mut python = Command::new(build_tools::python()?);
         python.arg("-c").arg(UNPACK).arg(&self.path).arg(folder);
         python.args(self.wheel.members.iter().map(|(from, to)| format!("{from}={to}")));

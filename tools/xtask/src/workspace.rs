@@ -1,6 +1,6 @@
 //! Where things are: the repository root, the folder of fetched things, and cargo itself.
 
-use crate::printer;
+use crate::talk;
 use anyhow::{Context, Result};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ impl Workspace {
         let file =
             File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            printer::note("xtask", "another xtask is fetching; waiting for it");
+            talk::note("xtask", "another xtask is fetching; waiting for it");
         }
         file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
         Ok(DepsLock { _file: file })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam::queue::ArrayQueue;
 
-/// Images and tokens of consecutive samples. Dropping it gives its memory back to the stream.
+/// Images and tokens of consecutive samples. Dropping it returns its memory to the stream.
 #[derive(Debug)]
 pub struct Batch {
     /// `[B, H, W, 3]`, 8 bits a channel, RGB.

@@ -12,16 +12,13 @@ pub enum StreamError {
     #[error("stream: {0}")]
     Config(String),
     /// The data set has no row.
-    #[error("{path} holds no sample: run `clipa-prep` again and look at its report of rejected samples", path = path.display())]
+    #[error("{path} holds no sample", path = path.display())]
     Empty {
         /// The data set.
         path: PathBuf,
     },
     /// The image column that the stage asks for is not stored.
-    #[error(
-        "{path} has no image column `{wanted}`, only {stored}: choose one of these, or prepare the data with \
-         `--image SIDE:ENCODING` or `--for RECIPE`", path = path.display()
-    )]
+    #[error("{path} has no image column `{wanted}`, only {stored}", path = path.display())]
     NoImageColumn {
         /// The data set.
         path: PathBuf,
@@ -31,10 +28,7 @@ pub enum StreamError {
         stored: String,
     },
     /// The token column that the stage asks for is not stored.
-    #[error(
-        "{path} has no token column `{wanted}`, only {stored}: prepare the data with the tokenizer of this model, \
-         or with `--for RECIPE`", path = path.display()
-    )]
+    #[error("{path} has no token column `{wanted}`, only {stored}", path = path.display())]
     NoTokenColumn {
         /// The data set.
         path: PathBuf,
@@ -45,8 +39,8 @@ pub enum StreamError {
     },
     /// A syntax mask without part-of-speech tags.
     #[error(
-        "{path} was made without a tagger, and the text reduction `{reduction}` chooses words by their tags: \
-         prepare the data with a tagger, or choose another reduction", path = path.display()
+        "{path} was made without a tagger, and the text reduction `{reduction}` chooses words by their tags",
+        path = path.display()
     )]
     NoTags {
         /// The data set.
@@ -55,9 +49,7 @@ pub enum StreamError {
         reduction: String,
     },
     /// A shard is not what the manifest says.
-    #[error(
-        "{path}: {detail}. A finished shard never changes: restore it, or prepare this data set again", path = path.display()
-    )]
+    #[error("{path}: {detail}", path = path.display())]
     ShardChanged {
         /// The shard.
         path: PathBuf,
@@ -65,7 +57,7 @@ pub enum StreamError {
         detail: String,
     },
     /// A row holds something that can't be a sample.
-    #[error("{path}, row {row}: {detail}. Run `clipa-inspect verify` on the data set", path = path.display())]
+    #[error("{path}, row {row}: {detail}", path = path.display())]
     Row {
         /// The shard.
         path: PathBuf,
@@ -83,9 +75,7 @@ pub enum StreamError {
         source: std::io::Error,
     },
     /// A thread ended with a programmer's mistake.
-    #[error(
-        "the thread `{thread}` panicked: {message}. This is a mistake in clipa, please report it"
-    )]
+    #[error("the thread `{thread}` panicked: {message}")]
     Panicked {
         /// Its name.
         thread: String,
@@ -95,4 +85,34 @@ pub enum StreamError {
     /// An earlier error ended the stream.
     #[error("the stream has ended with an earlier error")]
     Ended,
+}
+
+impl StreamError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            StreamError::Empty { .. } => {
+                "run clipa-prep again, and look at its report of rejected samples"
+            }
+            StreamError::NoImageColumn { .. } => {
+                "choose one of these, or prepare the data with --image SIDE:ENCODING or --for RECIPE"
+            }
+            StreamError::NoTokenColumn { .. } => {
+                "prepare the data with the tokenizer of this model, or with --for RECIPE"
+            }
+            StreamError::NoTags { .. } => {
+                "prepare the data with a tagger, or choose another reduction"
+            }
+            StreamError::ShardChanged { .. } => {
+                "a finished shard never changes: restore it, or prepare this data set again"
+            }
+            StreamError::Row { .. } => "run `clipa-inspect verify` on the data set",
+            StreamError::Panicked { .. } => "this is a mistake in clipa: please report it",
+            StreamError::Dataset(_)
+            | StreamError::Config(_)
+            | StreamError::Thread { .. }
+            | StreamError::Ended => return None,
+        };
+        Some(hint.to_owned())
+    }
 }

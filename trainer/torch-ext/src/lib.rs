@@ -6,15 +6,17 @@
 //! | AdamW over all parameters at once | one kernel a tensor and moment | [`fused_adamw`] |
 //! | norm and clipping of all gradients | a loop with a sync a tensor | [`gradient_norm`], [`clip_gradients`] |
 //! | a tensor over Rust's memory, without a copy | `unsafe`, nobody frees it | [`from_owned`], [`from_owner`] |
+//! | the end of a process whose threads compute | runs the destructors of C++ | [`exit_at_once`] |
 //! | one binary for machines with and without CUDA | links what it finds | [`load_cuda`] |
 //!
-//! The shim (`cpp/torch_ext.cpp`) is the only C++ of the project. It borrows tensors that come in, and gives
+//! The shim (`cpp/torch_ext.cpp`) is the only C++ of the project. It borrows tensors that come in, and hands over
 //! ownership of those that go out; no exception crosses it.
 
 mod adamw;
 mod autocast;
 mod cuda;
 mod error;
+mod exit;
 mod ffi;
 mod gradients;
 mod owned;
@@ -23,5 +25,6 @@ pub use adamw::{AdamWStep, fused_adamw};
 pub use autocast::Autocast;
 pub use cuda::load_cuda;
 pub use error::Error;
+pub use exit::exit_at_once;
 pub use gradients::{clip_gradients, gradient_norm};
 pub use owned::{Element, from_owned, from_owner};

@@ -15,6 +15,5 @@ pub mod eval;
 pub mod loss;
 pub mod model;
 pub mod optimizer;
-pub mod quantity;
 pub mod run;
 mod seed;

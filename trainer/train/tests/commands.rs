@@ -169,7 +169,10 @@ fn a_run_is_never_overwritten() {
     world.succeed(&short);
     let before = world.files("run");
     let said = world.fail(&short);
-    assert!(said.contains("holds a run already, pretrain at step 4 of 4: add --resume"), "{said}");
+    assert!(
+        said.contains("holds a run already, pretrain at step 4 of 4\nhint: add --resume"),
+        "{said}"
+    );
     let said = world.fail(&format!("{PRETRAIN} --resume --seed 7"));
     assert!(
         said.contains("seed: 0 there, 7 now") && said.contains("`samples = 640` now"),

@@ -7,9 +7,9 @@ use clipa_schemas::{manifest::Kind, reduction::text::TextReduction};
 
 use super::*;
 use crate::test_set;
-use clipa_talk::Heard;
+use clipa_talk::Captured;
 
-fn asked(folder: &Path, arguments: &[&str]) -> (anyhow::Result<Outcome>, Heard) {
+fn asked(folder: &Path, arguments: &[&str]) -> (anyhow::Result<Outcome>, Captured) {
     let folder = folder.to_str().unwrap();
     let line =
         ["clipa-inspect", arguments[0], folder].into_iter().chain(arguments[1..].iter().copied());

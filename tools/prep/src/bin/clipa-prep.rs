@@ -10,7 +10,7 @@ use clipa_prep::cli::{
     tagger::{self, TaggerArgs},
     takedown::{self, TakedownArgs},
 };
-use clipa_talk::{Outcome, Printer};
+use clipa_talk::Printer;
 
 /// Prepares image-text data for clipa-train: once, offline, losing nothing
 #[derive(Parser)]
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Command::Classes(command) => classes::run(command, &printer),
         Command::Takedown(args) => takedown::run(&args, &printer),
         Command::Synth(args) => synth::run(&args, &printer),
-        Command::Tagger(args) => tagger::run(args).map(|()| Outcome::Fine),
+        Command::Tagger(args) => tagger::run(&args, &printer),
     };
     printer.exit(outcome)
 }

@@ -11,7 +11,7 @@ use crate::{
     archive::{IMAGE_SUFFIXES, inputs},
     ingest::{pipeline::Input, source::UnitSource},
 };
-use clipa_talk::Hinted;
+use clipa_talk::Failure;
 
 /// Longest list of class names or templates that is read, in bytes.
 const MAX_LIST_BYTES: u64 = 16 << 20;
@@ -62,7 +62,7 @@ impl ClassSet {
             None => {
                 let error = anyhow!("no classnames.txt beside {input}");
                 let hint = "name it with --classnames FILE: one class a line, in the order of the .cls numbers";
-                return Err(Hinted::new(error, hint).into());
+                return Err(Failure::new(error, hint).into());
             }
         };
         let held_out = match list(&files.held_out, "held_out.txt")? {

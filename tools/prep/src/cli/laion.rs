@@ -1,15 +1,8 @@
 //! `clipa-prep laion ingest`.
 
-use std::{
-    num::NonZeroUsize,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use clipa_schemas::{image_column::ImageColumn, manifest::Kind};
 
@@ -23,11 +16,8 @@ use crate::{
     },
     lists::List,
 };
-use clipa_talk::{Outcome, Printer};
+use clipa_talk::{Outcome, Printer, interrupt};
 use clipa_text::{TaggerChoice, TextConfig};
-
-/// Set by Ctrl-C: the line stops after the samples in hand.
-static STOP: AtomicBool = AtomicBool::new(false);
 
 /// `clipa-prep laion`: what reads LAION's and img2dataset's output.
 #[derive(Debug, Subcommand)]
@@ -207,8 +197,8 @@ pub fn ingest(
     common: &CommonArgs,
     printer: &Printer,
 ) -> Result<Outcome> {
-    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
-    let report = ingest::ingest(inputs, &common.output, options, common.threads(), printer, &STOP)?;
+    let stop = interrupt::catch(printer, "stopping after the samples in hand")?;
+    let report = ingest::ingest(inputs, &common.output, options, common.threads(), printer, stop)?;
     report.tell(printer);
     if common.json {
         printer.json(&report)?;

@@ -1,13 +1,7 @@
 //! `clipa-prep synth`.
 
-use std::{
-    ops::ControlFlow,
-    path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
-};
+use std::{ops::ControlFlow, path::PathBuf, sync::atomic::Ordering, time::Instant};
 
-use anyhow::Context;
 use clap::Args;
 
 use clipa_synth::{
@@ -16,12 +10,10 @@ use clipa_synth::{
     plan::{Folder, Plan},
 };
 use clipa_talk::{
-    Hinted, Outcome, Printer,
+    Failure, Outcome, Printer,
     figures::{count, rate, time},
+    interrupt, shell,
 };
-
-/// Set by Ctrl-C: drawing stops after the pictures in hand.
-static STOP: AtomicBool = AtomicBool::new(false);
 
 const ABOUT_THE_SETS: &str = "\
 The pictures show coloured shapes; the captions say so in the many ways of the web. The training set is
@@ -114,11 +106,11 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     }
     let threads = args.threads.unwrap_or_else(clipa_pool::cores);
     let started = Instant::now();
-    ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed)).context("cannot catch Ctrl-C")?;
+    let stop = interrupt::catch(printer, "stopping after the pictures in hand")?;
     let progress = printer.progress("drawing", "images", pictures);
     let drawn = || {
         progress.advance(1);
-        if STOP.load(Ordering::Relaxed) {
+        if stop.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -132,10 +124,8 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let training = output.join(TRAINING_FOLDER);
     printer.say(format!("training set: {}/*.tar", training.display()));
     printer.say(format!("zero-shot set: {}", output.join(CLASSES_FOLDER).display()));
-    printer.hint(format!(
-        "next: clipa-prep laion ingest '{}/*.tar' --output DATASET",
-        training.display()
-    ));
+    let tars = shell::quoted(training.join("*.tar"));
+    printer.hint(format!("next: clipa-prep laion ingest {tars} --output DATASET"));
     Ok(Outcome::Fine)
 }
 
@@ -165,5 +155,5 @@ fn with_remedy(error: SynthError) -> anyhow::Error {
         | SynthError::Parquet { .. } => "the same command continues where this one stopped",
         SynthError::OutOfRange { .. } | SynthError::Jpeg(_) => return error.into(),
     };
-    Hinted::new(error, remedy).into()
+    Failure::new(error, remedy).into()
 }

@@ -2,14 +2,16 @@
 
 mod show;
 
-use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 
 use self::show::ShowArgs;
+use clipa_talk::figures::{bytes, count, rate};
+use clipa_talk::{Failure, Outcome, Printer, WithHint};
 use clipa_text::tagger::corpus::read_corpus;
 use clipa_text::tagger::evaluation::{CLASSES, evaluate};
 use clipa_text::tagger::perceptron::{PerceptronTagger, Training, train};
@@ -78,72 +80,70 @@ pub struct EvalArgs {
 }
 
 /// Runs the command; results go to standard output, progress to standard error.
-pub fn run(args: TaggerArgs) -> anyhow::Result<()> {
-    match args.command {
-        TaggerCommand::Train(args) => run_train(&args, &mut std::io::stderr().lock()),
-        TaggerCommand::Eval(args) => run_eval(&args, &mut std::io::stdout().lock()),
-        TaggerCommand::Show(args) => show::run(&args),
+///
+/// # Errors
+/// A file that cannot be read or is not what it should be, weights that are there already.
+pub fn run(args: &TaggerArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    match &args.command {
+        TaggerCommand::Train(args) => run_train(args, printer)?,
+        TaggerCommand::Eval(args) => run_eval(args, printer)?,
+        TaggerCommand::Show(args) => show::run(args, printer)?,
     }
+    Ok(Outcome::Fine)
 }
 
-fn run_train(args: &TrainArgs, talk: &mut dyn Write) -> anyhow::Result<()> {
+fn run_train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<()> {
+    let output = args.output.display();
     if args.output.exists() {
-        bail!(
-            "{} exists already\nhint: give another --output, or remove it",
-            args.output.display()
-        );
+        let error = anyhow!("{output} exists already");
+        return Err(Failure::new(error, "give another --output, or remove it").into());
     }
     let sentences = read_corpus(&args.train)?;
     let words: usize = sentences.iter().map(|sentence| sentence.words.len()).sum();
-    writeln!(talk, "{} sentences, {words} words", sentences.len())?;
+    let (number, words) = (count(sentences.len() as u64), count(words as u64));
+    printer.say(format!("{number} sentences, {words} words"));
     let training = Training { rounds: args.rounds, seed: args.seed };
-    let mut written = Ok(());
     let weights = train(&sentences, training, |round| {
-        let right = 100.0 * round.right as f64 / round.decided.max(1) as f64;
-        let line = writeln!(talk, "round {} of {}: {right:.2} % right", round.number, round.of);
-        if written.is_ok() {
-            written = line;
-        }
+        let right = accuracy(round.right, round.decided);
+        printer.say(format!("round {} of {}: {right} right", round.number, round.of));
     });
-    written?;
     std::fs::write(&args.output, &weights)
-        .with_context(|| format!("cannot write the weights to {}", args.output.display()))?;
-    writeln!(talk, "{}: {} bytes", args.output.display(), weights.len())?;
+        .with_context(|| format!("cannot write the weights to {output}"))?;
+    printer.say(format!("{output}: {}", bytes(weights.len() as u64)));
     Ok(())
 }
 
-fn run_eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+fn run_eval(args: &EvalArgs, printer: &Printer) -> anyhow::Result<()> {
     let sentences = read_corpus(&args.data)?;
     let tagger = match &args.weights {
         Some(path) => {
             let bytes =
                 std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            std::sync::Arc::new(PerceptronTagger::from_bytes(&bytes)?)
+            Arc::new(PerceptronTagger::from_bytes(&bytes)?)
         }
         None => {
             let config = TextConfig { tagger: args.tagger.clone(), ..TextConfig::default() };
-            match config.open_tagger()? {
-                Some(tagger) => tagger,
-                None => bail!("`none` tags nothing\nhint: --tagger perceptron"),
-            }
+            config.open_tagger()?.context("`none` tags nothing").hint("--tagger perceptron")?
         }
     };
     let start = Instant::now();
     let agreement = evaluate(tagger.as_ref(), &sentences);
-    let seconds = start.elapsed().as_secs_f64();
-    let percent = |part: u64, whole: u64| 100.0 * part as f64 / whole.max(1) as f64;
-    writeln!(out, "tagger   {}", tagger.identity())?;
-    writeln!(out, "words    {}", agreement.words)?;
-    writeln!(out, "tags     {:.2} % right", percent(agreement.tags, agreement.words))?;
-    writeln!(out, "classes  {:.2} % right", percent(agreement.classes, agreement.words))?;
+    let elapsed = start.elapsed();
+    let words = agreement.words;
+    printer.data(format!("tagger   {}", tagger.identity()));
+    printer.data(format!("words    {}", count(words)));
+    printer.data(format!("tags     {} right", accuracy(agreement.tags, words)));
+    printer.data(format!("classes  {} right", accuracy(agreement.classes, words)));
     for (class, (words, right)) in CLASSES.iter().zip(agreement.by_class) {
         let class = format!("{class:?}").to_lowercase();
-        writeln!(out, "  {class:<9}  {:.2} % of {words} found", percent(right, words))?;
+        let (found, words) = (accuracy(right, words), count(words));
+        printer.data(format!("  {class:<9}  {found} of {words} found"));
     }
-    writeln!(
-        out,
-        "speed    {:.3} million words/s on one core",
-        agreement.words as f64 / seconds / 1e6
-    )?;
+    printer.data(format!("speed    {} on one core", rate(words, "words", elapsed)));
     Ok(())
+}
+
+/// Two decimals, as papers about taggers have them.
+fn accuracy(right: u64, of: u64) -> String {
+    format!("{:.2} %", 100.0 * right as f64 / of.max(1) as f64)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::edit::takedown;
 use crate::lists::List;
-use clipa_talk::{Outcome, Printer};
+use clipa_talk::{Outcome, Printer, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,7 +51,8 @@ pub fn run(args: &TakedownArgs, printer: &Printer) -> Result<Outcome> {
         printer.json(&report)?;
     }
     if !report.dry_run && report.units_changed > 0 {
-        printer.hint(format!("check it: clipa-inspect verify {}", report.dataset));
+        let dataset = shell::quoted(&args.dataset);
+        printer.hint(format!("check it: clipa-inspect verify {dataset}"));
     }
     Ok(Outcome::Fine)
 }

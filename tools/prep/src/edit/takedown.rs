@@ -24,7 +24,7 @@ use crate::{
     lists::{Identity, List},
 };
 use clipa_pool::{in_order, lock};
-use clipa_talk::{Hinted, Printer, figures, printable};
+use clipa_talk::{Failure, Printer, figures, printable};
 
 /// Reason in ledger and rejects.
 pub const TAKEDOWN: &str = "takedown";
@@ -160,7 +160,7 @@ fn refuse_other_takedown(dataset: &Path, now: &PendingTakedown) -> Result<()> {
     }
     let error = anyhow!("another takedown in {} was interrupted", dataset.display());
     let hint = format!("name its list too, that of SHA-256 {}", missing.join(", "));
-    Err(Hinted::new(error, hint).into())
+    Err(Failure::new(error, hint).into())
 }
 
 fn end(dataset: &Path) -> Result<()> {

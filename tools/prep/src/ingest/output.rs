@@ -13,7 +13,7 @@ use clipa_schemas::{
     vocabulary,
 };
 
-use clipa_talk::Hinted;
+use clipa_talk::{Failure, shell};
 use clipa_text::TextParts;
 
 /// Held while a run writes to a folder; the system drops it with the process, so a crash leaves none behind.
@@ -134,7 +134,7 @@ impl Output {
             "name the same inputs as before, or another --output; to make this unit again delete {SHARDS}/{unit:05}.json \
              there"
         );
-        Err(Hinted::new(error, hint).into())
+        Err(Failure::new(error, hint).into())
     }
 
     /// Takes over entries of units that were finished, or from which rows were taken out.
@@ -182,7 +182,7 @@ fn refuse_foreign_folder(dataset: &Path) -> Result<()> {
                 dataset.display(),
                 name.to_string_lossy()
             );
-            return Err(Hinted::new(error, "name a new or empty folder").into());
+            return Err(Failure::new(error, "name a new or empty folder").into());
         }
     }
     Ok(())
@@ -195,7 +195,7 @@ fn lock(dataset: &Path) -> Result<File> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let error = anyhow!("another run is writing to {}", dataset.display());
-            Err(Hinted::new(error, "wait for it, or name another --output").into())
+            Err(Failure::new(error, "wait for it, or name another --output").into())
         }
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
@@ -217,7 +217,7 @@ fn refuse_other_configuration(dataset: &Path, now: &Manifest) -> Result<()> {
         dataset.display(),
         differences.join("; ")
     );
-    Err(Hinted::new(error, "use the same options as before, or another --output").into())
+    Err(Failure::new(error, "use the same options as before, or another --output").into())
 }
 
 fn refuse_pending_takedown(dataset: &Path) -> Result<()> {
@@ -225,10 +225,10 @@ fn refuse_pending_takedown(dataset: &Path) -> Result<()> {
     let error = anyhow!("a takedown in {} was interrupted", dataset.display());
     let hint = format!(
         "end it first: clipa-prep takedown {} --deny FILE, with the list of SHA-256 {}",
-        dataset.display(),
+        shell::quoted(dataset),
         pending.lists_sha256.join(", ")
     );
-    Err(Hinted::new(error, hint).into())
+    Err(Failure::new(error, hint).into())
 }
 
 /// Ends what an interrupted removal of rows began: the manifest follows the entries, and files that were replaced

@@ -10,7 +10,7 @@ use super::{
     timing::{Stage, StageTimes},
 };
 use crate::edit::duplicates::{DUPLICATE_IMAGE, Duplicates};
-use clipa_talk::{Printer, figures, printable};
+use clipa_talk::{Printer, figures, printable, shell};
 
 /// Problems that are printed; the JSON has all of them.
 const SHOWN_PROBLEMS: usize = 20;
@@ -126,19 +126,19 @@ impl Report {
                 (reason, Rejected { count, example_key: example.0, example_detail: example.1 })
             })
             .collect();
-        let dataset = dataset.display();
+        let quoted = shell::quoted(dataset);
         let next = if interrupted {
             "finished inputs are kept; run the same command again to continue".to_owned()
         } else if problems.is_empty() {
-            format!("look at it: clipa-inspect summary {dataset}")
+            format!("look at it: clipa-inspect summary {quoted}")
         } else {
             format!(
                 "inputs that failed are done by the same command once they are repaired; what was rejected: clipa-inspect \
-                 rejects {dataset}"
+                 rejects {quoted}"
             )
         };
         Report {
-            dataset: dataset.to_string(),
+            dataset: dataset.display().to_string(),
             units_done: done.entries.len(),
             units_skipped,
             found: totals.found,

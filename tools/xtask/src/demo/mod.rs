@@ -4,9 +4,10 @@ mod report;
 mod steps;
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, printer};
-use anyhow::{Context, Result, bail};
+use crate::{build_tools, child, talk};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use clipa_talk::{WithHint, figures};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use steps::Step;
@@ -74,13 +75,10 @@ pub(crate) fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
     let count = plan.len();
     let mut done = Vec::with_capacity(count);
     for (index, step) in plan.into_iter().enumerate() {
-        printer::note("demo", &format!("step {} of {count}: {}", index + 1, step.phrase));
+        talk::note("demo", &format!("step {} of {count}: {}", index + 1, step.phrase));
         let took = match earlier_run(workspace, options, &step)? {
             Some(took) => {
-                printer::note(
-                    "demo",
-                    &format!("done by an earlier run in {}", printer::seconds(took)),
-                );
+                talk::note("demo", &format!("done by an earlier run in {}", figures::time(took)));
                 took
             }
             None => run_step(workspace, &records, &step)?,
@@ -95,7 +93,7 @@ pub(crate) fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
 pub(crate) fn build_programs(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = workspace.cargo(&build_tools::prepare(workspace)?);
     cargo.args(["build", "--locked", "--release", "--workspace", "--bins"]);
-    printer::command(&child::line(&cargo));
+    talk::command(&child::line(&cargo));
     child::run_silent("build", &mut cargo)?;
     Ok(workspace.root().join("target/release"))
 }
@@ -124,16 +122,17 @@ fn earlier_run(
     };
     let (milliseconds, line) = text.trim_end().split_once('\n').unwrap_or_default();
     if line != step.line() {
-        bail!(
-            "{} holds the step `{}` of another run:\n  there: {line}\n  now:   {}\nchoose another --output",
-            options.output.display(),
-            step.name,
-            step.line()
+        let there = options.output.display();
+        let (name, now) = (step.name, step.line());
+        let error = anyhow!(
+            "{there} holds the step `{name}` of another run:\n  there: {line}\n  now:   {now}"
         );
+        return Err(error).hint("choose another --output");
     }
-    let milliseconds = milliseconds.parse().with_context(|| {
-        format!("{} is damaged; delete it to repeat the step", record.display())
-    })?;
+    let milliseconds = milliseconds
+        .parse()
+        .with_context(|| format!("{} is damaged", record.display()))
+        .hint("delete it to repeat the step")?;
     Ok(Some(Duration::from_millis(milliseconds)))
 }
 
@@ -142,14 +141,14 @@ fn run_step(workspace: &Workspace, records: &Path, step: &Step) -> Result<Durati
         remove_leftover(&workspace.root().join(file))?;
     }
     let mut command = step.command(workspace.root());
-    printer::command(&step.line());
+    talk::command(&step.line());
     let start = Instant::now();
     match &step.saves {
         Some(file) => save_stdout(&mut command, &workspace.root().join(file))?,
         None => child::run(command.stdout(std::io::stderr()))?,
     }
     let took = start.elapsed();
-    printer::note("demo", &format!("{} took {}", step.name, printer::seconds(took)));
+    talk::note("demo", &format!("{} took {}", step.name, figures::time(took)));
     write_atomically(
         &records.join(step.name),
         format!("{}\n{}\n", took.as_millis(), step.line()).as_bytes(),

@@ -1,9 +1,10 @@
 //! What the demo says at the end: accuracy beside chance, the files to look at, the commands.
 
 use super::{DemoOptions, DoneStep};
-use crate::printer;
+use crate::talk;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
+use clipa_talk::figures;
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;
@@ -12,14 +13,14 @@ use std::path::Path;
 pub(super) fn print(workspace: &Workspace, options: &DemoOptions, done: &[DoneStep]) -> Result<()> {
     let mut text = String::from("\nThe commands, to repeat or change:\n");
     for DoneStep { step, took } in done {
-        writeln!(text, "  {:>12}  {}", printer::seconds(*took), step.line())?;
+        writeln!(text, "  {:>12}  {}", figures::time(*took), step.line())?;
     }
     let total = done.iter().map(|done| done.took).sum();
-    writeln!(text, "  {:>12}  in all\n", printer::seconds(total))?;
+    writeln!(text, "  {:>12}  in all\n", figures::time(total))?;
     text.push_str(&accuracy(workspace, options, done)?);
     let sheet = options.output.join("sheet.png");
     writeln!(text, "\nContact sheet of the stored images: {}", sheet.display())?;
-    printer::data(&text);
+    talk::printer().data(text.trim_end());
     Ok(())
 }
 
@@ -101,7 +102,7 @@ fn table(before: &Evaluation, after: &Evaluation) -> String {
     ];
     let mut compare = |name: &str, before: &Accuracy, after: &Accuracy, chance: f64| {
         let name = format!("  {name} ({} images)", after.images);
-        let figures = [before.top1, after.top1, chance].map(percent);
+        let figures = [before.top1, after.top1, chance].map(figures::fraction);
         let [before, after, chance] = figures;
         rows.push([name, before, after, chance]);
     };
@@ -114,16 +115,6 @@ fn table(before: &Evaluation, after: &Evaluation) -> String {
             format!("{name:<52}{before:>18}{after:>18}{chance:>10}").trim_end().to_owned() + "\n"
         })
         .collect()
-}
-
-/// Three significant figures.
-fn percent(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    match percent {
-        ..9.995 => format!("{percent:.2} %"),
-        ..99.95 => format!("{percent:.1} %"),
-        _ => format!("{percent:.0} %"),
-    }
 }
 
 #[cfg(test)]

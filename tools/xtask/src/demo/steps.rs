@@ -2,6 +2,7 @@
 
 use super::DemoOptions;
 use crate::child;
+use clipa_talk::shell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -148,7 +149,7 @@ impl Step {
     pub(super) fn line(&self) -> String {
         let line = child::line(&self.undisturbed_command());
         match &self.saves {
-            Some(file) => format!("{line} > {}", child::quoted(file.as_os_str())),
+            Some(file) => format!("{line} > {}", shell::quoted(file)),
             None => line,
         }
     }

@@ -5,7 +5,8 @@ use std::{fs, sync::atomic::AtomicBool};
 use super::*;
 
 fn refused(dataset: &Path, config: StreamConfig) -> String {
-    Stream::open(dataset, config, Cursor::default()).unwrap_err().to_string()
+    let error = Stream::open(dataset, config, Cursor::default()).unwrap_err();
+    format!("{error}; {}", error.hint().unwrap_or_default())
 }
 
 #[test]

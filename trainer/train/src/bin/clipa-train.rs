@@ -3,18 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use clipa_train::cli::{self, Arguments, Printer};
+use clipa_talk::Printer;
+use clipa_train::cli::{self, Arguments};
 
 fn main() -> ExitCode {
-    cli::wait_politely();
+    cli::reexec_with_short_spin();
     // Before anything asks libtorch for a GPU, which would remember "no". Failing is the normal case on a CPU machine.
     let _ = torch_ext::load_cuda();
-    let printer = Printer;
-    match cli::run(&Arguments::parse(), &printer) {
-        Ok(code) => code,
-        Err(error) => {
-            printer.error(&error);
-            ExitCode::FAILURE
-        }
-    }
+    let printer = Printer::new();
+    let outcome = cli::run(&Arguments::parse(), &printer);
+    printer.exit(outcome)
 }

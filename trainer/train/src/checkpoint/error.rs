@@ -38,7 +38,7 @@ pub enum CheckpointError {
         detail: String,
     },
     /// A file that has to be converted first.
-    #[error("{path} is not a safetensors file: convert it with safetensors' `save_file` first", path = path.display())]
+    #[error("{path} is not a safetensors file", path = path.display())]
     NotSafetensors {
         /// The file.
         path: PathBuf,
@@ -54,6 +54,21 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            CheckpointError::NotSafetensors { .. } => {
+                "convert it with safetensors' `save_file` first"
+            }
+            CheckpointError::Missing { .. } => "name a run, or a .safetensors file",
+            CheckpointError::Io { .. }
+            | CheckpointError::Damaged { .. }
+            | CheckpointError::State { .. }
+            | CheckpointError::OtherModel { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> CheckpointError {
         let path = path.into();
         move |source| CheckpointError::Io { path, source }

@@ -120,9 +120,7 @@ pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     if from.is_dir() {
         let folder = if from.join(MODEL).is_file() { Some(from.to_owned()) } else { latest(from)? };
         let file = folder.map(|folder| folder.join(MODEL)).filter(|file| file.is_file());
-        return file.ok_or_else(|| {
-            missing("the folder has no checkpoint: name a run, or a .safetensors file")
-        });
+        return file.ok_or_else(|| missing("the folder has no checkpoint"));
     }
     if !from.is_file() {
         return Err(missing("no such run or file"));

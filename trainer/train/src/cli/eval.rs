@@ -1,14 +1,12 @@
 //! `clipa-train eval`.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clipa_schemas::reduction::text::TextReduction;
+use clipa_talk::{Outcome, Printer, printable};
 
 use super::{
     arguments::{EvalArguments, Prompts},
     machine,
-    printer::Printer,
 };
 use crate::{
     checkpoint::{self, Fit},
@@ -17,7 +15,7 @@ use crate::{
     run,
 };
 
-pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<ExitCode> {
+pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<Outcome> {
     let resources = machine::settle(&arguments.machine)?;
     let file = checkpoint::model_file(&arguments.run)?;
     let recipe = run::recipe_of(&arguments.run)?;
@@ -44,13 +42,12 @@ pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<ExitC
     stream.batch = arguments.batch;
     let report = zero_shot(&model, &arguments.data, stream, stage.precision)?;
     print(&report, arguments, printer)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Outcome::Fine)
 }
 
 fn print(report: &ZeroShotReport, arguments: &EvalArguments, printer: &Printer) -> Result<()> {
     if arguments.json {
-        printer.data(serde_json::to_string_pretty(&report.to_json(arguments.per_class))?);
-        return Ok(());
+        return Ok(printer.json(&report.to_json(arguments.per_class))?);
     }
     printer.data(report.to_string().trim_end());
     if arguments.per_class {
@@ -63,10 +60,76 @@ fn print(report: &ZeroShotReport, arguments: &EvalArguments, printer: &Printer) 
     Ok(())
 }
 
-/// Names come from data: control characters would reach the terminal.
 fn class_line(class: &ClassReport, width: usize) -> String {
-    let name: String =
-        class.name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let name = printable(&class.name);
     let held_out = if class.held_out == Some(true) { "  held out" } else { "" };
     format!("  {:>4}  {name:<width$}  {}{held_out}", class.class, class.hits)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        cli::{Arguments, Command, run},
+        eval::{EvalError, Hits},
+    };
+
+    /// What a terminal would obey, and what would pass for a line of the program's own.
+    const EVIL: &str = "red\u{1b}[2J\u{9b}31m\u{202e}\u{7}\r\nhint: sh evil.sh";
+
+    fn is_harmless(text: &str) -> bool {
+        let mut letters = text.chars();
+        !letters.any(|c| (c.is_control() && c != '\n') || c == '\u{202e}')
+            && !text.lines().any(|line| line.starts_with("hint: sh"))
+    }
+
+    fn arguments(words: &[&str]) -> Arguments {
+        Arguments::parse_from([&["clipa-train"], words].concat())
+    }
+
+    #[test]
+    fn nothing_from_data_steers_the_terminal() {
+        let class = ClassReport {
+            class: 0,
+            name: EVIL.to_owned(),
+            held_out: None,
+            hits: Hits { samples: 1, top1: 1, top5: 1 },
+        };
+        let report = ZeroShotReport {
+            image_size: 32,
+            context_length: 8,
+            text_reduction: TextReduction::Truncate,
+            prompts: 1,
+            chance: 1.0,
+            all: class.hits,
+            held_out: None,
+            classes: vec![class],
+        };
+        for json in [&[][..], &["--json"]] {
+            let words = [&["eval", "--run", "r", "--data", "d", "--per-class"], json].concat();
+            let Command::Eval(asked) = arguments(&words).command else { unreachable!() };
+            let (printer, captured) = Printer::captured();
+            print(&report, &asked, &printer).unwrap();
+            let data = captured.data();
+            assert!(data.contains("red") && is_harmless(&data), "{data:?}");
+        }
+        let (printer, captured) = Printer::captured();
+        let (path, prompt) = (PathBuf::from("set"), EVIL.to_owned());
+        printer.error(&EvalError::Token { path, prompt, token: 7 }.into());
+        assert!(captured.talk().contains("prompt `red") && is_harmless(&captured.talk()));
+    }
+
+    #[test]
+    fn nor_does_a_path() {
+        let words = ["eval", "--run", "a\u{1b}[2Jrun", "--data", "d", "--device", "cpu"];
+        let (printer, captured) = Printer::captured();
+        let outcome = run(&arguments(&words), &printer);
+        printer.exit(outcome);
+        let talk = captured.talk();
+        assert!(talk.starts_with("error: a[2Jrun: no such run or file\nhint: "), "{talk:?}");
+    }
 }

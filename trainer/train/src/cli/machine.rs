@@ -1,6 +1,7 @@
 //! Which device and how many threads a command uses.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
+use clipa_talk::WithHint;
 use tch::{Cuda, Device};
 
 use super::arguments::{DeviceChoice, MachineArguments};
@@ -14,9 +15,8 @@ pub(super) fn settle(machine: &MachineArguments) -> Result<Resources> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cuda = machine.device != DeviceChoice::Cpu && Cuda::is_available();
     if machine.device == DeviceChoice::Cuda && !cuda {
-        bail!(
-            "no GPU: libtorch finds no CUDA device here\nhint: put the folder of a CUDA libtorch 2.11 into \
-             LD_LIBRARY_PATH, or use --device cpu"
+        return Err(anyhow!("no GPU: libtorch finds no CUDA device here")).hint(
+            "put the folder of a CUDA libtorch 2.11 into LD_LIBRARY_PATH, or use --device cpu",
         );
     }
     if machine.threads == Some(0) || machine.workers == Some(0) {

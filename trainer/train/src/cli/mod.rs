@@ -3,29 +3,25 @@
 mod arguments;
 mod eval;
 mod machine;
-mod printer;
 mod recipes;
-mod threads;
+mod reexec;
 mod train;
 
-use std::process::ExitCode;
-
 use anyhow::Result;
+use clipa_stream::StreamError;
+use clipa_talk::{Failure, Outcome, Printer};
 
 pub use self::{
     arguments::{Arguments, Command},
-    printer::Printer,
-    threads::wait_politely,
+    reexec::reexec_with_short_spin,
 };
-
-/// Exit code of a run that was interrupted and can be continued, as a shell gives it for Ctrl-C.
-pub const EXIT_INTERRUPTED: u8 = 130;
+use crate::{checkpoint::CheckpointError, eval::EvalError, run::RunError};
 
 /// Runs a command.
 ///
 /// # Errors
-/// One message, cause first, with a `hint:` where the remedy is known.
-pub fn run(arguments: &Arguments, printer: &Printer) -> Result<ExitCode> {
+/// One message, cause first, with the hint of its remedy where one is known.
+pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
     match &arguments.command {
         Command::Pretrain(arguments) => train::train(arguments, "pretrain", None, printer),
         Command::Finetune(arguments) => {
@@ -33,5 +29,45 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<ExitCode> {
         }
         Command::Eval(arguments) => eval::eval(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
+    }
+    .map_err(with_hint)
+}
+
+/// Puts the remedies that the library's errors know where the printer looks for them.
+fn with_hint(error: anyhow::Error) -> anyhow::Error {
+    let of_run = || error.downcast_ref().and_then(RunError::hint);
+    let of_evaluation = || error.downcast_ref().and_then(EvalError::hint);
+    let of_checkpoint = || error.downcast_ref().and_then(CheckpointError::hint);
+    let of_stream = || error.downcast_ref().and_then(StreamError::hint);
+    match of_run().or_else(of_evaluation).or_else(of_checkpoint).or_else(of_stream) {
+        Some(hint) => Failure::new(error, hint).into(),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_of_any_depth_is_shown_as_one() {
+        let stream = || StreamError::Empty { path: "pairs".into() };
+        let missing = CheckpointError::NotSafetensors { path: "epoch.pt".into() };
+        for (error, said) in [
+            (stream().into(), "error: pairs holds no sample\nhint: run clipa-prep again"),
+            (
+                EvalError::from(stream()).into(),
+                "error: pairs holds no sample\nhint: run clipa-prep",
+            ),
+            (
+                RunError::from(missing).into(),
+                "epoch.pt is not a safetensors file\nhint: convert it",
+            ),
+            (anyhow::anyhow!("of another kind"), "error: of another kind\n"),
+        ] {
+            let (printer, captured) = Printer::captured();
+            printer.error(&with_hint(error));
+            assert!(captured.talk().contains(said), "{}", captured.talk());
+        }
     }
 }

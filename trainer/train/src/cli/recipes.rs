@@ -1,34 +1,30 @@
 //! `clipa-train recipes`, and how a model's costs are said.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
-use serde_json::json;
-
-use super::{
-    arguments::{RecipesArguments, RecipesCommand},
-    printer::Printer,
-};
-use crate::quantity::{grouped, scaled};
 use clipa_recipe::model::cost::Cost;
 use clipa_recipe::{BUILT_IN, Recipe, Stage};
+use clipa_talk::{
+    Outcome, Printer,
+    figures::{count, scaled},
+    printable,
+};
+use serde_json::json;
 
-pub(super) fn recipes(arguments: &RecipesArguments, printer: &Printer) -> Result<ExitCode> {
+use super::arguments::{RecipesArguments, RecipesCommand};
+
+pub(super) fn recipes(arguments: &RecipesArguments, printer: &Printer) -> Result<Outcome> {
     match &arguments.command {
         Some(RecipesCommand::Show { recipe, set }) => show(recipe, set, printer)?,
         None => list(arguments.json, printer)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Outcome::Fine)
 }
 
 /// Parameters of a model: exact, and tower by tower.
 pub(super) fn model_line(cost: &Cost) -> String {
-    format!(
-        "{} parameters (image {}, text {})",
-        grouped(cost.parameters()),
-        grouped(cost.vision_parameters),
-        grouped(cost.text_parameters),
-    )
+    let [all, image, text] = [cost.parameters(), cost.vision_parameters, cost.text_parameters]
+        .map(|parameters| count(parameters.unsigned_abs()));
+    format!("{all} parameters (image {image}, text {text})")
 }
 
 /// Lengths of a stage and operations of a sample.
@@ -36,14 +32,14 @@ pub(super) fn stage_line(recipe: &Recipe, stage: &Stage) -> String {
     let cost = stage_cost(recipe, stage);
     let training = cost.training_flops(recipe.model.embed_dim, stage.batch as i64);
     format!(
-        "{} px, {} image and {} text tokens ({}); forward {}FLOP image + {}FLOP text, training {}FLOP",
+        "{} px, {} image and {} text tokens ({}); forward {} image + {} text, training {}",
         stage.image_size,
         cost.image_tokens,
         cost.text_tokens,
         stage.text_reduction,
-        scaled(cost.image_flops),
-        scaled(cost.text_flops),
-        scaled(training),
+        scaled(cost.image_flops, "FLOP"),
+        scaled(cost.text_flops, "FLOP"),
+        scaled(training, "FLOP"),
     )
 }
 
@@ -70,7 +66,7 @@ fn list(as_json: bool, printer: &Printer) -> Result<()> {
         }
     }
     if as_json {
-        printer.data(serde_json::to_string_pretty(&rows)?);
+        printer.json(&rows)?;
     }
     Ok(())
 }
@@ -79,7 +75,8 @@ fn list(as_json: bool, printer: &Printer) -> Result<()> {
 fn show(name: &str, set: &[String], printer: &Printer) -> Result<()> {
     let recipe = Recipe::load(name, set, None)?;
     for stage in &recipe.stages {
-        printer.data(format!("# {}: {}", stage.name, model_line(&stage_cost(&recipe, stage))));
+        let (name, model) = (printable(&stage.name), model_line(&stage_cost(&recipe, stage)));
+        printer.data(format!("# {name}: {model}"));
         printer.data(format!("#   {}", stage_line(&recipe, stage)));
     }
     let built_in = BUILT_IN.iter().find(|built_in| built_in.name == name && set.is_empty());

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clipa_schemas::reduction::text::ReductionError;
-
 use clipa_stream::StreamError;
+use clipa_talk::printable;
 
 /// Why an evaluation could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum EvalError {
     #[error(transparent)]
     Torch(#[from] torch_ext::Error),
     /// A prompt can't be reduced to the model's context.
-    #[error("prompt `{prompt}` of {path}: {source}", path = path.display())]
+    #[error("prompt `{prompt}` of {path}: {source}", prompt = printable(prompt), path = path.display())]
     Prompt {
         /// The data set.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum EvalError {
         source: ReductionError,
     },
     /// A prompt holds a token id that the model has no row for.
-    #[error("prompt `{prompt}` of {path} has token {token}, which the model does not know: was it made with another tokenizer?", path = path.display())]
+    #[error("prompt `{prompt}` of {path} has token {token}, which the model does not know", prompt = printable(prompt), path = path.display())]
     Token {
         /// The data set.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum EvalError {
         token: u16,
     },
     /// A class without a prompt has no classifier.
-    #[error("{path} has no prompt for class {class}: prepare it again with a name for every class", path = path.display())]
+    #[error("{path} has no prompt for class {class}", path = path.display())]
     ClassWithoutPrompt {
         /// The data set.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum EvalError {
         class: usize,
     },
     /// The set is not a classification set.
-    #[error("{path} has no labels: zero-shot evaluation needs a set made by `clipa-prep classes ingest`", path = path.display())]
+    #[error("{path} has no labels", path = path.display())]
     NoLabels {
         /// The data set.
         path: PathBuf,
@@ -62,4 +62,25 @@ pub enum EvalError {
         /// Classes that have prompts.
         classes: usize,
     },
+}
+
+impl EvalError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            EvalError::Stream(error) => return error.hint(),
+            EvalError::Token { .. } => {
+                "the set was made with another tokenizer: prepare it with that of this model"
+            }
+            EvalError::ClassWithoutPrompt { .. } => "prepare it again with a name for every class",
+            EvalError::NoLabels { .. } => {
+                "zero-shot evaluation needs a set made by `clipa-prep classes ingest`"
+            }
+            EvalError::Dataset(_)
+            | EvalError::Torch(_)
+            | EvalError::Prompt { .. }
+            | EvalError::UnknownLabel { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
 }

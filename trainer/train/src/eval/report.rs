@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clipa_schemas::reduction::text::TextReduction;
+use clipa_talk::figures::{count, counted};
 use serde_json::{Value, json};
 
 /// Top-1 and top-5 accuracy over some samples.
@@ -141,6 +142,7 @@ impl ZeroShotReport {
     }
 }
 
+/// Accuracies have one decimal, as papers write them.
 impl fmt::Display for Hits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -149,7 +151,7 @@ impl fmt::Display for Hits {
             100.0 * self.top1_accuracy(),
             100.0 * self.top1_error(),
             100.0 * self.top5_accuracy(),
-            self.samples,
+            count(self.samples),
         )
     }
 }
@@ -157,16 +159,13 @@ impl fmt::Display for Hits {
 impl fmt::Display for ZeroShotReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (size, length) = (self.image_size, self.context_length);
-        let (reduction, prompts) = (self.text_reduction, self.prompts);
-        writeln!(
-            f,
-            "zero-shot at {size} px and {length} text tokens, {prompts} prompts ({reduction})"
-        )?;
+        let (reduction, prompts) = (self.text_reduction, counted(self.prompts as u64, "prompt"));
+        writeln!(f, "zero-shot at {size} px and {length} text tokens, {prompts} ({reduction})")?;
         writeln!(f, "  all       {}", self.all)?;
         if let Some(held_out) = self.held_out {
             writeln!(f, "  held out  {held_out}")?;
         }
-        let classes = self.classes.len();
+        let classes = count(self.classes.len() as u64);
         writeln!(f, "  chance    top-1 {:.1} %  ({classes} classes)", 100.0 * self.chance)
     }
 }

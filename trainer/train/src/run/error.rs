@@ -36,15 +36,13 @@ pub enum RunError {
         source: io::Error,
     },
     /// The output holds something else.
-    #[error("{path} is not empty and holds no run: choose another --output", path = path.display())]
+    #[error("{path} is not empty and holds no run", path = path.display())]
     NotARun {
         /// The folder.
         path: PathBuf,
     },
     /// The output holds a run, and nothing was said about continuing it.
-    #[error(
-        "{path} holds a run already, {at}: add --resume to continue it, or choose another --output", path = path.display()
-    )]
+    #[error("{path} holds a run already, {at}", path = path.display())]
     Exists {
         /// The folder.
         path: PathBuf,
@@ -53,8 +51,8 @@ pub enum RunError {
     },
     /// The output holds a run that is not the one asked for.
     #[error(
-        "{path} holds another run, which can't be continued with these settings: {differences}. Repeat the settings \
-         of that run, or choose another --output", path = path.display()
+        "{path} holds another run, which can't be continued with these settings: {differences}",
+        path = path.display()
     )]
     OtherRun {
         /// The folder.
@@ -64,8 +62,7 @@ pub enum RunError {
     },
     /// The data set holds a token id that the model has no row for.
     #[error(
-        "token {token} in the batch from sample {first_sample} on: the model knows {vocab_size} ids. The data set was made with \
-         another tokenizer, or is damaged: run `clipa-inspect verify` on it"
+        "token {token} in the batch from sample {first_sample} on: the model knows {vocab_size} ids"
     )]
     Token {
         /// The id.
@@ -77,9 +74,7 @@ pub enum RunError {
     },
     /// The loss or a gradient is no number any more.
     #[error(
-        "the loss or its gradient stopped being a number after step {after} and by step {by}; nothing was written since {kept}. \
-         Lower the learning rate (--set stage.lr=...), lengthen the warm-up (--set stage.warmup_steps=...) or clip \
-         (--set stage.clip_grad_norm=1.0), and start again"
+        "the loss or its gradient stopped being a number after step {after} and by step {by}; nothing was written since {kept}"
     )]
     Diverged {
         /// Last step at which all was well.
@@ -92,6 +87,32 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            RunError::Stream(error) => return error.hint(),
+            RunError::Checkpoint(error) => return error.hint(),
+            RunError::NotARun { .. } => "choose another --output",
+            RunError::Exists { .. } => "add --resume to continue it, or choose another --output",
+            RunError::OtherRun { .. } => {
+                "repeat the settings of that run, or choose another --output"
+            }
+            RunError::Token { .. } => {
+                "the data set was made with another tokenizer, or is damaged: run `clipa-inspect verify` on it"
+            }
+            RunError::Diverged { .. } => {
+                "lower the learning rate (--set stage.lr=...), lengthen the warm-up (--set stage.warmup_steps=...) or \
+                 clip (--set stage.clip_grad_norm=1.0), and start again"
+            }
+            RunError::Recipe(_)
+            | RunError::Model(_)
+            | RunError::Dataset(_)
+            | RunError::Torch(_)
+            | RunError::Io { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+
     pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> RunError {
         let path = path.into();
         move |source| RunError::Io { path, source }

@@ -232,7 +232,8 @@ mod tests {
         RunFolder::open(&path, &first, &identity(&first, 1), true).unwrap();
         assert_eq!(recipe_of(&path).unwrap(), first);
         let again = RunFolder::open(&path, &first, &identity(&first, 1), false).unwrap_err();
-        assert!(again.to_string().contains("without a checkpoint: add --resume"), "{again}");
+        assert!(again.to_string().ends_with("without a checkpoint"), "{again}");
+        assert!(again.hint().is_some_and(|hint| hint.contains("--resume")), "{again}");
         RunFolder::open(&path, &first, &identity(&first, 1), true).unwrap();
         let other = recipe(&["stage.lr=3e-4"]);
         let error =

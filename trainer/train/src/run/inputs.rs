@@ -48,7 +48,7 @@ impl Masks {
 }
 
 impl Inputs {
-    /// Makes tensors of a batch without copying its images; the batch gives its memory back when the tensor dies.
+    /// Makes tensors of a batch without copying its images; the batch returns its memory when the tensor dies.
     ///
     /// # Errors
     /// A token id that is not below `vocab_size`.

@@ -11,7 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
-use crate::quantity;
+use clipa_talk::figures;
 
 /// One logged step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,18 +44,17 @@ pub struct StepRecord {
 
 impl fmt::Display for StepRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (step, steps) = (figures::count(self.step), figures::count(self.total_steps));
         write!(
             f,
-            "step {:>width$}/{}  loss {:.4}  lr {:.2e}  scale {:.1}  {} samples/s  data wait {:.1} %  eta {}",
-            self.step,
-            self.total_steps,
+            "step {step:>width$}/{steps}  loss {:.4}  lr {}  scale {}  {} samples/s  data wait {}  eta {}",
             self.loss,
-            self.lr,
-            self.logit_scale,
-            quantity::three_figures(self.samples_per_s),
-            self.data_wait_percent,
-            quantity::duration(Duration::from_secs_f64(self.eta_s.clamp(0.0, 1e9))),
-            width = self.total_steps.to_string().len(),
+            figures::learning_rate(self.lr),
+            figures::significant(self.logit_scale),
+            figures::significant(self.samples_per_s),
+            figures::fraction(self.data_wait_percent / 100.0),
+            figures::time(Duration::from_secs_f64(self.eta_s.clamp(0.0, 1e9))),
+            width = steps.len(),
         )
     }
 }
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_step_in_one_line() {
-        let line = "step  40/300  loss 5.4321  lr 1.50e-3  scale 14.3  812 samples/s  data wait 0.4 %  eta 1 min 35 s";
+        let line = "step  40/300  loss 5.4321  lr 1.50e-3  scale 14.3  812 samples/s  data wait 0.410 %  eta 1 min 35 s";
         assert_eq!(record(40).to_string(), line);
     }
 

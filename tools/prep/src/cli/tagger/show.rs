@@ -1,6 +1,6 @@
 //! `clipa-prep tagger show`: what captions become.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -10,6 +10,7 @@ use clipa_schemas::text::{StoredText, TokenizedText};
 use clipa_schemas::vocabulary::Vocabulary;
 use serde_json::{Map, Value, json};
 
+use clipa_talk::Printer;
 use clipa_text::clean::{CleanMode, clean_into};
 use clipa_text::tagger::TagBuffers;
 use clipa_text::words::Words;
@@ -43,20 +44,18 @@ pub(super) struct ShowArgs {
 }
 
 /// Runs the command; the rows go to standard output.
-pub(super) fn run(args: &ShowArgs) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+pub(super) fn run(args: &ShowArgs, printer: &Printer) -> anyhow::Result<()> {
     match &args.captions {
         Some(path) => {
             let file = std::fs::File::open(path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
-            show(args, &mut std::io::BufReader::new(file), &mut out)?;
+            show(args, &mut std::io::BufReader::new(file), printer)
         }
-        None => show(args, &mut std::io::stdin().lock(), &mut out)?,
+        None => show(args, &mut std::io::stdin().lock(), printer),
     }
-    Ok(out.flush()?)
 }
 
-fn show(args: &ShowArgs, captions: &mut dyn BufRead, out: &mut dyn Write) -> anyhow::Result<()> {
+fn show(args: &ShowArgs, captions: &mut dyn BufRead, printer: &Printer) -> anyhow::Result<()> {
     let config = TextConfig { tagger: args.tagger.clone(), bert_vocab: args.bert_vocab.clone() };
     let (mut buffers, mut words, mut tags) = (TagBuffers::default(), Words::default(), Vec::new());
     let parts = config.open()?;
@@ -84,7 +83,7 @@ fn show(args: &ShowArgs, captions: &mut dyn BufRead, out: &mut dyn Write) -> any
         if !args.context_length.is_empty() {
             row["reductions"] = reductions.of(&encoded, args.seed.wrapping_add(number as u64));
         }
-        writeln!(out, "{row}")?;
+        printer.json_line(&row)?;
     }
     Ok(())
 }
@@ -150,6 +149,8 @@ impl<'a> Reductions<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -163,14 +164,11 @@ mod tests {
             context_length: vec![4, 8],
             seed: 0,
         };
-        let mut out = Vec::new();
+        let (printer, captured) = Printer::captured();
         let captions = "a dog [SEP] a dog\n\"\"\n";
-        show(&args, &mut captions.as_bytes(), &mut out).unwrap();
-        let rows: Vec<Value> = out
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_slice(line).unwrap())
-            .collect();
+        show(&args, &mut captions.as_bytes(), &printer).unwrap();
+        let rows: Vec<Value> =
+            captured.data().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let reductions = &rows[0]["reductions"];
         assert_eq!(reductions["clip_bpe"]["4"]["truncate"], json!([49406, 320, 1929, 49407]));
         assert_eq!(reductions["bert_wordpiece"]["4"]["truncate"], json!([101, 2, 3, 4]));

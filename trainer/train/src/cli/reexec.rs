@@ -1,4 +1,4 @@
-//! Threads that wait politely.
+//! The program executes itself again, with the environment that libtorch reads before `main`.
 
 use std::{env, os::unix::process::CommandExt, process::Command};
 
@@ -11,7 +11,7 @@ const SPINS: &str = "10000";
 /// wants the cores, a thread spins while the one that it waits for is not running: a training step was then 10 to 20
 /// times slower (2 cores, load 13). libgomp reads the setting when it is loaded, before `main`, so that only a new
 /// program image sees it; process id and arguments stay.
-pub fn wait_politely() {
+pub fn reexec_with_short_spin() {
     let settings = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
     if settings.iter().any(|setting| env::var_os(setting).is_some()) {
         return;
