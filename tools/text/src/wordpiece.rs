@@ -7,10 +7,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clipa_schemas::file::sha256_hex;
 use rustc_hash::FxHashMap;
-use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use crate::characters::is_punctuation;
 
 /// Longest word in characters; a longer one is unknown as a whole.
 const WORD_CHARS_MAX: usize = 100;
@@ -79,8 +81,7 @@ impl WordPiece {
         let unknown = *ids.get("[UNK]").ok_or_else(|| wrong("it has no [UNK]".to_owned()))?;
         let piece_bytes_max =
             ids.keys().map(|piece| piece.trim_start_matches("##").len()).max().unwrap_or(0);
-        let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(WordPiece { ids, unknown, piece_bytes_max, hash })
+        Ok(WordPiece { ids, unknown, piece_bytes_max, hash: sha256_hex(&bytes) })
     }
 
     /// The vocabulary of `bert-base-uncased` in the Hugging Face cache of this user, if it is there: below
@@ -213,13 +214,6 @@ fn is_control(c: char) -> bool {
         c.general_category(),
         GeneralCategory::Control | GeneralCategory::Format | GeneralCategory::PrivateUse
     )
-}
-
-fn is_punctuation(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_punctuation();
-    }
-    c.general_category_group() == GeneralCategoryGroup::Punctuation
 }
 
 /// The blocks of CJK ideographs; not kana, not Hangul, which are written with spaces or in runs.

@@ -5,7 +5,7 @@ mod html;
 mod mojibake;
 mod repair;
 
-use super::characters::is_space;
+use crate::characters::is_space;
 
 /// What to do with a repaired caption; the names are open_clip's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! letters, single numbers, runs of anything else that is not white space; the first alternative that fits wins. The
 //! original ignores case, and `ſ` (long s) is an `s` to it, in clitics and in the special tokens alike.
 
-use crate::characters::{is_letter, is_number};
+use crate::characters::{is_letter, is_number, prefix_ignoring_case};
 
 /// One piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl<'a> Iterator for Pieces<'a> {
             for (name, piece) in
                 [("<start_of_text>", Piece::StartOfText), ("<end_of_text>", Piece::EndOfText)]
             {
-                if let Some(bytes) = prefix_any_case(self.rest, name) {
+                if let Some(bytes) = prefix_ignoring_case(self.rest, name) {
                     let literal = self.take(bytes);
                     return Some(if literal == name { piece } else { Piece::Word(literal) });
                 }
@@ -50,7 +50,7 @@ impl<'a> Iterator for Pieces<'a> {
         if first == '\'' {
             let clitics = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
             if let Some(bytes) =
-                clitics.iter().find_map(|clitic| prefix_any_case(self.rest, clitic))
+                clitics.iter().find_map(|clitic| prefix_ignoring_case(self.rest, clitic))
             {
                 return Some(Piece::Word(self.take(bytes)));
             }
@@ -69,20 +69,6 @@ impl<'a> Iterator for Pieces<'a> {
 /// Bytes of the longest prefix all of whose characters are `wanted`.
 fn run(text: &str, wanted: impl Fn(char) -> bool) -> usize {
     text.find(|c| !wanted(c)).unwrap_or(text.len())
-}
-
-/// Bytes of the prefix that spells `name` (lower case ASCII) in any case.
-fn prefix_any_case(text: &str, name: &str) -> Option<usize> {
-    let mut bytes = 0;
-    let mut characters = text.chars();
-    for wanted in name.chars() {
-        let c = characters.next()?;
-        if c.to_ascii_lowercase() != wanted && !(c == 'ſ' && wanted == 's') {
-            return None;
-        }
-        bytes += c.len_utf8();
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Words that are two: `cannot`, `gonna`, `'tis`.
 
-use crate::characters::{is_plain_word_character, is_space};
+use crate::characters::{is_plain_word_character, is_space, prefix_ignoring_case};
 
 /// The two parts, and whether white space must follow (for the others a word must end).
 const INSIDE: [(&str, &str, bool); 8] = [
@@ -75,23 +75,7 @@ fn after_space(text: &str) -> Option<(usize, usize)> {
 
 /// Bytes of the parts in `text`, and the character after them.
 fn parts(text: &str, first: &str, second: &str) -> Option<(usize, usize, Option<char>)> {
-    let first = prefix_any_case(text, first)?;
-    let second = prefix_any_case(&text[first..], second)?;
+    let first = prefix_ignoring_case(text, first)?;
+    let second = prefix_ignoring_case(&text[first..], second)?;
     Some((first, second, text[first + second..].chars().next()))
-}
-
-/// Bytes of the prefix that spells `name` in any case, with the letters that Python counts as cases of `i` and `s`.
-fn prefix_any_case(text: &str, name: &str) -> Option<usize> {
-    let mut bytes = 0;
-    let mut characters = text.chars();
-    for wanted in name.chars() {
-        let c = characters.next()?;
-        let same = c.to_ascii_lowercase() == wanted
-            || matches!((c, wanted), ('ſ', 's') | ('İ' | 'ı', 'i'));
-        if !same {
-            return None;
-        }
-        bytes += c.len_utf8();
-    }
-    Some(bytes)
 }
