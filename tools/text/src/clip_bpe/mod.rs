@@ -6,21 +6,19 @@
 
 mod merge;
 mod merges;
+mod pairs;
 mod split;
+mod symbols;
 
 use std::sync::Arc;
 
 pub use merges::{Merges, VocabularyError};
+pub use symbols::{END_OF_TEXT, START_OF_TEXT};
 
 use merge::Merger;
 use split::{Piece, Pieces};
 
-use super::word_cache::WordCache;
-
-/// Id of `<start_of_text>`.
-pub const START_OF_TEXT: u16 = 49_406;
-/// Id of `<end_of_text>`; the largest id.
-pub const END_OF_TEXT: u16 = 49_407;
+use crate::word_cache::WordCache;
 
 /// Encodes cleaned text for one worker: shares the merge table, owns a cache and buffers.
 ///
@@ -52,7 +50,7 @@ impl ClipBpe {
                 Piece::StartOfText => ids.push(START_OF_TEXT),
                 Piece::EndOfText => ids.push(END_OF_TEXT),
                 Piece::Word(word) => self.cache.encode(word, ids, |word, ids| {
-                    self.merger.merge(word, &self.merges, ids);
+                    self.merger.merge(word, self.merges.pairs(), ids);
                 }),
             }
         }
