@@ -9,7 +9,8 @@ mod contractions;
 mod periods;
 mod quotes;
 
-use super::Words;
+use super::sentences::sentences_by_rule;
+use super::word_list::Words;
 use crate::characters::{is_decimal_digit, is_space};
 
 /// Cuts sentences into words; owns the buffers of the passes.
@@ -84,6 +85,11 @@ impl Treebank {
             self.pass(contractions::split_after_space);
         }
         self.text.split(is_space).filter(|word| !word.is_empty()).for_each(|word| words.push(word));
+    }
+
+    /// Appends the words of a whole caption, its sentences cut by [`sentences_by_rule`].
+    pub fn caption_words(&mut self, caption: &str, words: &mut Words) {
+        sentences_by_rule(caption).for_each(|sentence| self.words(sentence, words));
     }
 
     fn opening_quotes(&mut self, occurring: &Occurring) {

@@ -1,7 +1,7 @@
 //! Deciding which periods, question marks and exclamation marks end a sentence.
 
+use super::model::{Punkt, Written};
 use super::tokens::{NUMBER, Token, ends_word, tokens};
-use super::{Punkt, Written};
 use crate::characters::is_space;
 
 /// The sentences of a text.
@@ -13,7 +13,7 @@ pub struct Sentences<'a> {
 }
 
 impl<'a> Sentences<'a> {
-    pub(super) fn new(punkt: &'a Punkt, text: &'a str) -> Self {
+    fn new(punkt: &'a Punkt, text: &'a str) -> Self {
         let candidates = Candidates { text, marks: Marks::new(text), pending: None };
         let mut slices = Slices { punkt, text, candidates, start: 0, done: false };
         let pending = slices.next();
@@ -163,6 +163,11 @@ impl Iterator for Slices<'_> {
 }
 
 impl Punkt {
+    /// The sentences of `text`, from first to last; white space between sentences belongs to none.
+    pub fn sentences<'a>(&'a self, text: &'a str) -> Sentences<'a> {
+        Sentences::new(self, text)
+    }
+
     /// Whether a word of this stretch, other than the last, ends a sentence.
     fn has_end(&self, stretch: &str) -> bool {
         let mut all = tokens(stretch, self).peekable();

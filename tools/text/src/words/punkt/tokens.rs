@@ -1,6 +1,6 @@
 //! Words as Punkt sees them, with their periods, and what is known about each.
 
-use super::Punkt;
+use super::model::Punkt;
 use crate::characters::{is_decimal_digit, is_space, is_word_character};
 
 /// The type of every number.
