@@ -5,13 +5,13 @@ use std::sync::Arc;
 use clipa_schemas::penn::PennTag;
 use clipa_schemas::text::TokenizedText;
 
-use super::clean::{CleanMode, clean_into};
-use super::clip_bpe::ClipBpe;
-use super::config::TextParts;
-use super::tagger::{TagBuffers, Tagger};
-use super::word_cache::WordCache;
-use super::wordpiece::{WordPiece, WordPieceBuffers};
-use super::words::Words;
+use crate::clean::{CleanMode, clean_into};
+use crate::clip_bpe::ClipBpe;
+use crate::parts::TextParts;
+use crate::tagger::{TagBuffers, Tagger};
+use crate::word_cache::WordCache;
+use crate::wordpiece::{WordPiece, WordPieceBuffers};
+use crate::words::Words;
 
 /// Most token ids that are stored for one word; the rest of a longer word is dropped (from its entry as a word only,
 /// not from the caption's own ids). A word of ordinary letters reaches it beyond 65,535 letters.
@@ -22,7 +22,7 @@ pub const WORD_TOKENS_MAX: usize = u16::MAX as usize;
 pub struct EncodedCaption {
     /// CLIP's byte pairs, of the caption and word by word.
     pub clip_bpe: TokenizedText,
-    /// BERT's pieces, the same way; `None` where [`super::TextConfig::bert_vocab`] is.
+    /// BERT's pieces, the same way; `None` where [`crate::TextConfig::bert_vocab`] is.
     pub bert_wordpiece: Option<TokenizedText>,
     /// Penn tag of each word ([`PennTag::byte`]).
     pub pos: Vec<u8>,
@@ -31,7 +31,7 @@ pub struct EncodedCaption {
 }
 
 impl EncodedCaption {
-    /// The token columns, in the order of [`super::TextConfig::token_columns`].
+    /// The token columns, in the order of [`crate::TextConfig::token_columns`].
     pub fn into_columns(self) -> Vec<TokenizedText> {
         std::iter::once(self.clip_bpe).chain(self.bert_wordpiece).collect()
     }
@@ -60,8 +60,15 @@ struct Pieces {
     words: WordCache,
 }
 
+impl TextParts {
+    /// An encoder for one worker.
+    pub fn encoder(&self) -> CaptionEncoder {
+        CaptionEncoder::new(self)
+    }
+}
+
 impl CaptionEncoder {
-    pub(super) fn new(parts: &TextParts) -> Self {
+    fn new(parts: &TextParts) -> Self {
         CaptionEncoder {
             tagger: parts.tagger.clone(),
             bpe: ClipBpe::new(parts.merges.clone()),
@@ -149,8 +156,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::config::{TaggerChoice, TextConfig};
     use super::*;
+    use crate::config::TextConfig;
+    use crate::tagger::TaggerChoice;
 
     static PARTS: LazyLock<TextParts> = LazyLock::new(|| TextConfig::default().open().unwrap());
 
@@ -182,7 +190,7 @@ mod tests {
     #[test]
     fn without_a_tagger_there_are_no_words() {
         let parts =
-            TextConfig { tagger: TaggerChoice::None, ..TextConfig::default() }.open().unwrap();
+            TextConfig { tagger: TaggerChoice::none(), ..TextConfig::default() }.open().unwrap();
         let encoded = parts.encoder().encode("A dog.");
         assert_eq!(encoded.clip_bpe.tokens, [320, 1929, 269]);
         let without = EncodedCaption { words: 0, pos: vec![], ..encoded.clone() };

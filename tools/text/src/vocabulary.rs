@@ -4,14 +4,14 @@
 
 use std::convert::Infallible;
 
+use clipa_pool::in_order;
 use clipa_schemas::penn::PennTag;
 use clipa_schemas::vocabulary::{Piece, Vocabulary};
 
-use super::clip_bpe::END_OF_TEXT;
-use super::config::TextParts;
-use super::tagger::{TagBuffers, Tagger};
-use super::words::Words;
-use clipa_pool::in_order;
+use crate::clip_bpe::END_OF_TEXT;
+use crate::parts::TextParts;
+use crate::tagger::{TagBuffers, Tagger};
+use crate::words::Words;
 
 /// Entries that are tagged at once.
 const BATCH: usize = 256;
@@ -68,7 +68,8 @@ fn tags_of_last_words(tagger: &dyn Tagger, texts: &[String]) -> Vec<PennTag> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::{TaggerChoice, TextConfig};
+    use crate::config::TextConfig;
+    use crate::tagger::TaggerChoice;
 
     #[test]
     fn byte_pairs_and_pieces_know_their_tags_and_their_places_in_a_word() {
@@ -86,7 +87,7 @@ mod tests {
         assert_eq!((bert.column.as_str(), bert.pieces.len()), ("bert_wordpiece", 4));
         assert_eq!((bert.piece(1).tag.name(), bert.piece(1).starts_word), ("NN", true));
         assert!(!bert.piece(2).starts_word && bert.piece(2).ends_word);
-        let none = TextConfig { tagger: TaggerChoice::None, ..TextConfig::default() };
+        let none = TextConfig { tagger: TaggerChoice::none(), ..TextConfig::default() };
         assert_eq!(none.open().unwrap().vocabularies(1), []);
     }
 }

@@ -12,8 +12,7 @@ use clap::{Args, Subcommand};
 use self::show::ShowArgs;
 use clipa_text::tagger::corpus::read_corpus;
 use clipa_text::tagger::evaluation::{CLASSES, evaluate};
-use clipa_text::tagger::perceptron::{PerceptronTagger, Training, train};
-use clipa_text::{TaggerChoice, TextConfig};
+use clipa_text::tagger::{TaggerChoice, Training, perceptron_with_weights, train_perceptron};
 
 /// Train a part-of-speech tagger, measure one, or see what it does.
 ///
@@ -70,7 +69,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// Which tagger: perceptron (inside this binary), nltk:DIR (NLTK's JSON files) or bert:DIR (needs the feature bert)
-    #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
+    #[arg(long, default_value_t, value_name = "TAGGER")]
     tagger: TaggerChoice,
     /// Weights that `tagger train` wrote, in place of those inside this binary
     #[arg(long, value_name = "FILE")]
@@ -98,7 +97,7 @@ fn run_train(args: &TrainArgs, talk: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(talk, "{} sentences, {words} words", sentences.len())?;
     let training = Training { rounds: args.rounds, seed: args.seed };
     let mut written = Ok(());
-    let weights = train(&sentences, training, |round| {
+    let weights = train_perceptron(&sentences, training, |round| {
         let right = 100.0 * round.right as f64 / round.decided.max(1) as f64;
         let line = writeln!(talk, "round {} of {}: {right:.2} % right", round.number, round.of);
         if written.is_ok() {
@@ -118,15 +117,15 @@ fn run_eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         Some(path) => {
             let bytes =
                 std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            std::sync::Arc::new(PerceptronTagger::from_bytes(&bytes)?)
+            perceptron_with_weights(&bytes)?
         }
-        None => {
-            let config = TextConfig { tagger: args.tagger.clone(), ..TextConfig::default() };
-            match config.open_tagger()? {
-                Some(tagger) => tagger,
-                None => bail!("`none` tags nothing\nhint: --tagger perceptron"),
+        None => match args.tagger.open()? {
+            Some(tagger) => tagger,
+            None => {
+                let default = TaggerChoice::default();
+                bail!("`{}` tags nothing\nhint: --tagger {default}", args.tagger)
             }
-        }
+        },
     };
     let start = Instant::now();
     let agreement = evaluate(tagger.as_ref(), &sentences);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clipa_schemas::penn::PennTag;
 use flate2::read::MultiGzDecoder;
 
-use super::perceptron::Sentence;
+use super::sentence::Sentence;
 
 /// A corpus that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub fn read_corpus(path: &Path) -> Result<Vec<Sentence>, CorpusError> {
             continue;
         }
         let parts = line.trim_end().split_once('\t');
-        let Some((word, tag)) = parts.and_then(|(word, tag)| Some((word, penn(tag)?))) else {
+        let Some((word, tag)) = parts.and_then(|(word, tag)| Some((word, penn_tag(tag)?))) else {
             return Err(CorpusError::Line { path: path.to_owned(), line: index + 1, found: line });
         };
         sentence.push(bracket(word), tag);
@@ -81,7 +81,7 @@ pub fn read_corpus(path: &Path) -> Result<Vec<Sentence>, CorpusError> {
 /// | `AFX` | `JJ` | a prefix that stands alone (`pre`, `anti`) |
 /// | `GW` | `NN` | part of a word that was written apart |
 /// | `XX` | `FW` | unintelligible |
-pub(super) fn penn(tag: &str) -> Option<PennTag> {
+pub(super) fn penn_tag(tag: &str) -> Option<PennTag> {
     PennTag::from_name(match tag {
         "-LRB-" => "(",
         "-RRB-" => ")",

@@ -1,7 +1,9 @@
 //! Tiny networks of the real architectures with random weights: what they say is noise, that it is theirs can be tested.
 
 use std::fs;
+use std::path::Path;
 
+use clipa_schemas::penn::PennTag;
 use rust_bert::Config as _;
 use rust_bert::bert::{BertConfig, BertForTokenClassification};
 use rust_bert::mobilebert::{MobileBertConfig, MobileBertForTokenClassification};
@@ -14,8 +16,11 @@ use rust_bert::resources::LocalResource;
 use serde_json::{Value, json};
 use tch::{Device, nn};
 
-use super::*;
-use crate::{TaggerChoice, TextConfig};
+use super::tagger::BertTagger;
+use crate::TextConfig;
+use crate::tagger::plugin::{TagBuffers, Tagger};
+use crate::tagger::registry::TaggerChoice;
+use crate::words::Words;
 
 const PIECES: &str = "[PAD] [UNK] [CLS] [SEP] [MASK] a dog on the grass run ##s my name is . , ##ning photo of small red";
 const LABELS: [&str; 6] = ["NN", "JJ", "VBZ", "DT", "IN", "."];

@@ -2,37 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use clipa_schemas::penn::PennTag;
+use clipa_schemas::random::Random;
 use rustc_hash::FxHashMap;
 
-use super::features::{FeatureHashes, WordBuffers, folded};
+use super::features::{CaptionFeatures, FeatureHashes};
 use super::file;
 use super::lexicon::{Lexicon, TAGS};
-use super::model::{FeatureWeights, WEIGHTS_MAX, Weight, best};
-use super::variants::{Random, vary};
+use super::variants::vary;
+use super::weights::{FeatureWeights, WEIGHTS_MAX, Weight, best};
+use crate::tagger::sentence::Sentence;
 use crate::words::Words;
-
-/// Words and their tags.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sentence {
-    /// The words.
-    pub words: Vec<String>,
-    /// One tag a word.
-    pub tags: Vec<PennTag>,
-}
-
-impl Sentence {
-    /// Words with their tags.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, PennTag)> {
-        self.words.iter().map(String::as_str).zip(self.tags.iter().copied())
-    }
-
-    /// Adds a word at the end.
-    pub fn push(&mut self, word: impl Into<String>, tag: PennTag) {
-        self.words.push(word.into());
-        self.tags.push(tag);
-    }
-}
 
 /// How to train.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +61,7 @@ pub fn train(
     training: Training,
     mut after_round: impl FnMut(Round),
 ) -> Vec<u8> {
-    let lexicon = Lexicon::of(sentences, folded);
+    let lexicon = Lexicon::from_sentences(sentences);
     let mut random = Random::new(training.seed);
     let mut order: Vec<usize> = (0..sentences.len()).collect();
     let mut sums = Sums::default();
@@ -109,7 +88,7 @@ fn varied(sentences: &[Sentence], order: &[usize], random: &mut Random) -> Vec<S
     for &index in order {
         let sentence = vary(&sentences[index], random);
         match all.last_mut() {
-            Some(last) if random.one_in(10) => {
+            Some(last) if random.below(10) == 0 => {
                 last.words.extend(sentence.words);
                 last.tags.extend(sentence.tags);
             }
@@ -172,21 +151,21 @@ struct Row {
 struct Learner {
     rows: FxHashMap<u32, Row>,
     decisions: u32,
-    views: WordBuffers,
+    features: CaptionFeatures,
 }
 
 impl Learner {
     fn learn(&mut self, sentence: &Sentence, lexicon: &Lexicon, round: &mut Round) {
         let words: Words = sentence.words.iter().map(String::as_str).collect();
-        let mut views = std::mem::take(&mut self.views);
-        views.view(&words, lexicon);
-        let (mut previous, mut second) = (0, 0);
+        let mut caption = std::mem::take(&mut self.features);
+        caption.extract(&words, lexicon);
+        let (mut previous, mut previous2) = (0, 0);
         for (index, truth) in sentence.tags.iter().enumerate() {
-            let guess = match views.certain(index) {
+            let guess = match caption.certain(index) {
                 Some(tag) => tag.byte(),
                 None => {
-                    let features = views.features(index, previous, second);
-                    let guess = self.guess(&features);
+                    let features = caption.features(index, previous, previous2);
+                    let guess = self.predict(&features);
                     self.decisions += 1;
                     round.decided += 1;
                     round.right += u64::from(guess == truth.byte());
@@ -197,12 +176,12 @@ impl Learner {
                     guess
                 }
             };
-            (second, previous) = (previous, guess);
+            (previous2, previous) = (previous, guess);
         }
-        self.views = views;
+        self.features = caption;
     }
 
-    fn guess(&self, features: &FeatureHashes) -> u8 {
+    fn predict(&self, features: &FeatureHashes) -> u8 {
         let mut scores = [0; TAGS];
         let rows = features.iter().filter_map(|hash| self.rows.get(hash));
         for parameter in
@@ -250,9 +229,11 @@ impl Learner {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PerceptronTagger;
+    use clipa_schemas::penn::PennTag;
+
+    use super::super::tagger::PerceptronTagger;
     use super::*;
-    use crate::tagger::{TagBuffers, Tagger};
+    use crate::tagger::plugin::{TagBuffers, Tagger};
 
     /// Sentences drawn from a few words, so that a tagger can learn them by heart.
     fn corpus() -> Vec<Sentence> {
