@@ -1,7 +1,7 @@
-//! Character classes as Python sees them, because every rule of the originals is written in them.
+//! Character classes as Python defines them, because every rule of the originals is written in them.
 //!
-//! Letters and numbers are those of Unicode 18 (crate `unicode-properties` 0.1.5), like those of Python's `regex` 2026.11, on
-//! which open_clip's tokenizer stands; the standard library's tables are a version behind.
+//! Letters and numbers are those of Unicode 18 (crate `unicode-properties` 0.1.5), like those of Python's `regex` 2026.11, which
+//! open_clip's tokenizer uses; the standard library's tables are a version behind.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 

@@ -1,4 +1,4 @@
-//! One caption in, its token columns out.
+//! From a raw caption to its token columns.
 
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ impl EncodedCaption {
 /// Turns captions into token columns; one for each worker.
 ///
 /// The caption's own ids are those of the cleaned caption. The words are those of the raw caption, as the tagger's tokenizer
-/// cuts it, each cleaned and encoded for itself: what the syntax mask of CLIPA joins and encodes. A word of which
-/// cleaning leaves nothing has no ids and keeps its place.
+/// splits it, each cleaned and encoded alone: what the syntax mask of CLIPA joins and encodes. A word that is empty
+/// after cleaning has no ids and keeps its place.
 pub struct CaptionEncoder {
     tagger: Option<Arc<dyn Tagger>>,
     bpe: ClipBpe,
@@ -97,7 +97,7 @@ impl CaptionEncoder {
         EncodedCaption { pos: self.tags.iter().map(|tag| tag.byte()).collect(), ..encoded }
     }
 
-    /// The same without the tags, which [`CaptionEncoder::tag_all`] makes of the words; `words` is overwritten.
+    /// As [`CaptionEncoder::encode`], but without tags; overwrites `words`, which [`CaptionEncoder::tag_all`] tags later.
     pub fn encode_untagged(&mut self, caption: &str, words: &mut Words) -> EncodedCaption {
         words.clear();
         if let Some(tagger) = &self.tagger {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_the_raw_caption() {
+    fn words_are_cut_from_the_raw_caption() {
         let encoded = encode("A Dog &amp; Mr. Smith’s \u{feff}");
         // a dog & mr. smith's
         assert_eq!(encoded.clip_bpe.tokens, [320, 1929, 261, 1982, 269, 2915, 568]);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_has_seen_others_encodes_as_a_new_one() {
+    fn a_used_encoder_returns_what_a_new_one_returns() {
         let mut old = PARTS.encoder();
         let captions: Vec<String> =
             (0..3000).map(|i| format!("word{i} {} Nike {i}", i * 7)).collect();
@@ -223,7 +223,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
-        fn any_caption_gives_consistent_columns(caption in r"(\PC|[ .,'\x22&;<>\n\t\x00]|&[a-z]{1,5};?|n't|\.\.){0,60}") {
+        fn columns_of_any_caption_are_consistent(caption in r"(\PC|[ .,'\x22&;<>\n\t\x00]|&[a-z]{1,5};?|n't|\.\.){0,60}") {
             let encoded = encode(&caption);
             let total: usize = encoded.clip_bpe.word_lengths.iter().map(|&length| usize::from(length)).sum();
             prop_assert_eq!(total, encoded.clip_bpe.word_tokens.len());

@@ -19,7 +19,7 @@ pub struct TextParts {
 }
 
 impl TextParts {
-    /// What decides the token columns, for the manifest: tokenizers and tagger with their hashes. Equal identities give
+    /// What decides the token columns, for the manifest: tokenizers and tagger with their hashes. Equal identities mean
     /// equal columns.
     pub fn identity(&self) -> BTreeMap<String, String> {
         let tagger =

@@ -1,6 +1,6 @@
-//! What a tagger says of every entry of a tokenizer's vocabulary, as CLIPA's JAX dialect has it.
+//! The tag of every entry of a tokenizer's vocabulary, as in CLIPA's JAX code.
 //!
-//! There each entry is cut and tagged alone, and has the tag of its last word; the syntax mask then asks for nothing else.
+//! There each entry is tokenized and tagged alone, and has the tag of its last word; the syntax mask uses only these tags.
 
 use std::convert::Infallible;
 
@@ -18,7 +18,7 @@ const BATCH: usize = 256;
 
 impl TextParts {
     /// The vocabularies of the token columns with their tags, in the order of the columns; none without a tagger.
-    /// Tagged on `threads` threads, which changes nothing but the time.
+    /// The number of `threads` changes only the time.
     pub fn vocabularies(&self, threads: usize) -> Vec<Vocabulary> {
         let Some(tagger) = &self.tagger else { return Vec::new() };
         let of = |column: &str,
@@ -72,7 +72,7 @@ mod tests {
     use crate::tagger::TaggerChoice;
 
     #[test]
-    fn byte_pairs_and_pieces_know_their_tags_and_their_places_in_a_word() {
+    fn pieces_have_their_tags_and_their_positions_in_a_word() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         std::io::Write::write_all(&mut file, b"[UNK]\ndog\n##s\nrunning\n").unwrap();
         let bert_vocab = Some(file.path().to_owned());

@@ -1,7 +1,7 @@
 //! BERT's WordPiece, uncased: ids identical to Hugging Face's `bert-base-uncased`, without `[CLS]` and `[SEP]`.
 //!
 //! The second tokenizer of CLIPA: the v2 models read it. Text is cleaned with [`crate::clean::CleanMode::Whitespace`] first.
-//! The crate `tokenizers` does the same and more; it brings some thirty crates, for the hundred lines below.
+//! The crate `tokenizers` would bring some thirty crates for the hundred lines below.
 
 use std::fs;
 use std::io;
@@ -189,7 +189,7 @@ fn first_special(text: &str) -> Option<(usize, &'static str)> {
     })
 }
 
-/// Control characters dropped, spaces around Chinese characters, accents dropped, lower case.
+/// Drops control characters and accents, puts spaces around Chinese characters, and lowers the case.
 fn normalize(text: &str, out: &mut String) {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         out.extend(text.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_vocabulary_is_refused() {
+    fn a_file_that_is_no_vocabulary_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "a\nb\n").unwrap();
         assert!(matches!(WordPiece::open(file.path()), Err(WordPieceError::Format { .. })));
@@ -275,7 +275,7 @@ mod tests {
 
     /// Rows of open_clip 3.3.0 with bert-base-uncased (facts of CLIPA, 3.6), `[CLS]` and padding left out.
     #[test]
-    fn open_clips_rows() {
+    fn ids_are_those_of_open_clip() {
         let Some(data) = shared_data() else { return };
         let bert = WordPiece::open(&data.join("metadata/bert-base-uncased-vocab.txt")).unwrap();
         assert_eq!(encode(&bert, "a photo of a dog"), [1037, 6302, 1997, 1037, 3899]);

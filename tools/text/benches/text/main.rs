@@ -5,7 +5,7 @@
 //! ```
 //!
 //! FILE has one caption a line, gzip or plain (`caption TAB url` is read too); without it, the LAION captions of the shared data.
-//! Times are those of the processor, so that other programs on the machine disturb little.
+//! Times are processor times, so that other programs on the machine matter little.
 
 mod adversarial;
 
@@ -111,7 +111,7 @@ fn taggers() -> Result<Vec<TaggerChoice>, TaggerError> {
     Ok([Some(TaggerChoice::default()), nltk].into_iter().flatten().collect())
 }
 
-/// The originals on the same captions, where `cargo xtask peers text` has made their Python environment.
+/// The originals on the same captions, where `cargo xtask peers text` has installed their Python environment.
 fn compare_with_originals(
     out: &mut dyn Write,
     captions: usize,
@@ -133,7 +133,7 @@ fn compare_with_originals(
         ("open_clip", "open_clip's tokenizer", bpe),
         ("nltk", "NLTK's words + tags, model loaded", words_and_tags),
     ] {
-        let theirs = figures[key].as_f64().ok_or("speed.py gave no number")?;
+        let theirs = figures[key].as_f64().ok_or("speed.py printed no number")?;
         let ratio = theirs * 1e-6 / (ours / captions as f64);
         writeln!(out, "{step:<34} {theirs:>7.2} µs a caption, {ratio:.1} times ours")?;
     }
@@ -172,7 +172,7 @@ fn worst_cases(out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Processor time in µs, the least of three; each with a new encoder, whose caches know nothing.
+/// Processor time in µs, the least of three; each with a new encoder, whose caches are empty.
 fn for_thousand_characters(parts: &TextParts, caption: &str) -> f64 {
     let characters = caption.chars().count() as f64;
     let once = || {
@@ -203,7 +203,7 @@ fn time(mut round: impl FnMut()) -> f64 {
     seconds / f64::from(rounds)
 }
 
-/// Seconds that this process has spent on a processor, where Linux tells it.
+/// Processor seconds of this process, where Linux reports them.
 fn processor_seconds() -> Option<f64> {
     let schedule = std::fs::read_to_string("/proc/self/schedstat").ok()?;
     let nanoseconds: u64 = schedule.split_whitespace().next()?.parse().ok()?;

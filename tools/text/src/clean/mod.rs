@@ -1,5 +1,5 @@
-//! Cleaning captions as open_clip does: repair (`repair`, what Python's ftfy does), HTML entities twice, white space,
-//! then what the mode asks for.
+//! Cleans captions as open_clip does: repair (`repair`, what Python's ftfy does), HTML entities twice, white space,
+//! then what the mode adds.
 
 mod html;
 mod mojibake;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn modes() {
+    fn each_mode_cleans_as_documented() {
         let text = "\t Hello_World!  It's  &lt;b&gt; ÉCOLE\u{3000}ΟΔΟΣ\n";
         assert_eq!(clean(text, CleanMode::Lower), "hello_world! it's <b> école οδος");
         assert_eq!(clean(text, CleanMode::Whitespace), "Hello_World! It's <b> ÉCOLE ΟΔΟΣ");

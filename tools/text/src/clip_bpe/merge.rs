@@ -1,4 +1,4 @@
-//! Merging the symbols of one piece: always the pair with the lowest rank, the leftmost first.
+//! Merges the symbols of one piece: always the pair with the lowest rank, the leftmost first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::pairs::Pairs;
 use super::symbols::WORD_FINAL;
 
-/// Up to this many symbols the lowest pair is looked up anew after each merge (quadratic, but without a heap).
+/// Up to this many symbols each merge searches all pairs again (quadratic, but without a heap).
 const SCAN_SYMBOLS_MAX: usize = 24;
 /// No neighbour.
 const NONE: u32 = u32::MAX;

@@ -23,9 +23,7 @@ pub struct Merges {
 
 /// The vocabulary inside `instant-clip-tokenizer` is not CLIP's.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "token {id} of the CLIP vocabulary cannot be read back from the crate instant-clip-tokenizer"
-)]
+#[error("token {id} of the CLIP vocabulary cannot be decoded by the crate instant-clip-tokenizer")]
 pub struct VocabularyError {
     /// The first token that does not fit.
     pub id: u16,
@@ -34,7 +32,7 @@ pub struct VocabularyError {
 impl Merges {
     /// Reads CLIP's table through the crate's public interface (about 0.1 s, once a process).
     ///
-    /// The crate tells the text of every id but not the pair that makes it. The pair follows: every merge is built from
+    /// The crate returns the text of every id, but not the pair that merges into it. The pair follows: every merge is built from
     /// earlier ones, so the text of id `t`, encoded with the merges before `t` only, ends as exactly two symbols, and
     /// those are the pair. (A merge after `t` could not take part: its result would have an id above `t`, and whatever
     /// contains it an even higher one.)
@@ -106,7 +104,7 @@ impl Merges {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Is this id the last piece of a word? The special tokens are words of their own.
+    /// Whether this id is the last piece of a word. The special tokens are words of their own.
     pub fn ends_word(&self, id: u16) -> bool {
         self.word_final.get(usize::from(id)).is_none_or(|&ends| ends)
     }
@@ -131,7 +129,7 @@ impl Merges {
 
 /// The bytes of a token, and whether it ends a piece. The crate decodes to text with U+FFFD for what is not UTF-8 by
 /// itself, so a token that starts or ends inside a character is decoded between bytes that complete it. Tokens that
-/// hold a real U+FFFD exist; the surroundings that give the fewest are the ones that complete it.
+/// hold a real U+FFFD exist; the surroundings with the fewest are the ones that complete it.
 fn token_text(tokenizer: &Tokenizer, id: u16) -> Option<(Vec<u8>, bool)> {
     const LEADS: [&[u8]; 8] = [
         b"",

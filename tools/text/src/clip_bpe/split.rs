@@ -1,7 +1,7 @@
-//! Cutting cleaned text into the pieces that are merged separately.
+//! Splits cleaned text into the pieces that are merged separately.
 //!
 //! This is the regular expression of CLIP's tokenizer, written out: the special tokens, English clitics, runs of
-//! letters, single numbers, runs of anything else that is not white space; the first alternative that fits wins. The
+//! letters, single numbers, runs of anything else that is not white space; the first alternative that matches is taken. The
 //! original ignores case, and `ſ` (long s) is an `s` to it, in clitics and in the special tokens alike.
 
 use crate::characters::{is_letter, is_number, prefix_ignoring_case};
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_cut_as_the_regular_expression_cuts_them() {
+    fn pieces_are_those_of_the_regular_expression() {
         assert_eq!(
             words("it's 10,000 'quoted'"),
             "it 's 1 0 , 0 0 0 ' quoted '".split(' ').collect::<Vec<_>>()

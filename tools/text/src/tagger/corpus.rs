@@ -20,7 +20,7 @@ pub enum CorpusError {
         /// Why.
         source: io::Error,
     },
-    /// A line has no tab, or a tag that is not known.
+    /// A line has no tab, or an unknown tag.
     #[error("{path}, line {line}: expected `word TAB Penn tag`, found {found:?}")]
     Line {
         /// The file.
@@ -70,15 +70,15 @@ pub fn read_corpus(path: &Path) -> Result<Vec<Sentence>, CorpusError> {
     }
 }
 
-/// The Penn tag of an English Web Treebank tag. That treebank has tags that the Wall Street Journal's 45 lack:
+/// The Penn tag of an English Web Treebank tag. That treebank has tags beyond the 45 of the Wall Street Journal:
 ///
-/// | EWT | here | because |
+/// | EWT | Penn | reason |
 /// |---|---|---|
 /// | `-LRB-`, `-RRB-` | `(`, `)` | the same under another name |
 /// | `HYPH` | `:` | dashes are `:` in Penn |
 /// | `NFP` | `:` | strings of punctuation, rules, emoticons |
-/// | `ADD` | `NN` | addresses of mail and web: they name something |
-/// | `AFX` | `JJ` | a prefix that stands alone (`pre`, `anti`) |
+/// | `ADD` | `NN` | mail and web addresses are names |
+/// | `AFX` | `JJ` | a prefix written apart (`pre`, `anti`) |
 /// | `GW` | `NN` | part of a word that was written apart |
 /// | `XX` | `FW` | unintelligible |
 pub(super) fn penn_tag(tag: &str) -> Option<PennTag> {
@@ -93,7 +93,7 @@ pub(super) fn penn_tag(tag: &str) -> Option<PennTag> {
     })
 }
 
-/// Brackets as they are written; treebanks spell them out.
+/// The bracket itself; treebanks write its name.
 fn bracket(word: &str) -> &str {
     match word {
         "-LRB-" => "(",

@@ -13,9 +13,9 @@ pub struct Agreement {
     pub words: u64,
     /// Words with the right tag.
     pub tags: u64,
-    /// Words with the right class (noun, adjective, verb, other), which is all that the syntax mask asks for.
+    /// Words with the right class (noun, adjective, verb, other), which is all that the syntax mask needs.
     pub classes: u64,
-    /// By true class: words, and how many of them were given that class.
+    /// By true class: words, and how many of them were tagged with that class.
     pub by_class: [(u64, u64); 4],
 }
 

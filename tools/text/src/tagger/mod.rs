@@ -5,7 +5,7 @@
 //! corpus, evaluation (how often a tagger agrees with a treebank) ──► plugin, sentence
 //! ```
 //!
-//! A tagger is a plug-in: a module that implements [`Tagger`], and one row of `registry`. Whoever wants one asks a
+//! A tagger is a plug-in: a module that implements [`Tagger`], and one row of `registry`. Users open one through
 //! [`TaggerChoice`].
 
 #[cfg(feature = "bert")]

@@ -20,14 +20,14 @@ use super::plugin::{TagBuffers, Tagger};
 use crate::characters::is_numeric_digit;
 use crate::words::{Punkt, Treebank, Words};
 
-/// Folders below the given one in which the tagger's files are looked for.
+/// Places of the tagger's files below the given folder.
 const TAGGER_FOLDERS: [&str; 4] = [
     "taggers/averaged_perceptron_tagger_eng",
     "averaged_perceptron_tagger_eng",
     "nltk_averaged_perceptron_tagger_eng",
     ".",
 ];
-/// Folders below the given one in which Punkt's tables are looked for.
+/// Places of Punkt's tables below the given folder.
 const PUNKT_FOLDERS: [&str; 5] =
     ["tokenizers/punkt_tab/english", "punkt_tab/english", "nltk_punkt_tab_english", "english", "."];
 /// Largest file of weights, unpacked, in bytes (NLTK's has 6 MB).
@@ -40,7 +40,7 @@ const HINT: &str = "`python3 -m nltk.downloader -d DIR averaged_perceptron_tagge
 /// NLTK's English tagger with its word tokenizer.
 pub(super) struct NltkTagger {
     punkt: Punkt,
-    /// Tags of words that are not decided by weights.
+    /// Tags of unambiguous words (NLTK's `tagdict`), which need no weights.
     certain: FxHashMap<String, PennTag>,
     /// Feature to its range of `entries`.
     features: FxHashMap<String, (u32, u32)>,
@@ -192,7 +192,7 @@ fn suffix(word: &str) -> &str {
     &word[start..]
 }
 
-/// Adds the word as its neighbours see it.
+/// Adds the word as the features of its neighbours use it.
 fn normalize(word: &str, out: &mut Words) {
     let digits = |word: &str| word.chars().all(is_numeric_digit);
     if word.contains('-') && !word.starts_with('-') {
@@ -280,7 +280,7 @@ mod tests {
     use crate::shared_data::shared_data;
 
     #[test]
-    fn neighbours_are_seen_normalized() {
+    fn words_are_normalized_as_context() {
         let mut words = Words::default();
         for word in ["Dog", "well-known", "-x", "2019", "²019", "12a", "½", "ÉA", ""] {
             normalize(word, &mut words);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn every_caption_of_laion_as_nltk_tags_it() {
+    fn every_caption_of_laion_has_nltks_words_and_tags() {
         let Some(data) = shared_data() else { return };
         let tagger = NltkTagger::open(&data.join("metadata")).unwrap();
         let file = File::open(data.join("text/laion400m_1000_nltk_pos.jsonl.gz")).unwrap();

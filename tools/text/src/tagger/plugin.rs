@@ -41,7 +41,7 @@ pub struct TagBuffers {
 }
 
 impl TagBuffers {
-    /// The buffers of type `B`: those of the last call, or new ones if the last call asked for another type.
+    /// The buffers of type `B`: those of the last call, or new ones if the last call was for another type.
     pub fn get<B: Any + Default + Send + Sync>(&mut self) -> &mut B {
         if !self.buffers.as_ref().is_some_and(|buffers| buffers.is::<B>()) {
             self.buffers = Some(Box::<B>::default());
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_are_kept_until_another_type_is_asked_for() {
+    fn buffers_are_kept_until_another_type_is_used() {
         let mut buffers = TagBuffers::default();
         buffers.get::<String>().push('a');
         buffers.get::<String>().push('b');

@@ -38,7 +38,7 @@ static TAGGERS: [Row; 3] = [
     Row { name: "bert", from_directory: true, open: open_bert },
 ];
 
-/// The name that stands for no tagger.
+/// The value for no tagger.
 const NONE: &str = "none";
 
 #[cfg(feature = "bert")]
@@ -123,7 +123,7 @@ impl FromStr for TaggerChoice {
             Some((name, directory)) => (name, Some(directory).filter(|path| !path.is_empty())),
             None => (text, None),
         };
-        // `perceptron:` has no directory, and is no name all the same.
+        // `perceptron:` has no directory, but is not `perceptron`.
         let plain = !text.contains(':');
         let row = TAGGERS.iter().find(|row| {
             row.name == name && if row.from_directory { directory.is_some() } else { plain }
@@ -147,7 +147,7 @@ impl fmt::Display for TaggerChoice {
     }
 }
 
-/// What can be given, in words: `a, b:DIR and none`.
+/// The accepted values in a sentence: `a, b:DIR and none`.
 fn known() -> String {
     let directory = |row: &Row| if row.from_directory { ":DIR" } else { "" };
     let names: Vec<String> =

@@ -36,7 +36,7 @@ mod tests {
 
     /// Expected sentences from NLTK 3.10.4 with the same small tables.
     #[test]
-    fn as_nltk_cuts() {
+    fn sentences_are_those_of_nltk() {
         for (text, expected) in CASES {
             assert_eq!(sentences(text).join("|"), *expected, "{text}");
         }

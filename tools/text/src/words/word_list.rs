@@ -9,7 +9,7 @@ pub struct Words {
 }
 
 impl Words {
-    /// Forgets all words and keeps the memory.
+    /// Removes all words and keeps the memory.
     pub fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();

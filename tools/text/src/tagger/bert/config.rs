@@ -22,7 +22,7 @@ const LAYERS_MAX: i64 = 96;
 const POSITIONS: std::ops::RangeInclusive<i64> = 8..=1 << 13;
 /// Positions of one row.
 const ROW_POSITIONS_MAX: i64 = 512;
-/// Most rows of the table of pieces.
+/// Most rows of the embedding table.
 const VOCABULARY_MAX: i64 = 1 << 18;
 /// Most labels.
 const LABELS_MAX: usize = 1 << 10;
@@ -35,7 +35,7 @@ pub(super) struct Config {
     hash: String,
 }
 
-/// The architectures that can be built, with what rust-bert needs to know of each.
+/// The architectures that can be built, with rust-bert's configuration of each.
 pub(super) enum Architecture {
     Bert(BertConfig),
     MobileBert(Box<MobileBertConfig>),
@@ -54,14 +54,14 @@ struct Sizes {
     vocab_size: i64,
     #[serde(default)]
     id2label: LabelNames,
-    /// MobileBERT's alone.
+    /// Only in MobileBERT's.
     embedding_size: Option<i64>,
     intra_bottleneck_size: Option<i64>,
     use_bottleneck: Option<bool>,
     num_feedforward_networks: Option<i64>,
 }
 
-/// What Hugging Face's tokenizer was told, where a folder has it.
+/// The option of Hugging Face's tokenizer that must agree with ours.
 #[derive(Deserialize)]
 struct TokenizerOptions {
     do_lower_case: Option<bool>,
@@ -111,7 +111,7 @@ impl Config {
         &self.hash
     }
 
-    /// Rows of the table of pieces.
+    /// Rows of the embedding table.
     pub(super) fn vocabulary(&self) -> i64 {
         self.sizes.vocab_size
     }
@@ -164,7 +164,7 @@ impl Sizes {
     }
 }
 
-/// Our WordPiece is the uncased one; a model of cased text would see pieces that it never learned.
+/// Our WordPiece is the uncased one; a model of cased text would get pieces that it was not trained on.
 fn check_case(directory: &Path) -> Result<(), TaggerError> {
     let path = directory.join("tokenizer_config.json");
     if !path.is_file() {

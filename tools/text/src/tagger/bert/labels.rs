@@ -29,7 +29,7 @@ impl Labels {
         }
         let some: Vec<&str> = names.values().take(5).map(String::as_str).collect();
         Err(format!(
-            "no label of id2label is a noun ({}, ...): this model does not tell parts of speech",
+            "no label of id2label is a noun ({}, ...): this model does not tag parts of speech",
             some.join(", ")
         ))
     }

@@ -1,8 +1,8 @@
 //! A BERT or MobileBERT for part-of-speech tags, read from a folder; rust-bert's networks on libtorch.
 //!
 //! The words are the embedded tagger's. Each goes through our own WordPiece, and the tag of a word is the label of its
-//! first piece, as in rust-bert's pipeline. The pipeline itself is not used: it takes plain text and cuts it otherwise, and
-//! where an input needs more than one batch it gives the labels to the wrong words (`predict` counts from 0 in each).
+//! first piece, as in rust-bert's pipeline. The pipeline itself is not used: it tokenizes plain text by other rules, and
+//! where an input needs more than one batch it assigns the labels to the wrong words (`predict` counts from 0 in each).
 
 mod config;
 mod files;

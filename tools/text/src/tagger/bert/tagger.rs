@@ -1,4 +1,4 @@
-//! The tagger: captions cut into rows for the network, and its labels given back to their words.
+//! The tagger: splits captions into rows for the network, and assigns its labels to the words.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -14,10 +14,10 @@ use crate::tagger::plugin::{TagBuffers, Tagger};
 use crate::wordpiece::{WordPiece, WordPieceBuffers};
 use crate::words::{Treebank, Words};
 
-/// Pieces of one word that are looked at; only the first one's label counts.
+/// Most pieces of one word that the network reads; only the first one's label counts.
 const WORD_PIECES_MAX: usize = 32;
-/// Rows of a table of pieces without a piece: some models fill it up to a round number. More means that the vocabulary is
-/// another model's, or cut.
+/// Most rows of the embedding table without a piece: some models pad it to a round number. More means that the vocabulary
+/// is another model's, or truncated.
 const SPARE_PIECES_MAX: i64 = 511;
 /// Pieces of all rows of a batch, padding included: what bounds the memory of a forward pass.
 const BATCH_PIECES_MAX: usize = 8192;
@@ -94,7 +94,7 @@ impl BertTagger {
         })
     }
 
-    /// Cuts the captions' words into rows that the network can take; words without a piece are in none.
+    /// Splits the captions' words into rows of at most [`BertTagger::row_pieces`]; words without a piece are in none.
     fn rows(&self, captions: &[Words]) -> Vec<Row> {
         let (mut buffers, mut pieces) = (WordPieceBuffers::default(), Vec::new());
         let mut rows = Vec::new();
@@ -139,7 +139,7 @@ impl BertTagger {
         network.classify(&ids, &mask, rows.len())
     }
 
-    /// A network for this thread, another one where all are in use.
+    /// An idle network, or a new one where all are in use.
     fn take_network(&self) -> Network {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.unwrap_or_else(|| {

@@ -42,7 +42,7 @@ struct WordFeatures {
     certain: Option<PennTag>,
 }
 
-/// Which words of a caption start with a capital; it tells little where all do.
+/// Which words of a caption start with a capital. Where all do, a capital is no sign of a name.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Capitals {
     /// None.

@@ -29,21 +29,21 @@ impl TagSet {
     }
 }
 
-/// Occurrences from which on a word with one tag counts as certain.
+/// Fewest occurrences of a word that counts as certain.
 const CERTAIN_COUNT_MIN: u32 = 20;
-/// Share of a word's occurrences that its tag must have for the word to be certain, in thousandths.
+/// Least share of a certain word's occurrences that its tag has, in thousandths.
 const CERTAIN_PER_MILLE_MIN: u32 = 995;
-/// Share of a word's occurrences from which on a tag is possible, in thousandths.
+/// Least share of a word's occurrences that a possible tag has, in thousandths.
 const POSSIBLE_PER_MILLE_MIN: u32 = 50;
-/// Occurrences from which on a word's possible tags are known.
+/// Fewest occurrences of a word whose possible tags are stored.
 const POSSIBLE_COUNT_MIN: u32 = 3;
 
-/// Tags by word. Words are known by the low half of their hash.
+/// Tags by word. The key is the low half of the word's hash.
 #[derive(Clone, Default)]
 pub(super) struct Lexicon {
-    /// Of the folded word.
+    /// By the hash of the folded word.
     pub(super) possible: FxHashMap<u32, TagSet>,
-    /// Of the word as written.
+    /// By the hash of the word as written.
     pub(super) certain: FxHashMap<u32, PennTag>,
 }
 

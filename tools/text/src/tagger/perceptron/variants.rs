@@ -1,14 +1,14 @@
-//! Sentences as captions write them: in other cases, with joined compounds and curly apostrophes, without a final period.
+//! Augmentation: sentences as captions write them, in other cases, with joined compounds and curly apostrophes, without a final period.
 //!
-//! A treebank of edited English teaches that nouns are in lower case and sentences end. Captions are piles of nouns in any
-//! case, so most rounds see a sentence in another form; its tags stay.
+//! A treebank of edited English teaches that nouns are in lower case and sentences end. Captions are lists of nouns in any
+//! case, so most rounds train on a changed sentence; its tags stay.
 
 use clipa_schemas::penn::{PennTag, WordClass};
 use clipa_schemas::random::Random;
 
 use crate::tagger::sentence::Sentence;
 
-/// A form of the sentence, as it stands most of the time.
+/// The sentence with random changes; most often none or one.
 pub(super) fn vary(sentence: &Sentence, random: &mut Random) -> Sentence {
     let mut varied = sentence.clone();
     if random.below(2) == 0 {
@@ -44,7 +44,7 @@ fn drop_last_period(sentence: &mut Sentence) {
     }
 }
 
-/// `well`, `-`, `known` becomes `well-known`, as the Treebank's word rules leave it. Before a noun such a compound is an
+/// `well`, `-`, `known` becomes `well-known`, which the Treebank's word rules do not split. Before a noun such a compound is an
 /// adjective (Penn's guidelines) unless it is a name; elsewhere it has the tag of its last part.
 fn join_compounds(sentence: &Sentence) -> Sentence {
     let mut joined = Sentence::default();

@@ -5,16 +5,16 @@ use super::lexicon::TAGS;
 
 /// Weights of the features, from their hash to one number a tag.
 ///
-/// Most features of a word were never seen in training, so a small set of bits, which stays in the cache, answers first.
+/// Most features of a word never occurred in training. A small set of bits, which stays in the cache, rules them out first.
 pub(super) struct Weights {
-    /// Whether a feature may be there, by the upper bits of its hash.
+    /// Whether a feature may be in the table, by the upper bits of its hash.
     seen: Box<[u64; SEEN_BITS / 64]>,
-    /// Open addressing: the feature's hash, and where its entries lie (start above, count in the low byte; 0 = free).
+    /// Open addressing: the feature's hash, and the place of its entries (start above, count in the low byte; 0 = free).
     slots: Vec<(u32, u32)>,
     entries: Vec<Weight>,
 }
 
-/// Bits that tell whether a feature may be there: about 8 for each feature.
+/// Size of [`Weights::seen`] in bits: about 8 for each feature.
 const SEEN_BITS: usize = 1 << 21;
 
 /// The word and the bit of a hash in [`Weights::seen`].
@@ -60,7 +60,7 @@ impl Weights {
         self.slots[at] = (hash, (start as u32) << 8 | (self.entries.len() - start) as u32);
     }
 
-    /// The entries of a feature; none where it is not there.
+    /// The entries of a feature; empty for an unknown one.
     #[cfg(test)]
     pub(super) fn of(&self, hash: u32) -> &[Weight] {
         let place = self.place(hash);
@@ -72,7 +72,7 @@ impl Weights {
         hash as usize & (self.slots.len() - 1)
     }
 
-    /// Where the entries of a feature lie; 0 where it has none.
+    /// The place of a feature's entries (as in [`Weights::slots`]); 0 where it has none.
     fn place(&self, hash: u32) -> u32 {
         let mut at = self.home(hash);
         loop {
@@ -86,7 +86,7 @@ impl Weights {
 
     /// The tag with the highest sum; of equals the one with the lowest number.
     pub(super) fn best(&self, features: &FeatureHashes) -> u8 {
-        // Pass by pass, so that the memory that a pass asks for arrives while it goes on.
+        // In passes, so that the loads of a pass overlap instead of waiting for one another.
         let (mut known, mut count) = ([0u32; FEATURES], 0);
         for &hash in features {
             let (word, bit) = seen_bit(hash);

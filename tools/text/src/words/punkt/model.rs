@@ -1,4 +1,4 @@
-//! What Punkt has learned of a language: its tables, as NLTK's `punkt_tab` files have them.
+//! A trained Punkt model: the tables of a language, as NLTK's `punkt_tab` files have them.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ pub struct Punkt {
     /// A word without its period, and the word after it.
     pub(super) collocations: FxHashSet<(String, String)>,
     pub(super) sentence_starters: FxHashSet<String>,
-    /// How a word was seen: bits of [`Written`].
+    /// How a word was written in training: bits of [`Written`].
     pub(super) written: FxHashMap<String, u32>,
     pub(super) hash: String,
 }

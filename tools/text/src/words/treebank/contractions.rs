@@ -1,4 +1,4 @@
-//! Words that are two: `cannot`, `gonna`, `'tis`.
+//! Contractions that are two words: `cannot`, `gonna`, `'tis`.
 
 use crate::characters::{is_plain_word_character, is_space, prefix_ignoring_case};
 
@@ -16,7 +16,7 @@ const INSIDE: [(&str, &str, bool); 8] = [
 /// After a space.
 const AFTER_SPACE: [(&str, &str); 2] = [("'t", "is"), ("'t", "was")];
 
-/// Parts the contractions inside a text. None of them contains another, so one pass does for all.
+/// Splits the contractions inside a text. None of them contains another, so one pass does for all.
 pub(super) fn split_words(text: &str, out: &mut String) {
     let mut previous_in_word = false;
     split(text, out, |rest| {
@@ -27,7 +27,7 @@ pub(super) fn split_words(text: &str, out: &mut String) {
     });
 }
 
-/// Parts `'tis` and `'twas` after a space, which is taken along.
+/// Splits `'tis` and `'twas` after a space, and replaces that space.
 pub(super) fn split_after_space(text: &str, out: &mut String) {
     split(text, out, |rest| {
         let (first, second) = after_space(rest.strip_prefix(' ')?)?;
@@ -35,7 +35,7 @@ pub(super) fn split_after_space(text: &str, out: &mut String) {
     });
 }
 
-/// Asks at each character for the bytes of the two parts of a contraction that starts there, and parts it.
+/// Splits each contraction; `found` returns the bytes of the two parts of one at the start of its argument.
 fn split(text: &str, out: &mut String, mut found: impl FnMut(&str) -> Option<(usize, usize)>) {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
