@@ -23,7 +23,10 @@ const CRATES: [(&str, &[&str]); 12] = [
         &["clipa-pool", "clipa-recipe", "clipa-schemas", "clipa-synth", "clipa-talk", "clipa-text"],
     ),
     ("tools/inspect", &["clipa-pool", "clipa-schemas", "clipa-talk"]),
-    ("trainer/train", &["clipa-recipe", "clipa-schemas", "clipa-stream", "clipa-talk", "torch-ext"]),
+    (
+        "trainer/train",
+        &["clipa-recipe", "clipa-schemas", "clipa-stream", "clipa-talk", "torch-ext"],
+    ),
     ("tools/xtask", &["clipa-talk"]),
 ];
 
@@ -207,8 +210,10 @@ fn paths(text: &str) -> Vec<Vec<String>> {
             if before.is_some_and(is_name) || before == Some('(') || before == Some('{') {
                 continue;
             }
-            let path: String =
-                code[place..].chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect();
+            let path: String = code[place..]
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || "_:".contains(*c))
+                .collect();
             // with a brace behind it, it is a group, and read as one
             paths.extend(Some(path_of(path.trim_end_matches(':'))).filter(|path| path.len() > 1));
         }

@@ -1,26 +1,32 @@
-//! Character classes as Python sees them, because every rule of the originals is written in them.
+//! Character classes as Python defines them, because every rule of the originals is written in them.
 //!
-//! Letters and numbers are those of Unicode 18 (crate `unicode-properties` 0.1.5), like those of Python's `regex` 2026.11, on
-//! which open_clip's tokenizer stands; the standard library's tables are a version behind.
+//! Letters and numbers are those of Unicode 18 (crate `unicode-properties` 0.1.5), like those of Python's `regex` 2026.11, which
+//! open_clip's tokenizer uses; the standard library's tables are a version behind.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// `\p{L}`: any letter.
 #[inline]
 pub(crate) fn is_letter(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_alphabetic();
-    }
-    c.general_category_group() == GeneralCategoryGroup::Letter
+    is_in_group(c, char::is_ascii_alphabetic, GeneralCategoryGroup::Letter)
 }
 
 /// `\p{N}`: decimal digits, letter numbers, other numbers.
 #[inline]
 pub(crate) fn is_number(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_digit();
-    }
-    c.general_category_group() == GeneralCategoryGroup::Number
+    is_in_group(c, char::is_ascii_digit, GeneralCategoryGroup::Number)
+}
+
+/// Punctuation as BERT's tokenizer counts it: `\p{P}`, and in ASCII the symbols (`$`, `+`, `~`, ...) too.
+#[inline]
+pub(crate) fn is_punctuation(c: char) -> bool {
+    is_in_group(c, char::is_ascii_punctuation, GeneralCategoryGroup::Punctuation)
+}
+
+/// The test for ASCII, which needs no table, and the Unicode group for every other character.
+#[inline]
+fn is_in_group(c: char, ascii: impl Fn(&char) -> bool, group: GeneralCategoryGroup) -> bool {
+    if c.is_ascii() { ascii(&c) } else { c.general_category_group() == group }
 }
 
 /// `\d` of Python's `re`: a decimal digit of any script.
@@ -89,6 +95,23 @@ pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
 
+/// Bytes of the prefix of `text` that spells `name` (lower-case ASCII) in any case. As in Python's regular expressions
+/// that ignore case, `ſ` is an `s`, and `İ` and `ı` are an `i`.
+pub(crate) fn prefix_ignoring_case(text: &str, name: &str) -> Option<usize> {
+    let mut bytes = 0;
+    let mut characters = text.chars();
+    for wanted in name.chars() {
+        let c = characters.next()?;
+        let same = c.to_ascii_lowercase() == wanted
+            || matches!((c, wanted), ('ſ', 's') | ('İ' | 'ı', 'i'));
+        if !same {
+            return None;
+        }
+        bytes += c.len_utf8();
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +125,18 @@ mod tests {
         assert!(!is_letter('Ⅷ') && is_number('Ⅷ') && !is_letter('\u{93e}'));
         assert!(is_decimal_digit('३') && !is_decimal_digit('²') && is_number('²'));
         assert!(is_space('\x1f') && is_space('\u{3000}') && !is_space('\u{200b}'));
+    }
+    #[test]
+    fn bert_counts_ascii_symbols_as_punctuation() {
+        assert!(is_punctuation('$') && is_punctuation('~') && is_punctuation('。'));
+        assert!(!is_punctuation('€') && !is_punctuation('a') && !is_punctuation(' '));
+    }
+
+    #[test]
+    fn a_prefix_is_found_in_any_case() {
+        assert_eq!(prefix_ignoring_case("'TIſx", "'tis"), Some(5));
+        assert_eq!(prefix_ignoring_case("'Tİs", "'tis"), Some(5));
+        assert_eq!(prefix_ignoring_case("'ti", "'tis"), None);
+        assert_eq!(prefix_ignoring_case("'tas", "'tis"), None);
     }
 }

@@ -1,17 +1,17 @@
-//! One caption in, its token columns out.
+//! From a raw caption to its token columns.
 
 use std::sync::Arc;
 
 use clipa_schemas::penn::PennTag;
 use clipa_schemas::text::TokenizedText;
 
-use super::clean::{CleanMode, clean_into};
-use super::clip_bpe::ClipBpe;
-use super::config::TextParts;
-use super::tagger::{TagBuffers, Tagger};
-use super::word_cache::WordCache;
-use super::wordpiece::{WordPiece, WordPieceBuffers};
-use super::words::Words;
+use crate::clean::{CleanMode, clean_into};
+use crate::clip_bpe::ClipBpe;
+use crate::parts::TextParts;
+use crate::tagger::{TagBuffers, Tagger};
+use crate::word_cache::WordCache;
+use crate::wordpiece::{WordPiece, WordPieceBuffers};
+use crate::words::Words;
 
 /// Most token ids that are stored for one word; the rest of a longer word is dropped (from its entry as a word only,
 /// not from the caption's own ids). A word of ordinary letters reaches it beyond 65,535 letters.
@@ -22,7 +22,7 @@ pub const WORD_TOKENS_MAX: usize = u16::MAX as usize;
 pub struct EncodedCaption {
     /// CLIP's byte pairs, of the caption and word by word.
     pub clip_bpe: TokenizedText,
-    /// BERT's pieces, the same way; `None` where [`super::TextConfig::bert_vocab`] is.
+    /// BERT's pieces, the same way; `None` where [`crate::TextConfig::bert_vocab`] is.
     pub bert_wordpiece: Option<TokenizedText>,
     /// Penn tag of each word ([`PennTag::byte`]).
     pub pos: Vec<u8>,
@@ -31,7 +31,7 @@ pub struct EncodedCaption {
 }
 
 impl EncodedCaption {
-    /// The token columns, in the order of [`super::TextConfig::token_columns`].
+    /// The token columns, in the order of [`crate::TextConfig::token_columns`].
     pub fn into_columns(self) -> Vec<TokenizedText> {
         std::iter::once(self.clip_bpe).chain(self.bert_wordpiece).collect()
     }
@@ -40,8 +40,8 @@ impl EncodedCaption {
 /// Turns captions into token columns; one for each worker.
 ///
 /// The caption's own ids are those of the cleaned caption. The words are those of the raw caption, as the tagger's tokenizer
-/// cuts it, each cleaned and encoded for itself: what the syntax mask of CLIPA joins and encodes. A word of which
-/// cleaning leaves nothing has no ids and keeps its place.
+/// splits it, each cleaned and encoded alone: what the syntax mask of CLIPA joins and encodes. A word that is empty
+/// after cleaning has no ids and keeps its place.
 pub struct CaptionEncoder {
     tagger: Option<Arc<dyn Tagger>>,
     bpe: ClipBpe,
@@ -60,8 +60,15 @@ struct Pieces {
     words: WordCache,
 }
 
+impl TextParts {
+    /// An encoder for one worker.
+    pub fn encoder(&self) -> CaptionEncoder {
+        CaptionEncoder::new(self)
+    }
+}
+
 impl CaptionEncoder {
-    pub(super) fn new(parts: &TextParts) -> Self {
+    fn new(parts: &TextParts) -> Self {
         CaptionEncoder {
             tagger: parts.tagger.clone(),
             bpe: ClipBpe::new(parts.merges.clone()),
@@ -90,7 +97,7 @@ impl CaptionEncoder {
         EncodedCaption { pos: self.tags.iter().map(|tag| tag.byte()).collect(), ..encoded }
     }
 
-    /// The same without the tags, which [`CaptionEncoder::tag_all`] makes of the words; `words` is overwritten.
+    /// As [`CaptionEncoder::encode`], but without tags; overwrites `words`, which [`CaptionEncoder::tag_all`] tags later.
     pub fn encode_untagged(&mut self, caption: &str, words: &mut Words) -> EncodedCaption {
         words.clear();
         if let Some(tagger) = &self.tagger {
@@ -149,8 +156,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::config::{TaggerChoice, TextConfig};
     use super::*;
+    use crate::config::TextConfig;
+    use crate::tagger::TaggerChoice;
 
     static PARTS: LazyLock<TextParts> = LazyLock::new(|| TextConfig::default().open().unwrap());
 
@@ -166,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_the_raw_caption() {
+    fn words_are_cut_from_the_raw_caption() {
         let encoded = encode("A Dog &amp; Mr. Smith’s \u{feff}");
         // a dog & mr. smith's
         assert_eq!(encoded.clip_bpe.tokens, [320, 1929, 261, 1982, 269, 2915, 568]);
@@ -182,7 +190,7 @@ mod tests {
     #[test]
     fn without_a_tagger_there_are_no_words() {
         let parts =
-            TextConfig { tagger: TaggerChoice::None, ..TextConfig::default() }.open().unwrap();
+            TextConfig { tagger: TaggerChoice::none(), ..TextConfig::default() }.open().unwrap();
         let encoded = parts.encoder().encode("A dog.");
         assert_eq!(encoded.clip_bpe.tokens, [320, 1929, 269]);
         let without = EncodedCaption { words: 0, pos: vec![], ..encoded.clone() };
@@ -202,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_has_seen_others_encodes_as_a_new_one() {
+    fn a_used_encoder_returns_what_a_new_one_returns() {
         let mut old = PARTS.encoder();
         let captions: Vec<String> =
             (0..3000).map(|i| format!("word{i} {} Nike {i}", i * 7)).collect();
@@ -215,7 +223,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
-        fn any_caption_gives_consistent_columns(caption in r"(\PC|[ .,'\x22&;<>\n\t\x00]|&[a-z]{1,5};?|n't|\.\.){0,60}") {
+        fn columns_of_any_caption_are_consistent(caption in r"(\PC|[ .,'\x22&;<>\n\t\x00]|&[a-z]{1,5};?|n't|\.\.){0,60}") {
             let encoded = encode(&caption);
             let total: usize = encoded.clip_bpe.word_lengths.iter().map(|&length| usize::from(length)).sum();
             prop_assert_eq!(total, encoded.clip_bpe.word_tokens.len());

@@ -20,6 +20,7 @@ pub mod clean;
 pub mod clip_bpe;
 mod config;
 mod encoder;
+mod parts;
 #[cfg(test)]
 pub(crate) mod shared_data;
 pub mod tagger;
@@ -28,5 +29,7 @@ mod word_cache;
 pub mod wordpiece;
 pub mod words;
 
-pub use config::{TaggerChoice, TextConfig, TextError, TextParts};
+pub use config::{TextConfig, TextError};
 pub use encoder::{CaptionEncoder, EncodedCaption, WORD_TOKENS_MAX};
+pub use parts::TextParts;
+pub use tagger::TaggerChoice;

@@ -1,24 +1,24 @@
-//! What a tagger says of every entry of a tokenizer's vocabulary, as CLIPA's JAX dialect has it.
+//! The tag of every entry of a tokenizer's vocabulary, as in CLIPA's JAX code.
 //!
-//! There each entry is cut and tagged alone, and has the tag of its last word; the syntax mask then asks for nothing else.
+//! There each entry is tokenized and tagged alone, and has the tag of its last word; the syntax mask uses only these tags.
 
 use std::convert::Infallible;
 
+use clipa_pool::in_order;
 use clipa_schemas::penn::PennTag;
 use clipa_schemas::vocabulary::{Piece, Vocabulary};
 
-use super::clip_bpe::END_OF_TEXT;
-use super::config::TextParts;
-use super::tagger::{TagBuffers, Tagger};
-use super::words::Words;
-use clipa_pool::in_order;
+use crate::clip_bpe::END_OF_TEXT;
+use crate::parts::TextParts;
+use crate::tagger::{TagBuffers, Tagger};
+use crate::words::Words;
 
 /// Entries that are tagged at once.
 const BATCH: usize = 256;
 
 impl TextParts {
     /// The vocabularies of the token columns with their tags, in the order of the columns; none without a tagger.
-    /// Tagged on `threads` threads, which changes nothing but the time.
+    /// The number of `threads` changes only the time.
     pub fn vocabularies(&self, threads: usize) -> Vec<Vocabulary> {
         let Some(tagger) = &self.tagger else { return Vec::new() };
         let of = |column: &str,
@@ -68,10 +68,11 @@ fn tags_of_last_words(tagger: &dyn Tagger, texts: &[String]) -> Vec<PennTag> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::{TaggerChoice, TextConfig};
+    use crate::config::TextConfig;
+    use crate::tagger::TaggerChoice;
 
     #[test]
-    fn byte_pairs_and_pieces_know_their_tags_and_their_places_in_a_word() {
+    fn pieces_have_their_tags_and_their_positions_in_a_word() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         std::io::Write::write_all(&mut file, b"[UNK]\ndog\n##s\nrunning\n").unwrap();
         let bert_vocab = Some(file.path().to_owned());
@@ -86,7 +87,7 @@ mod tests {
         assert_eq!((bert.column.as_str(), bert.pieces.len()), ("bert_wordpiece", 4));
         assert_eq!((bert.piece(1).tag.name(), bert.piece(1).starts_word), ("NN", true));
         assert!(!bert.piece(2).starts_word && bert.piece(2).ends_word);
-        let none = TextConfig { tagger: TaggerChoice::None, ..TextConfig::default() };
+        let none = TextConfig { tagger: TaggerChoice::none(), ..TextConfig::default() };
         assert_eq!(none.open().unwrap().vocabularies(1), []);
     }
 }

@@ -1,13 +1,13 @@
-//! The ids of words that a worker has seen: captions repeat their words.
+//! A cache of the ids of words: captions repeat their words.
 
 use rustc_hash::FxHashMap;
 
-/// Words that are remembered at most; a full cache is emptied.
+/// Most words in a cache; a full one is emptied.
 const WORDS_MAX: usize = 1 << 16;
-/// Longest word that is remembered, in bytes.
+/// Longest word in a cache, in bytes.
 const WORD_BYTES_MAX: usize = 32;
 
-/// Words with the ids that an encoder gave them.
+/// Words and their ids.
 #[derive(Default)]
 pub(super) struct WordCache {
     /// A range of `ids`.
@@ -16,7 +16,7 @@ pub(super) struct WordCache {
 }
 
 impl WordCache {
-    /// Appends the word's ids to `ids`: those that `encode` appended when the word came first.
+    /// Appends the word's ids to `ids`; calls `encode` for them only where the cache does not have the word.
     pub(super) fn encode(
         &mut self,
         word: &str,

@@ -1,16 +1,18 @@
 //! BERT's WordPiece, uncased: ids identical to Hugging Face's `bert-base-uncased`, without `[CLS]` and `[SEP]`.
 //!
 //! The second tokenizer of CLIPA: the v2 models read it. Text is cleaned with [`crate::clean::CleanMode::Whitespace`] first.
-//! The crate `tokenizers` does the same and more; it brings some thirty crates, for the hundred lines below.
+//! The crate `tokenizers` would bring some thirty crates for the hundred lines below.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clipa_schemas::file::sha256_hex;
 use rustc_hash::FxHashMap;
-use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use crate::characters::is_punctuation;
 
 /// Longest word in characters; a longer one is unknown as a whole.
 const WORD_CHARS_MAX: usize = 100;
@@ -79,8 +81,7 @@ impl WordPiece {
         let unknown = *ids.get("[UNK]").ok_or_else(|| wrong("it has no [UNK]".to_owned()))?;
         let piece_bytes_max =
             ids.keys().map(|piece| piece.trim_start_matches("##").len()).max().unwrap_or(0);
-        let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(WordPiece { ids, unknown, piece_bytes_max, hash })
+        Ok(WordPiece { ids, unknown, piece_bytes_max, hash: sha256_hex(&bytes) })
     }
 
     /// The vocabulary of `bert-base-uncased` in the Hugging Face cache of this user, if it is there: below
@@ -188,7 +189,7 @@ fn first_special(text: &str) -> Option<(usize, &'static str)> {
     })
 }
 
-/// Control characters dropped, spaces around Chinese characters, accents dropped, lower case.
+/// Drops control characters and accents, puts spaces around Chinese characters, and lowers the case.
 fn normalize(text: &str, out: &mut String) {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         out.extend(text.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
@@ -213,13 +214,6 @@ fn is_control(c: char) -> bool {
         c.general_category(),
         GeneralCategory::Control | GeneralCategory::Format | GeneralCategory::PrivateUse
     )
-}
-
-fn is_punctuation(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_punctuation();
-    }
-    c.general_category_group() == GeneralCategoryGroup::Punctuation
 }
 
 /// The blocks of CJK ideographs; not kana, not Hangul, which are written with spaces or in runs.
@@ -270,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_vocabulary_is_refused() {
+    fn a_file_that_is_no_vocabulary_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "a\nb\n").unwrap();
         assert!(matches!(WordPiece::open(file.path()), Err(WordPieceError::Format { .. })));
@@ -281,7 +275,7 @@ mod tests {
 
     /// Rows of open_clip 3.3.0 with bert-base-uncased (facts of CLIPA, 3.6), `[CLS]` and padding left out.
     #[test]
-    fn open_clips_rows() {
+    fn ids_are_those_of_open_clip() {
         let Some(data) = shared_data() else { return };
         let bert = WordPiece::open(&data.join("metadata/bert-base-uncased-vocab.txt")).unwrap();
         assert_eq!(encode(&bert, "a photo of a dog"), [1037, 6302, 1997, 1037, 3899]);

@@ -77,7 +77,7 @@ pub struct CommonArgs {
     /// Change it to compare with the original (nltk:DIR reads NLTK's JSON weights), for a network's tags (bert:DIR reads
     /// config.json, vocab.txt and the weights; only in a program built with the feature bert, and much slower),
     /// or for captions in another language (a BERT for it, or none: the syntax mask is then not available).
-    #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
+    #[arg(long, default_value_t, value_name = "TAGGER")]
     pub tagger: TaggerChoice,
     /// Store BERT WordPiece tokens too, with this vocabulary (vocab.txt of bert-base-uncased)
     ///

@@ -14,8 +14,7 @@ use clipa_talk::figures::{bytes, count, rate};
 use clipa_talk::{Failure, Outcome, Printer, WithHint};
 use clipa_text::tagger::corpus::read_corpus;
 use clipa_text::tagger::evaluation::{CLASSES, evaluate};
-use clipa_text::tagger::perceptron::{PerceptronTagger, Training, train};
-use clipa_text::{TaggerChoice, TextConfig};
+use clipa_text::tagger::{TaggerChoice, Training, perceptron_with_weights, train_perceptron};
 
 /// Train a part-of-speech tagger, measure one, or see what it does.
 ///
@@ -72,7 +71,7 @@ pub struct EvalArgs {
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// Which tagger: perceptron (inside this binary), nltk:DIR (NLTK's JSON files) or bert:DIR (needs the feature bert)
-    #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
+    #[arg(long, default_value_t, value_name = "TAGGER")]
     tagger: TaggerChoice,
     /// Weights that `tagger train` wrote, in place of those inside this binary
     #[arg(long, value_name = "FILE")]
@@ -103,7 +102,7 @@ fn run_train(args: &TrainArgs, printer: &Printer) -> anyhow::Result<()> {
     let (number, words) = (count(sentences.len() as u64), count(words as u64));
     printer.say(format!("{number} sentences, {words} words"));
     let training = Training { rounds: args.rounds, seed: args.seed };
-    let weights = train(&sentences, training, |round| {
+    let weights = train_perceptron(&sentences, training, |round| {
         let right = accuracy(round.right, round.decided);
         printer.say(format!("round {} of {}: {right} right", round.number, round.of));
     });
@@ -119,11 +118,11 @@ fn run_eval(args: &EvalArgs, printer: &Printer) -> anyhow::Result<()> {
         Some(path) => {
             let bytes =
                 std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Arc::new(PerceptronTagger::from_bytes(&bytes)?)
+            perceptron_with_weights(&bytes)?
         }
         None => {
-            let config = TextConfig { tagger: args.tagger.clone(), ..TextConfig::default() };
-            config.open_tagger()?.context("`none` tags nothing").hint("--tagger perceptron")?
+            let hint = format!("--tagger {}", TaggerChoice::default());
+            args.tagger.open()?.context("`none` tags nothing").hint(hint)?
         }
     };
     let start = Instant::now();

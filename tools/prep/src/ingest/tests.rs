@@ -28,7 +28,7 @@ fn options(refused: Vec<&'static str>) -> IngestOptions {
         filter: Filter::default(),
         refused,
         dedup: Dedup::Off,
-        text: TextConfig { tagger: TaggerChoice::None, bert_vocab: None },
+        text: TextConfig { tagger: TaggerChoice::none(), bert_vocab: None },
     }
 }
 

@@ -1,9 +1,9 @@
-//! Captions that some step could be slow on: one unit repeated up to the length of LAION's longest caption.
+//! Captions that could slow a step down: one unit repeated up to the length of LAION's longest caption.
 
 /// Characters of LAION's longest caption.
 pub(crate) const LONGEST: usize = 61_192;
 
-/// What comes first, and what is repeated after it.
+/// A prefix, and the unit that is repeated after it.
 const FAMILIES: &[(&str, &str)] = &[
     ("", "a"),
     ("", "aB"),

@@ -1,11 +1,11 @@
 //! Time a caption for each step of the text side, on one core.
 //!
 //! ```text
-//! cargo bench -p clipa-tools --bench text [FILE]
+//! cargo bench -p clipa-text --bench text [FILE]
 //! ```
 //!
 //! FILE has one caption a line, gzip or plain (`caption TAB url` is read too); without it, the LAION captions of the shared data.
-//! Times are those of the processor, so that other programs on the machine disturb little.
+//! Times are processor times, so that other programs on the machine matter little.
 
 mod adversarial;
 
@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use clipa_text::clean::{CleanMode, clean_into};
 use clipa_text::clip_bpe::{ClipBpe, Merges};
-use clipa_text::tagger::TagBuffers;
+use clipa_text::tagger::{TagBuffers, TaggerError};
 use clipa_text::words::Words;
 use clipa_text::{TaggerChoice, TextConfig, TextParts};
 use flate2::read::MultiGzDecoder;
@@ -64,11 +64,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     report(&mut out, "clean + BPE", both)?;
 
     let (bpe_alone, mut words_and_tags) = (both, f64::NAN);
-    let nltk = shared().map(|shared| TaggerChoice::Nltk(shared.join("metadata")));
-    for choice in [Some(TaggerChoice::Perceptron), nltk].into_iter().flatten() {
-        let name = if choice == TaggerChoice::Perceptron { "perceptron" } else { "nltk" };
+    for choice in taggers()? {
+        let name = choice.name();
+        let Some(tagger) = choice.open()? else { continue };
         let config = TextConfig { tagger: choice, ..TextConfig::default() };
-        let Some(tagger) = config.open_tagger()? else { continue };
         let (mut buffers, mut words, mut tags) =
             (TagBuffers::default(), Words::default(), Vec::new());
         let mut count = 0;
@@ -105,7 +104,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     worst_cases(&mut out)
 }
 
-/// The originals on the same captions, where `cargo xtask peers text` has made their Python environment.
+/// The embedded tagger, and NLTK's where the shared data has its files.
+fn taggers() -> Result<Vec<TaggerChoice>, TaggerError> {
+    let nltk = shared().map(|shared| format!("nltk:{}", shared.join("metadata").display()));
+    let nltk = nltk.map(|name| name.parse()).transpose()?;
+    Ok([Some(TaggerChoice::default()), nltk].into_iter().flatten().collect())
+}
+
+/// The originals on the same captions, where `cargo xtask peers text` has installed their Python environment.
 fn compare_with_originals(
     out: &mut dyn Write,
     captions: usize,
@@ -127,7 +133,7 @@ fn compare_with_originals(
         ("open_clip", "open_clip's tokenizer", bpe),
         ("nltk", "NLTK's words + tags, model loaded", words_and_tags),
     ] {
-        let theirs = figures[key].as_f64().ok_or("speed.py gave no number")?;
+        let theirs = figures[key].as_f64().ok_or("speed.py printed no number")?;
         let ratio = theirs * 1e-6 / (ours / captions as f64);
         writeln!(out, "{step:<34} {theirs:>7.2} µs a caption, {ratio:.1} times ours")?;
     }
@@ -138,9 +144,8 @@ fn compare_with_originals(
 fn worst_cases(out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     const SHOWN: usize = 5;
     let bert_vocab = shared().map(|shared| shared.join("metadata/bert-base-uncased-vocab.txt"));
-    let nltk = shared().map(|shared| TaggerChoice::Nltk(shared.join("metadata")));
-    for tagger in [Some(TaggerChoice::Perceptron), nltk].into_iter().flatten() {
-        let name = if tagger == TaggerChoice::Perceptron { "perceptron" } else { "nltk" };
+    for tagger in taggers()? {
+        let name = tagger.name();
         let parts = TextConfig { tagger, bert_vocab: bert_vocab.clone() }.open()?;
         let mut all = Vec::new();
         let quarter = adversarial::LONGEST / 4;
@@ -167,7 +172,7 @@ fn worst_cases(out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Processor time in µs, the least of three; each with a new encoder, whose caches know nothing.
+/// Processor time in µs, the least of three; each with a new encoder, whose caches are empty.
 fn for_thousand_characters(parts: &TextParts, caption: &str) -> f64 {
     let characters = caption.chars().count() as f64;
     let once = || {
@@ -198,7 +203,7 @@ fn time(mut round: impl FnMut()) -> f64 {
     seconds / f64::from(rounds)
 }
 
-/// Seconds that this process has spent on a processor, where Linux tells it.
+/// Processor seconds of this process, where Linux reports them.
 fn processor_seconds() -> Option<f64> {
     let schedule = std::fs::read_to_string("/proc/self/schedstat").ok()?;
     let nanoseconds: u64 = schedule.split_whitespace().next()?.parse().ok()?;

@@ -7,7 +7,7 @@ use encoding_rs::WINDOWS_1252;
 use entities::ENTITIES;
 use rustc_hash::FxHashMap;
 
-/// Longest entity name looked at, in characters, without the `;`.
+/// Longest entity name in characters, without the `;`.
 const NAME_CHARS_MAX: usize = 32;
 
 /// Names with their `;`, or without it where HTML allows that; the leading `&` left out.
@@ -21,7 +21,7 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
 }
 
 /// Replaces every reference once: `&amp;lt;` becomes `&lt;`. A named reference without `;` is read where HTML allows
-/// it, also at the start of a longer word (`&notit` is `¬it`); what is not a reference stays.
+/// it, also at the start of a longer word (`&notit` is `¬it`); anything else stays.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find('&') else { return Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
@@ -37,7 +37,7 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Writes what the reference after an `&` stands for; returns the bytes that it took.
+/// Appends the characters of the reference after an `&`; returns the bytes that were read.
 fn unescape_one(text: &str, out: &mut String) -> usize {
     if let Some(number) = text.strip_prefix('#') {
         return match numeric(number) {
@@ -110,7 +110,7 @@ mod tests {
 
     /// Expected values from Python 3.11's `html.unescape`.
     #[test]
-    fn as_python_unescapes() {
+    fn references_are_unescaped_as_by_python() {
         for (text, expected) in [
             ("a &amp; b &lt;&gt; &quot;x&quot;", "a & b <> \"x\""),
             ("&notit; &notin; &ampx &am &;&& &", "¬it; ∉ &x &am &;&& &"),

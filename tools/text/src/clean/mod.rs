@@ -1,11 +1,11 @@
-//! Cleaning captions as open_clip does: repair (`repair`, what Python's ftfy does), HTML entities twice, white space,
-//! then what the mode asks for.
+//! Cleans captions as open_clip does: repair (`repair`, what Python's ftfy does), HTML entities twice, white space,
+//! then what the mode adds.
 
 mod html;
 mod mojibake;
 mod repair;
 
-use super::characters::is_space;
+use crate::characters::is_space;
 
 /// What to do with a repaired caption; the names are open_clip's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn modes() {
+    fn each_mode_cleans_as_documented() {
         let text = "\t Hello_World!  It's  &lt;b&gt; ÉCOLE\u{3000}ΟΔΟΣ\n";
         assert_eq!(clean(text, CleanMode::Lower), "hello_world! it's <b> école οδος");
         assert_eq!(clean(text, CleanMode::Whitespace), "Hello_World! It's <b> ÉCOLE ΟΔΟΣ");

@@ -1,4 +1,4 @@
-//! Undoing mojibake: UTF-8 that was read as a single-byte encoding (`CafÃ©`), once or several times over.
+//! Undoes mojibake: UTF-8 that was read as a single-byte encoding (`CafÃ©`), once or several times over.
 //!
 //! Follows ftfy 6.3 (Apache-2.0, Robyn Speer): whether a text is bad is judged by pairs of characters that hardly ever
 //! meet ([`badness`]); a bad text is written back in each encoding in turn ([`charmaps`]) until its bytes are UTF-8.
@@ -15,7 +15,7 @@ use regex::Regex;
 use badness::is_bad;
 use charmaps::{CHARMAPS, Charmap};
 
-/// Most times that one text is decoded; each round makes it shorter, so only adversarial text comes near.
+/// Most times that one text is decoded; each round shortens it, so only adversarial text needs this many.
 const ROUNDS_MAX: usize = 32;
 
 /// Repairs the encoding of a text; `None` where nothing is wrong, or nothing helps.

@@ -1,4 +1,4 @@
-//! Repairing text that went through the wrong hands: what `ftfy.fix_text` does with its default settings.
+//! Repairs text as `ftfy.fix_text` does with its default settings.
 //!
 //! The steps, their order and their tables of cases follow ftfy 6.3 (Apache-2.0, Robyn Speer), which open_clip runs on every
 //! caption; the code is ours. Lines are repaired one by one, each until nothing changes any more.
@@ -18,7 +18,7 @@ const ENTITY_CHARS_MAX: usize = 24;
 /// Repairs `text`; the same text where there is nothing to repair.
 pub(super) fn fix_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // A literal `<` says that this is HTML, and that entities are meant, from there on.
+    // After a literal `<` the text counts as HTML, where entities may be meant as they are.
     let mut entities = true;
     for line in text.split_inclusive('\n') {
         entities &= !line.contains('<');
@@ -52,7 +52,7 @@ fn fix_line(line: &str, entities: bool, out: &mut String) {
     out.push_str(&text);
 }
 
-/// Entities that end in `;`, and those of Latin letters shouted in capitals (`&EACUTE;`).
+/// Entities that end in `;`, and those of Latin letters in capitals (`&EACUTE;`).
 fn unescape_unambiguous(text: Cow<'_, str>) -> Cow<'_, str> {
     if !text.contains('&') {
         return text;
@@ -83,7 +83,7 @@ fn unescape_unambiguous(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What an entity with its `&` and `;` stands for.
+/// The characters of an entity with its `&` and `;`.
 fn entity(reference: &str) -> Option<String> {
     if reference.starts_with("&#") {
         let unescaped = html::unescape(reference);
@@ -173,7 +173,7 @@ fn drop_terminal_escapes(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What follows the sequence at the start of `part`.
+/// The rest after the sequence at the start of `part`.
 fn after_sequence(part: &str) -> Option<&str> {
     let arguments =
         part.strip_prefix('[')?.trim_start_matches(|c: char| c == ';' || is_decimal_digit(c));
@@ -186,7 +186,7 @@ mod tests {
 
     /// Expected values from ftfy 6.3.1.
     #[test]
-    fn as_ftfy_repairs() {
+    fn texts_are_repaired_as_by_ftfy() {
         for (text, expected) in [
             ("Broken text&hellip; it&#x2019;s ﬂubberiﬁc!", "Broken text… it's flubberific!"),
             ("ＬＯＵＤ　ＮＯＩＳＥＳ Ｕﾀｰﾝ", "LOUD NOISES Uターン"),

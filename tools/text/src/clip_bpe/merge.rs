@@ -1,11 +1,12 @@
-//! Merging the symbols of one piece: always the pair with the lowest rank, the leftmost first.
+//! Merges the symbols of one piece: always the pair with the lowest rank, the leftmost first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::merges::{Merges, WORD_FINAL};
+use super::pairs::Pairs;
+use super::symbols::WORD_FINAL;
 
-/// Up to this many symbols the lowest pair is looked up anew after each merge (quadratic, but without a heap).
+/// Up to this many symbols each merge searches all pairs again (quadratic, but without a heap).
 const SCAN_SYMBOLS_MAX: usize = 24;
 /// No neighbour.
 const NONE: u32 = u32::MAX;
@@ -23,8 +24,8 @@ pub(super) struct Merger {
 
 impl Merger {
     /// Appends the ids of a whole piece.
-    pub(super) fn merge(&mut self, piece: &str, merges: &Merges, ids: &mut Vec<u16>) {
-        self.merge_bytes(piece.as_bytes(), true, merges, ids);
+    pub(super) fn merge(&mut self, piece: &str, pairs: &Pairs, ids: &mut Vec<u16>) {
+        self.merge_bytes(piece.as_bytes(), true, pairs, ids);
     }
 
     /// Appends the ids of `bytes`, whose last symbol carries the end-of-piece mark if `word_final`.
@@ -32,19 +33,19 @@ impl Merger {
         &mut self,
         bytes: &[u8],
         word_final: bool,
-        merges: &Merges,
+        pairs: &Pairs,
         ids: &mut Vec<u16>,
     ) {
         self.symbols.clear();
-        self.symbols.extend(bytes.iter().map(|&byte| merges.symbol(byte)));
+        self.symbols.extend(bytes.iter().map(|&byte| pairs.symbol(byte)));
         if let (true, Some(last)) = (word_final, self.symbols.last_mut()) {
             *last += WORD_FINAL;
         }
         if self.symbols.len() <= SCAN_SYMBOLS_MAX {
-            self.merge_by_scan(merges);
+            self.merge_by_scan(pairs);
             ids.extend_from_slice(&self.symbols);
         } else {
-            self.merge_by_heap(merges);
+            self.merge_by_heap(pairs);
             let mut at = 0;
             while at != NONE {
                 ids.push(self.symbols[at as usize]);
@@ -53,9 +54,9 @@ impl Merger {
         }
     }
 
-    fn merge_by_scan(&mut self, merges: &Merges) {
+    fn merge_by_scan(&mut self, pairs: &Pairs) {
         let symbols = &mut self.symbols;
-        let rank = |pair: &[u16]| merges.merged(pair[0], pair[1]).unwrap_or(u16::MAX);
+        let rank = |pair: &[u16]| pairs.merged(pair[0], pair[1]).unwrap_or(u16::MAX);
         self.ranks.clear();
         self.ranks.extend(symbols.windows(2).map(rank));
         while let Some((at, &lowest)) = self.ranks.iter().enumerate().min_by_key(|&(_, rank)| rank)
@@ -78,7 +79,7 @@ impl Merger {
     /// Symbols as a doubly linked list, pairs in a heap by rank and position; an entry whose pair has changed since is
     /// skipped. A result always ranks after the merge that made a part of it, so taking pairs one by one is the same as
     /// replacing all occurrences of the lowest pair at once, as the original does.
-    fn merge_by_heap(&mut self, merges: &Merges) {
+    fn merge_by_heap(&mut self, pairs: &Pairs) {
         let count = self.symbols.len() as u32;
         self.next.clear();
         self.next.extend((1..count).chain([NONE]));
@@ -86,12 +87,12 @@ impl Merger {
         self.previous.extend([NONE].into_iter().chain(0..count - 1));
         self.heap.clear();
         for at in 0..count - 1 {
-            self.push_pair(at, merges);
+            self.push_pair(at, pairs);
         }
         while let Some(Reverse((rank, at))) = self.heap.pop() {
             let right = self.next[at as usize];
             // A merged-away symbol has no successor, a merged pair another rank.
-            if right == NONE || self.pair_rank(at, right, merges) != Some(rank) {
+            if right == NONE || self.pair_rank(at, right, pairs) != Some(rank) {
                 continue;
             }
             self.symbols[at as usize] = rank;
@@ -100,21 +101,21 @@ impl Merger {
             self.next[right as usize] = NONE;
             if after != NONE {
                 self.previous[after as usize] = at;
-                self.push_pair(at, merges);
+                self.push_pair(at, pairs);
             }
             let before = self.previous[at as usize];
             if before != NONE {
-                self.push_pair(before, merges);
+                self.push_pair(before, pairs);
             }
         }
     }
 
-    fn pair_rank(&self, left: u32, right: u32, merges: &Merges) -> Option<u16> {
-        merges.merged(self.symbols[left as usize], self.symbols[right as usize])
+    fn pair_rank(&self, left: u32, right: u32, pairs: &Pairs) -> Option<u16> {
+        pairs.merged(self.symbols[left as usize], self.symbols[right as usize])
     }
 
-    fn push_pair(&mut self, at: u32, merges: &Merges) {
-        if let Some(rank) = self.pair_rank(at, self.next[at as usize], merges) {
+    fn push_pair(&mut self, at: u32, pairs: &Pairs) {
+        if let Some(rank) = self.pair_rank(at, self.next[at as usize], pairs) {
             self.heap.push(Reverse((rank, at)));
         }
     }

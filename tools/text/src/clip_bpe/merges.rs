@@ -1,24 +1,18 @@
 //! CLIP's merge table, recovered from the vocabulary inside the crate `instant-clip-tokenizer`.
 
+use clipa_schemas::file::hex;
 use instant_clip_tokenizer::{Token, Tokenizer};
-use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::merge::Merger;
-use super::{END_OF_TEXT, START_OF_TEXT};
+use super::pairs::Pairs;
+use super::symbols::{
+    END_OF_TEXT, FIRST_MERGE, MERGES_END, START_OF_TEXT, WORD_FINAL, byte_symbol,
+};
 
-/// Ids 0..256 are the bytes, 256..512 the bytes that end a piece; merges follow.
-pub(super) const WORD_FINAL: u16 = 256;
-const FIRST_MERGE: u16 = 512;
-/// One past the last merge (49,408 less the two special tokens).
-const MERGES_END: u16 = 49_406;
-/// Id of the first byte symbol that is not printable: [`byte_symbol`] counts the others from there.
-const FIRST_UNPRINTABLE: u16 = 188;
-
-/// Which pairs of symbols merge, and into what. The smaller the result's id, the earlier the pair merges.
+/// CLIP's vocabulary: which pairs of symbols merge, and the text of every id.
 pub struct Merges {
-    pairs: FxHashMap<u32, u16>,
-    symbol_of_byte: [u16; 256],
+    pairs: Pairs,
     /// Bytes of every id below the special ones, one after the other, and where each ends.
     bytes: Vec<u8>,
     ends: Vec<u32>,
@@ -29,9 +23,7 @@ pub struct Merges {
 
 /// The vocabulary inside `instant-clip-tokenizer` is not CLIP's.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "token {id} of the CLIP vocabulary cannot be read back from the crate instant-clip-tokenizer"
-)]
+#[error("token {id} of the CLIP vocabulary cannot be decoded by the crate instant-clip-tokenizer")]
 pub struct VocabularyError {
     /// The first token that does not fit.
     pub id: u16,
@@ -40,40 +32,37 @@ pub struct VocabularyError {
 impl Merges {
     /// Reads CLIP's table through the crate's public interface (about 0.1 s, once a process).
     ///
-    /// The crate tells the text of every id but not the pair that makes it. The pair follows: every merge is built from
+    /// The crate returns the text of every id, but not the pair that merges into it. The pair follows: every merge is built from
     /// earlier ones, so the text of id `t`, encoded with the merges before `t` only, ends as exactly two symbols, and
     /// those are the pair. (A merge after `t` could not take part: its result would have an id above `t`, and whatever
     /// contains it an even higher one.)
     pub fn of_clip() -> Result<Merges, VocabularyError> {
         let tokenizer = Tokenizer::new();
         let mut merges = Merges {
-            pairs: FxHashMap::default(),
-            symbol_of_byte: std::array::from_fn(|byte| byte_symbol(byte as u8)),
+            pairs: Pairs::new(),
             bytes: Vec::new(),
             ends: Vec::new(),
             word_final: Vec::new(),
             hash: String::new(),
         };
         for id in 0..FIRST_MERGE {
-            let symbol = id % WORD_FINAL;
-            let byte = merges.symbol_of_byte.iter().position(|&known| known == symbol);
-            merges.push_text(&[byte.unwrap_or_default() as u8], id >= WORD_FINAL);
+            merges.push_text(&[merges.pairs.byte(id % WORD_FINAL)], id >= WORD_FINAL);
         }
         let (mut merger, mut symbols) = (Merger::default(), Vec::new());
         let mut digest = Sha256::new();
         for id in FIRST_MERGE..MERGES_END {
             let (bytes, word_final) = token_text(&tokenizer, id).ok_or(VocabularyError { id })?;
             symbols.clear();
-            merger.merge_bytes(&bytes, word_final, &merges, &mut symbols);
+            merger.merge_bytes(&bytes, word_final, &merges.pairs, &mut symbols);
             let &[left, right] = symbols.as_slice() else { return Err(VocabularyError { id }) };
-            if merges.pairs.insert(pair_key(left, right), id).is_some() {
+            if !merges.pairs.insert(left, right, id) {
                 return Err(VocabularyError { id });
             }
             merges.push_text(&bytes, word_final);
             digest.update(left.to_le_bytes());
             digest.update(right.to_le_bytes());
         }
-        merges.hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        merges.hash = hex(&digest.finalize());
         Ok(merges)
     }
 
@@ -115,7 +104,7 @@ impl Merges {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Is this id the last piece of a word? The special tokens are words of their own.
+    /// Whether this id is the last piece of a word. The special tokens are words of their own.
     pub fn ends_word(&self, id: u16) -> bool {
         self.word_final.get(usize::from(id)).is_none_or(|&ends| ends)
     }
@@ -131,33 +120,16 @@ impl Merges {
         &self.bytes[start as usize..end as usize]
     }
 
-    /// What these two symbols merge into.
+    /// Which pairs of symbols merge.
     #[inline]
-    pub(super) fn merged(&self, left: u16, right: u16) -> Option<u16> {
-        self.pairs.get(&pair_key(left, right)).copied()
+    pub(super) fn pairs(&self) -> &Pairs {
+        &self.pairs
     }
-
-    /// The symbol of one byte inside a piece.
-    #[inline]
-    pub(super) fn symbol(&self, byte: u8) -> u16 {
-        self.symbol_of_byte[usize::from(byte)]
-    }
-}
-
-fn pair_key(left: u16, right: u16) -> u32 {
-    u32::from(left) << 16 | u32::from(right)
-}
-
-/// CLIP numbers the printable bytes of Latin-1 first, in order, and the others after them, in order.
-fn byte_symbol(byte: u8) -> u16 {
-    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..);
-    let before = |wanted: bool| (0..byte).filter(|&b| printable(b) == wanted).count() as u16;
-    if printable(byte) { before(true) } else { FIRST_UNPRINTABLE + before(false) }
 }
 
 /// The bytes of a token, and whether it ends a piece. The crate decodes to text with U+FFFD for what is not UTF-8 by
 /// itself, so a token that starts or ends inside a character is decoded between bytes that complete it. Tokens that
-/// hold a real U+FFFD exist; the surroundings that give the fewest are the ones that complete it.
+/// hold a real U+FFFD exist; the surroundings with the fewest are the ones that complete it.
 fn token_text(tokenizer: &Tokenizer, id: u16) -> Option<(Vec<u8>, bool)> {
     const LEADS: [&[u8]; 8] = [
         b"",

@@ -1,26 +1,24 @@
 //! CLIP's byte pair encoding: ids identical to open_clip's `SimpleTokenizer.encode`, without special tokens.
 //!
 //! The merge table is read out of the crate `instant-clip-tokenizer` ([`Merges::of_clip`]), so no file is needed at run
-//! time and no vocabulary lies in this repository. The encoder itself is ours: that crate merges in quadratic time (a
+//! time and this repository contains no vocabulary. The encoder itself is ours: that crate merges in quadratic time (a
 //! caption of 60,000 letters takes seconds), and does not ignore the case of `ſ` as Python's regex does.
 
 mod merge;
 mod merges;
+mod pairs;
 mod split;
+mod symbols;
 
 use std::sync::Arc;
 
 pub use merges::{Merges, VocabularyError};
+pub use symbols::{END_OF_TEXT, START_OF_TEXT};
 
 use merge::Merger;
 use split::{Piece, Pieces};
 
-use super::word_cache::WordCache;
-
-/// Id of `<start_of_text>`.
-pub const START_OF_TEXT: u16 = 49_406;
-/// Id of `<end_of_text>`; the largest id.
-pub const END_OF_TEXT: u16 = 49_407;
+use crate::word_cache::WordCache;
 
 /// Encodes cleaned text for one worker: shares the merge table, owns a cache and buffers.
 ///
@@ -52,7 +50,7 @@ impl ClipBpe {
                 Piece::StartOfText => ids.push(START_OF_TEXT),
                 Piece::EndOfText => ids.push(END_OF_TEXT),
                 Piece::Word(word) => self.cache.encode(word, ids, |word, ids| {
-                    self.merger.merge(word, &self.merges, ids);
+                    self.merger.merge(word, self.merges.pairs(), ids);
                 }),
             }
         }
@@ -86,7 +84,7 @@ mod tests {
         ids
     }
 
-    fn of_the_crate(tokenizer: &Tokenizer, text: &str) -> Vec<u16> {
+    fn encode_with_the_crate(tokenizer: &Tokenizer, text: &str) -> Vec<u16> {
         let mut tokens = Vec::new();
         tokenizer.encode(text, &mut tokens);
         tokens.into_iter().map(|token| token.to_u16()).collect()
@@ -94,7 +92,7 @@ mod tests {
 
     /// Rows made with open_clip 3.3.0 (facts of CLIPA, 3.3), specials and padding left out.
     #[test]
-    fn open_clips_rows() {
+    fn ids_are_those_of_open_clip() {
         assert_eq!(encode("a photo of a dog."), [320, 1125, 539, 320, 1929, 269]);
         assert_eq!(encode(""), [0u16; 0]);
         let logo = "café naïve, adidas! sneakers 2019 w/ logo_v2";
@@ -107,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn literal_specials_become_their_ids_only_where_a_piece_starts() {
+    fn literal_special_tokens_have_their_ids_only_where_a_piece_starts() {
         assert_eq!(encode("<start_of_text> a <end_of_text>"), [START_OF_TEXT, 320, END_OF_TEXT]);
         assert!(!encode("!<end_of_text>").contains(&END_OF_TEXT));
         assert_eq!(encode("a<end_of_text>b")[1], END_OF_TEXT);
     }
 
     #[test]
-    fn ids_read_back_as_their_text() {
+    fn ids_decode_to_their_text() {
         let text = "北京市 emoji 😀 don 't naïve \u{fffd} 7 !?";
         let ids = encode(text);
         assert_eq!(MERGES.decode(&ids), text);
@@ -129,12 +127,12 @@ mod tests {
     fn a_piece_longer_than_any_cache_entry_is_encoded_like_a_short_one() {
         let tokenizer = Tokenizer::new();
         for text in ["abcdefghij".repeat(30), "aa".repeat(99), "é".repeat(77), "!?".repeat(64)] {
-            assert_eq!(encode(&text), of_the_crate(&tokenizer, &text), "{text}");
+            assert_eq!(encode(&text), encode_with_the_crate(&tokenizer, &text), "{text}");
         }
     }
 
     #[test]
-    fn sixty_thousand_letters_in_one_word() {
+    fn a_word_of_sixty_thousand_letters_is_encoded() {
         let letters: String =
             (0u32..60_000).map(|i| char::from(b'a' + (i * i % 26) as u8)).collect();
         let ids = encode(&letters);
@@ -150,7 +148,7 @@ mod tests {
         fn agrees_with_the_crate(text in r"([a-z']{0,12}|[0-9]{1,3}|\PC{0,6}|[ .,!?'&-]{1,4}){0,12}") {
             static TOKENIZER: LazyLock<Tokenizer> = LazyLock::new(Tokenizer::new);
             let text = text.to_lowercase();
-            prop_assert_eq!(encode(&text), of_the_crate(&TOKENIZER, &text));
+            prop_assert_eq!(encode(&text), encode_with_the_crate(&TOKENIZER, &text));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Cutting cleaned text into the pieces that are merged separately.
+//! Splits cleaned text into the pieces that are merged separately.
 //!
 //! This is the regular expression of CLIP's tokenizer, written out: the special tokens, English clitics, runs of
-//! letters, single numbers, runs of anything else that is not white space; the first alternative that fits wins. The
+//! letters, single numbers, runs of anything else that is not white space; the first alternative that matches is taken. The
 //! original ignores case, and `ſ` (long s) is an `s` to it, in clitics and in the special tokens alike.
 
-use crate::characters::{is_letter, is_number};
+use crate::characters::{is_letter, is_number, prefix_ignoring_case};
 
 /// One piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl<'a> Iterator for Pieces<'a> {
             for (name, piece) in
                 [("<start_of_text>", Piece::StartOfText), ("<end_of_text>", Piece::EndOfText)]
             {
-                if let Some(bytes) = prefix_any_case(self.rest, name) {
+                if let Some(bytes) = prefix_ignoring_case(self.rest, name) {
                     let literal = self.take(bytes);
                     return Some(if literal == name { piece } else { Piece::Word(literal) });
                 }
@@ -50,7 +50,7 @@ impl<'a> Iterator for Pieces<'a> {
         if first == '\'' {
             let clitics = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
             if let Some(bytes) =
-                clitics.iter().find_map(|clitic| prefix_any_case(self.rest, clitic))
+                clitics.iter().find_map(|clitic| prefix_ignoring_case(self.rest, clitic))
             {
                 return Some(Piece::Word(self.take(bytes)));
             }
@@ -71,20 +71,6 @@ fn run(text: &str, wanted: impl Fn(char) -> bool) -> usize {
     text.find(|c| !wanted(c)).unwrap_or(text.len())
 }
 
-/// Bytes of the prefix that spells `name` (lower case ASCII) in any case.
-fn prefix_any_case(text: &str, name: &str) -> Option<usize> {
-    let mut bytes = 0;
-    let mut characters = text.chars();
-    for wanted in name.chars() {
-        let c = characters.next()?;
-        if c.to_ascii_lowercase() != wanted && !(c == 'ſ' && wanted == 's') {
-            return None;
-        }
-        bytes += c.len_utf8();
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_cut_as_the_regular_expression_cuts_them() {
+    fn pieces_are_those_of_the_regular_expression() {
         assert_eq!(
             words("it's 10,000 'quoted'"),
             "it 's 1 0 , 0 0 0 ' quoted '".split(' ').collect::<Vec<_>>()

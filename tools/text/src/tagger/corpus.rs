@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clipa_schemas::penn::PennTag;
 use flate2::read::MultiGzDecoder;
 
-use super::perceptron::Sentence;
+use super::sentence::Sentence;
 
 /// A corpus that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum CorpusError {
         /// Why.
         source: io::Error,
     },
-    /// A line has no tab, or a tag that is not known.
+    /// A line has no tab, or an unknown tag.
     #[error("{path}, line {line}: expected `word TAB Penn tag`, found {found:?}")]
     Line {
         /// The file.
@@ -55,7 +55,7 @@ pub fn read_corpus(path: &Path) -> Result<Vec<Sentence>, CorpusError> {
             continue;
         }
         let parts = line.trim_end().split_once('\t');
-        let Some((word, tag)) = parts.and_then(|(word, tag)| Some((word, penn(tag)?))) else {
+        let Some((word, tag)) = parts.and_then(|(word, tag)| Some((word, penn_tag(tag)?))) else {
             return Err(CorpusError::Line { path: path.to_owned(), line: index + 1, found: line });
         };
         sentence.push(bracket(word), tag);
@@ -70,18 +70,18 @@ pub fn read_corpus(path: &Path) -> Result<Vec<Sentence>, CorpusError> {
     }
 }
 
-/// The Penn tag of an English Web Treebank tag. That treebank has tags that the Wall Street Journal's 45 lack:
+/// The Penn tag of an English Web Treebank tag. That treebank has tags beyond the 45 of the Wall Street Journal:
 ///
-/// | EWT | here | because |
+/// | EWT | Penn | reason |
 /// |---|---|---|
 /// | `-LRB-`, `-RRB-` | `(`, `)` | the same under another name |
 /// | `HYPH` | `:` | dashes are `:` in Penn |
 /// | `NFP` | `:` | strings of punctuation, rules, emoticons |
-/// | `ADD` | `NN` | addresses of mail and web: they name something |
-/// | `AFX` | `JJ` | a prefix that stands alone (`pre`, `anti`) |
+/// | `ADD` | `NN` | mail and web addresses are names |
+/// | `AFX` | `JJ` | a prefix written apart (`pre`, `anti`) |
 /// | `GW` | `NN` | part of a word that was written apart |
 /// | `XX` | `FW` | unintelligible |
-pub(super) fn penn(tag: &str) -> Option<PennTag> {
+pub(super) fn penn_tag(tag: &str) -> Option<PennTag> {
     PennTag::from_name(match tag {
         "-LRB-" => "(",
         "-RRB-" => ")",
@@ -93,7 +93,7 @@ pub(super) fn penn(tag: &str) -> Option<PennTag> {
     })
 }
 
-/// Brackets as they are written; treebanks spell them out.
+/// The bracket itself; treebanks write its name.
 fn bracket(word: &str) -> &str {
     match word {
         "-LRB-" => "(",

@@ -2,8 +2,8 @@
 
 use clipa_schemas::penn::{PennTag, WordClass};
 
-use super::perceptron::Sentence;
-use super::{TagBuffers, Tagger};
+use super::plugin::{TagBuffers, Tagger};
+use super::sentence::Sentence;
 use crate::words::Words;
 
 /// Agreement on a corpus.
@@ -13,9 +13,9 @@ pub struct Agreement {
     pub words: u64,
     /// Words with the right tag.
     pub tags: u64,
-    /// Words with the right class (noun, adjective, verb, other), which is all that the syntax mask asks for.
+    /// Words with the right class (noun, adjective, verb, other), which is all that the syntax mask needs.
     pub classes: u64,
-    /// By true class: words, and how many of them were given that class.
+    /// By true class: words, and how many of them were tagged with that class.
     pub by_class: [(u64, u64); 4],
 }
 
@@ -47,7 +47,7 @@ pub fn evaluate(tagger: &dyn Tagger, sentences: &[Sentence]) -> Agreement {
 #[cfg(test)]
 mod tests {
     use super::super::corpus::read_corpus;
-    use super::super::perceptron::PerceptronTagger;
+    use super::super::registry::TaggerChoice;
     use super::*;
     use crate::shared_data::shared_data;
 
@@ -56,7 +56,8 @@ mod tests {
     fn the_embedded_tagger_on_the_treebanks_development_set() {
         let Some(data) = shared_data() else { return };
         let sentences = read_corpus(&data.join("text/pos/ewt_dev.tsv.gz")).unwrap();
-        let agreement = evaluate(&PerceptronTagger::embedded().unwrap(), &sentences);
+        let tagger = TaggerChoice::default().open().unwrap().unwrap();
+        let agreement = evaluate(tagger.as_ref(), &sentences);
         assert_eq!(agreement.words, 25_147);
         assert!(agreement.tags * 1000 >= agreement.words * 945, "{agreement:?}");
         assert!(agreement.classes * 1000 >= agreement.words * 974, "{agreement:?}");

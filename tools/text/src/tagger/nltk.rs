@@ -5,71 +5,42 @@
 //! tag whose name comes last.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use clipa_schemas::file::hex;
 use clipa_schemas::penn::PennTag;
 use flate2::read::MultiGzDecoder;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{TagBuffers, Tagger};
+use super::error::TaggerError;
+use super::plugin::{TagBuffers, Tagger};
 use crate::characters::is_numeric_digit;
-use crate::words::{Punkt, PunktError, Words};
+use crate::words::{Punkt, Treebank, Words};
 
-/// Folders below the given one in which the tagger's files are looked for.
+/// Places of the tagger's files below the given folder.
 const TAGGER_FOLDERS: [&str; 4] = [
     "taggers/averaged_perceptron_tagger_eng",
     "averaged_perceptron_tagger_eng",
     "nltk_averaged_perceptron_tagger_eng",
     ".",
 ];
-/// Folders below the given one in which Punkt's tables are looked for.
+/// Places of Punkt's tables below the given folder.
 const PUNKT_FOLDERS: [&str; 5] =
     ["tokenizers/punkt_tab/english", "punkt_tab/english", "nltk_punkt_tab_english", "english", "."];
 /// Largest file of weights, unpacked, in bytes (NLTK's has 6 MB).
 const JSON_BYTES_MAX: u64 = 256 << 20;
 
-/// NLTK data that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum NltkError {
-    /// A part is in none of the places where NLTK keeps it.
-    #[error(
-        "no {what} below {directory}\nhint: `python3 -m nltk.downloader -d DIR averaged_perceptron_tagger_eng punkt_tab`, \
-         unzip both, then --tagger nltk:DIR"
-    )]
-    Missing {
-        /// The file that was looked for.
-        what: &'static str,
-        /// Where.
-        directory: PathBuf,
-    },
-    /// A file cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file is not what NLTK writes.
-    #[error("{path} is not one of NLTK's tagger files: {reason}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The Punkt tables cannot be used.
-    #[error(transparent)]
-    Punkt(#[from] PunktError),
-}
+/// Where to get the files.
+const HINT: &str = "`python3 -m nltk.downloader -d DIR averaged_perceptron_tagger_eng punkt_tab`, unzip both, then \
+                    --tagger nltk:DIR";
 
 /// NLTK's English tagger with its word tokenizer.
-pub struct NltkTagger {
+pub(super) struct NltkTagger {
     punkt: Punkt,
-    /// Tags of words that are not decided by weights.
+    /// Tags of unambiguous words (NLTK's `tagdict`), which need no weights.
     certain: FxHashMap<String, PennTag>,
     /// Feature to its range of `entries`.
     features: FxHashMap<String, (u32, u32)>,
@@ -82,14 +53,15 @@ pub struct NltkTagger {
 impl NltkTagger {
     /// Reads NLTK's files from a directory: an `nltk_data` folder, or one with the files themselves; JSON as NLTK ships it, or
     /// packed with gzip.
-    pub fn open(directory: &Path) -> Result<NltkTagger, NltkError> {
+    pub(super) fn open(directory: &Path) -> Result<NltkTagger, TaggerError> {
         let folder = |folders: &[&str], name: &str| {
             let mut all = folders.iter().map(|folder| directory.join(folder));
             all.find(|folder| {
                 folder.join(name).is_file() || folder.join(format!("{name}.gz")).is_file()
             })
         };
-        let missing = |what| NltkError::Missing { what, directory: directory.to_owned() };
+        let missing =
+            |what| TaggerError::Missing { what, directory: directory.to_owned(), hint: HINT };
         const WEIGHTS: &str = "averaged_perceptron_tagger_eng.weights.json";
         let files = folder(&TAGGER_FOLDERS, WEIGHTS).ok_or_else(|| missing(WEIGHTS))?;
         let tables = folder(&PUNKT_FOLDERS, "ortho_context.tab")
@@ -100,14 +72,14 @@ impl NltkTagger {
             read_json(&files, &name, &mut digest)
         };
         let (path, classes) = json("classes")?;
-        let mut tags = classes_of(&classes).map_err(|reason| NltkError::Format { path, reason })?;
+        let mut tags = classes_of(&classes).map_err(|reason| not_of_nltk(&path, &reason))?;
         tags.sort_unstable_by_key(|tag| tag.name());
         let (path, tagdict) = json("tagdict")?;
-        let certain = certain_of(&tagdict).map_err(|reason| NltkError::Format { path, reason })?;
+        let certain = certain_of(&tagdict).map_err(|reason| not_of_nltk(&path, &reason))?;
         let (path, weights) = json("weights")?;
         let (features, entries) =
-            features_of(weights).map_err(|reason| NltkError::Format { path, reason })?;
-        let hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            features_of(weights).map_err(|reason| not_of_nltk(&path, &reason))?;
+        let hash = hex(&digest.finalize());
         Ok(NltkTagger { punkt: Punkt::open(&tables)?, certain, features, entries, tags, hash })
     }
 
@@ -134,29 +106,29 @@ impl Tagger for NltkTagger {
     }
 
     fn words(&self, caption: &str, buffers: &mut TagBuffers, words: &mut Words) {
-        for sentence in self.punkt.sentences(caption) {
-            buffers.treebank.words(sentence, words);
-        }
+        let treebank = &mut buffers.get::<Buffers>().treebank;
+        self.punkt.sentences(caption).for_each(|sentence| treebank.words(sentence, words));
     }
 
     fn tag(&self, words: &Words, buffers: &mut TagBuffers, tags: &mut Vec<PennTag>) {
-        let NltkBuffers { normalized, key } = &mut buffers.nltk;
+        let Buffers { normalized, key, .. } = buffers.get();
         normalized.clear();
         words.iter().for_each(|word| normalize(word, normalized));
-        let (mut previous, mut second) = ("-START-", "-START2-");
+        let (mut previous, mut previous2) = ("-START-", "-START2-");
         for (index, word) in words.iter().enumerate() {
             let tag = self.certain.get(word).copied().unwrap_or_else(|| {
-                self.best(&Context { word, index, words: normalized, previous, second }, key)
+                self.best(&Context { word, index, words: normalized, previous, previous2 }, key)
             });
             tags.push(tag);
-            (second, previous) = (previous, tag.name());
+            (previous2, previous) = (previous, tag.name());
         }
     }
 }
 
 /// What a worker keeps for this tagger between captions.
 #[derive(Default)]
-pub(crate) struct NltkBuffers {
+struct Buffers {
+    treebank: Treebank,
     normalized: Words,
     key: String,
 }
@@ -167,7 +139,7 @@ struct Context<'a> {
     index: usize,
     words: &'a Words,
     previous: &'a str,
-    second: &'a str,
+    previous2: &'a str,
 }
 
 impl Context<'_> {
@@ -191,8 +163,8 @@ impl Context<'_> {
             ("i suffix", &[suffix(self.word)]),
             ("i pref1", &[&self.word[..first]]),
             ("i-1 tag", &[self.previous]),
-            ("i-2 tag", &[self.second]),
-            ("i tag+i-2 tag", &[self.previous, self.second]),
+            ("i-2 tag", &[self.previous2]),
+            ("i tag+i-2 tag", &[self.previous, self.previous2]),
             ("i word", &[word]),
             ("i-1 tag+i word", &[self.previous, word]),
             ("i-1 word", &[left]),
@@ -220,7 +192,7 @@ fn suffix(word: &str) -> &str {
     &word[start..]
 }
 
-/// Adds the word as its neighbours see it.
+/// Adds the word as the features of its neighbours use it.
 fn normalize(word: &str, out: &mut Words) {
     let digits = |word: &str| word.chars().all(is_numeric_digit);
     if word.contains('-') && !word.starts_with('-') {
@@ -236,15 +208,20 @@ fn normalize(word: &str, out: &mut Words) {
     }
 }
 
+/// The error of a file that NLTK did not write.
+fn not_of_nltk(path: &Path, reason: &str) -> TaggerError {
+    TaggerError::format(path, format!("not one of NLTK's tagger files: {reason}"))
+}
+
 fn read_json(
     folder: &Path,
     name: &str,
     digest: &mut Sha256,
-) -> Result<(PathBuf, Value), NltkError> {
+) -> Result<(PathBuf, Value), TaggerError> {
     let plain = folder.join(name);
     let packed = folder.join(format!("{name}.gz"));
     let path = if plain.is_file() { plain } else { packed };
-    let cannot_read = |source| NltkError::Read { path: path.clone(), source };
+    let cannot_read = |source| TaggerError::read(&path, source);
     let file = File::open(&path).map_err(cannot_read)?;
     let reader: Box<dyn Read> = match path.extension() {
         Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file)),
@@ -253,8 +230,8 @@ fn read_json(
     let mut bytes = Vec::new();
     reader.take(JSON_BYTES_MAX).read_to_end(&mut bytes).map_err(cannot_read)?;
     digest.update(&bytes);
-    let value = serde_json::from_slice(&bytes)
-        .map_err(|error| NltkError::Format { path: path.clone(), reason: error.to_string() })?;
+    let value =
+        serde_json::from_slice(&bytes).map_err(|error| not_of_nltk(&path, &error.to_string()))?;
     Ok((path, value))
 }
 
@@ -303,7 +280,7 @@ mod tests {
     use crate::shared_data::shared_data;
 
     #[test]
-    fn neighbours_are_seen_normalized() {
+    fn words_are_normalized_as_context() {
         let mut words = Words::default();
         for word in ["Dog", "well-known", "-x", "2019", "²019", "12a", "½", "ÉA", ""] {
             normalize(word, &mut words);
@@ -314,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn every_caption_of_laion_as_nltk_tags_it() {
+    fn every_caption_of_laion_has_nltks_words_and_tags() {
         let Some(data) = shared_data() else { return };
         let tagger = NltkTagger::open(&data.join("metadata")).unwrap();
         let file = File::open(data.join("text/laion400m_1000_nltk_pos.jsonl.gz")).unwrap();

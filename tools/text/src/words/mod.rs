@@ -1,64 +1,15 @@
-//! Cutting a caption into words, as NLTK's `word_tokenize` does: sentences first, then the rules of the Penn Treebank.
+//! Splits a caption into words, as NLTK's `word_tokenize` does: sentences first, then the rules of the Penn Treebank.
 //!
-//! `treebank` is NLTK's `NLTKWordTokenizer`, rule for rule. Where sentences end matters only to periods: the last
+//! `treebank` is NLTK's `NLTKWordTokenizer`, rule for rule. Sentence ends matter only to periods: the last
 //! period of a sentence becomes a word of its own, any other stays with its word. NLTK decides it with Punkt, whose
 //! tables are read from a directory ([`Punkt`]); without them [`sentences_by_rule`] decides.
 
 mod punkt;
 mod sentences;
 mod treebank;
+mod word_list;
 
 pub use punkt::{Punkt, PunktError, Sentences};
 pub use sentences::sentences_by_rule;
 pub use treebank::Treebank;
-
-/// The words of one caption, in one buffer that is reused from caption to caption.
-#[derive(Clone, Debug, Default)]
-pub struct Words {
-    text: String,
-    /// Where each word ends in `text`.
-    ends: Vec<u32>,
-}
-
-impl Words {
-    /// Forgets all words and keeps the memory.
-    pub fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
-    }
-
-    /// Adds a word at the end. The words of one caption hold less than 4 GiB.
-    pub fn push(&mut self, word: &str) {
-        self.text.push_str(word);
-        self.ends.push(u32::try_from(self.text.len()).expect("a caption is far below 4 GiB"));
-    }
-
-    /// How many words there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is no word.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The word at `index`. Panics where there is none.
-    pub fn get(&self, index: usize) -> &str {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
-        &self.text[start..self.ends[index] as usize]
-    }
-
-    /// The words from first to last.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + '_ {
-        (0..self.len()).map(|index| self.get(index))
-    }
-}
-
-impl<'a> FromIterator<&'a str> for Words {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(words: I) -> Self {
-        let mut all = Words::default();
-        words.into_iter().for_each(|word| all.push(word));
-        all
-    }
-}
+pub use word_list::Words;

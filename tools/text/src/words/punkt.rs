@@ -5,112 +5,11 @@
 //! NLTK's `punkt_tab` files; they are read from a directory and not part of clipa.
 
 mod boundaries;
+mod model;
 mod tokens;
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-
-use rustc_hash::{FxHashMap, FxHashSet};
-use sha2::{Digest, Sha256};
-
 pub use boundaries::Sentences;
-
-/// A trained Punkt model.
-#[derive(Default)]
-pub struct Punkt {
-    abbreviations: FxHashSet<String>,
-    /// A word without its period, and the word after it.
-    collocations: FxHashSet<(String, String)>,
-    sentence_starters: FxHashSet<String>,
-    /// How a word was seen: bits of [`Written`].
-    written: FxHashMap<String, u32>,
-    hash: String,
-}
-
-/// Punkt tables that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum PunktError {
-    /// A file is missing or unreadable.
-    #[error("cannot read the Punkt table {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A line is not what it should be.
-    #[error("{path}, line {line}: not a row of a Punkt table")]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-    },
-}
-
-/// NLTK's flags for where and how a word was written in training.
-struct Written;
-
-impl Written {
-    const INSIDE_UPPER: u32 = 1 << 2;
-    const START_LOWER: u32 = 1 << 4;
-    const UPPER: u32 = 1 << 1 | 1 << 2 | 1 << 3;
-    const LOWER: u32 = 1 << 4 | 1 << 5 | 1 << 6;
-}
-
-impl Punkt {
-    /// Reads the four tables of one language (`abbrev_types.txt`, `collocations.tab`, `sent_starters.txt`,
-    /// `ortho_context.tab`) from a directory.
-    pub fn open(directory: &Path) -> Result<Punkt, PunktError> {
-        let mut punkt = Punkt::default();
-        let mut digest = Sha256::new();
-        let mut rows = |name: &str, row: &mut dyn FnMut(&str) -> Option<()>| {
-            let path = directory.join(name);
-            let text = match fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(source) => return Err(PunktError::Read { path, source }),
-            };
-            digest.update(text.as_bytes());
-            for (index, line) in text.split_terminator('\n').enumerate() {
-                if row(line).is_none() {
-                    return Err(PunktError::Line { path, line: index + 1 });
-                }
-            }
-            Ok(())
-        };
-        rows("abbrev_types.txt", &mut |line| {
-            punkt.abbreviations.insert(line.to_owned());
-            Some(())
-        })?;
-        rows("collocations.tab", &mut |line| {
-            let (first, second) = line.split_once('\t')?;
-            punkt.collocations.insert((first.to_owned(), second.to_owned()));
-            Some(())
-        })?;
-        rows("sent_starters.txt", &mut |line| {
-            punkt.sentence_starters.insert(line.to_owned());
-            Some(())
-        })?;
-        rows("ortho_context.tab", &mut |line| {
-            let (word, flags) = line.split_once('\t')?;
-            punkt.written.insert(word.to_owned(), flags.parse().ok()?);
-            Some(())
-        })?;
-        punkt.hash = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(punkt)
-    }
-
-    /// SHA-256 of the four files, one after the other.
-    pub fn hash(&self) -> &str {
-        &self.hash
-    }
-
-    /// The sentences of `text`, from first to last; white space between sentences belongs to none.
-    pub fn sentences<'a>(&'a self, text: &'a str) -> Sentences<'a> {
-        Sentences::new(self, text)
-    }
-}
+pub use model::{Punkt, PunktError};
 
 #[cfg(test)]
 mod tests {
@@ -137,7 +36,7 @@ mod tests {
 
     /// Expected sentences from NLTK 3.10.4 with the same small tables.
     #[test]
-    fn as_nltk_cuts() {
+    fn sentences_are_those_of_nltk() {
         for (text, expected) in CASES {
             assert_eq!(sentences(text).join("|"), *expected, "{text}");
         }

@@ -1,4 +1,4 @@
-//! Where sentences end, by a rule of our own that needs no tables.
+//! Sentence ends by a rule of our own that needs no tables.
 //!
 //! A sentence ends after `.`, `?` or `!` (and closing quotes or brackets), before white space and a capital, a digit or an
 //! opening quote, unless the period belongs to the word: after one letter (`J. Bach`), a word with a period inside
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_period_that_ends_a_sentence_cuts() {
+    fn only_a_period_that_ends_a_sentence_splits() {
         assert_eq!(sentences("One. Two! \"Three?\" 4."), ["One.", "Two!", "\"Three?\"", "4."]);
         assert_eq!(sentences("J. S. Bach, op. posth. and U.S. Army... Yes").len(), 1);
         assert_eq!(sentences("Size 10.5. In stock.").len(), 2);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn many_sentences_and_many_marks() {
+    fn many_sentences_and_many_marks_are_handled() {
         let text = "One dog. ".repeat(20_000);
         assert_eq!(sentences(&text).len(), 20_000);
         assert_eq!(sentences(&"?.)".repeat(100_000)).len(), 1);

@@ -9,24 +9,25 @@ mod contractions;
 mod periods;
 mod quotes;
 
-use super::Words;
+use super::sentences::sentences_by_rule;
+use super::word_list::Words;
 use crate::characters::{is_decimal_digit, is_space};
 
-/// Cuts sentences into words; owns the buffers of the passes.
+/// Splits sentences into words; owns the buffers of the passes.
 #[derive(Default)]
 pub struct Treebank {
-    /// The sentence as the passes so far left it.
+    /// The sentence after the passes so far.
     text: String,
-    /// What the running pass writes.
+    /// The output of the current pass.
     next: String,
 }
 
-/// Which characters occur in a sentence, as far as a rule asks for them.
+/// Which of the characters that rules need occur in a sentence.
 #[derive(Default)]
 struct Occurring {
     /// Bit `c` for each ASCII character `c`.
     ascii: u128,
-    /// A character of the kind of `«` or `“` or of a dash: one whose UTF-8 starts as theirs does.
+    /// A character whose UTF-8 starts with the first byte of `«` or of `“` and dashes.
     wide: bool,
     /// `nn`, `mm` or `tt`: every contraction without an apostrophe has one (cannot, gimme, gonna, gotta, lemme, wanna).
     doubled_letter: bool,
@@ -86,6 +87,11 @@ impl Treebank {
         self.text.split(is_space).filter(|word| !word.is_empty()).for_each(|word| words.push(word));
     }
 
+    /// Appends the words of a whole caption, its sentences split by [`sentences_by_rule`].
+    pub fn caption_words(&mut self, caption: &str, words: &mut Words) {
+        sentences_by_rule(caption).for_each(|sentence| self.words(sentence, words));
+    }
+
     fn opening_quotes(&mut self, occurring: &Occurring) {
         if occurring.wide || occurring.any("`") {
             self.pass(quotes::pad_opening);
@@ -100,16 +106,16 @@ impl Treebank {
             self.pass(quotes::open_after_bracket_or_space);
         }
         if occurring.any("'") {
-            self.pass(quotes::part_leading_apostrophe);
+            self.pass(quotes::split_leading_apostrophe);
         }
     }
 
     fn punctuation(&mut self, occurring: &Occurring) {
         if occurring.any(".") {
-            periods::part_final(&mut self.text, periods::Closers::WithQuotesAndSpaces);
+            periods::split_final_period(&mut self.text, periods::Closers::WithQuotesAndSpaces);
         }
         if occurring.any(":,") {
-            self.pass(part_colons_and_commas);
+            self.pass(split_colons_and_commas);
         }
         if occurring.any(".") {
             self.pass(periods::pad_ellipses);
@@ -121,13 +127,13 @@ impl Treebank {
             self.pad(|c| matches!(c, '\u{2012}'..='\u{2015}'));
         }
         if occurring.any(".") {
-            periods::part_final(&mut self.text, periods::Closers::Plain);
+            periods::split_final_period(&mut self.text, periods::Closers::Plain);
         }
         if occurring.any("?!") {
             self.pad(|c| matches!(c, '?' | '!'));
         }
         if occurring.any("'") {
-            self.pass(quotes::part_apostrophe_before_space);
+            self.pass(quotes::split_apostrophe_before_space);
         }
         if occurring.any("*") {
             self.pad(|c| c == '*');
@@ -149,8 +155,8 @@ impl Treebank {
         }
         if occurring.any("'\"") {
             self.pass(quotes::collapse_spaces);
-            self.pass(|text, out| quotes::part_clitics(text, &quotes::SHORT_CLITICS, out));
-            self.pass(|text, out| quotes::part_clitics(text, &quotes::LONG_CLITICS, out));
+            self.pass(|text, out| quotes::split_clitics(text, &quotes::SHORT_CLITICS, out));
+            self.pass(|text, out| quotes::split_clitics(text, &quotes::LONG_CLITICS, out));
         }
     }
 
@@ -188,7 +194,7 @@ impl Treebank {
 
 /// `:` and `,` become words unless a digit follows. The character after one is passed over, so the second of two in a
 /// row stays with what follows it; at the end of the sentence they always become words.
-fn part_colons_and_commas(text: &str, out: &mut String) {
+fn split_colons_and_commas(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.find([':', ',']) {
         out.push_str(&rest[..at]);
@@ -224,7 +230,7 @@ mod tests {
 
     /// Expected words from NLTK 3.10.4's `NLTKWordTokenizer`.
     #[test]
-    fn as_nltk_cuts() {
+    fn words_are_those_of_nltk() {
         for (sentence, expected) in CASES {
             assert_eq!(words(sentence).join("|"), *expected, "{sentence}");
         }

@@ -30,7 +30,7 @@ pub(super) struct ShowArgs {
     #[arg(long, value_name = "FILE")]
     captions: Option<PathBuf>,
     /// Which tagger cuts and tags: perceptron (inside this binary), nltk:DIR (NLTK's JSON files), bert:DIR or none
-    #[arg(long, default_value = "perceptron", value_name = "TAGGER")]
+    #[arg(long, default_value_t, value_name = "TAGGER")]
     tagger: TaggerChoice,
     /// BERT's vocab.txt, to show WordPiece ids, too
     #[arg(long, value_name = "FILE")]
@@ -60,7 +60,7 @@ fn show(args: &ShowArgs, captions: &mut dyn BufRead, printer: &Printer) -> anyho
     let (mut buffers, mut words, mut tags) = (TagBuffers::default(), Words::default(), Vec::new());
     let parts = config.open()?;
     let reductions = Reductions::new(&parts, args);
-    let (mut encoder, tagger) = (parts.encoder(), config.open_tagger()?);
+    let (mut encoder, tagger) = (parts.encoder(), args.tagger.open()?);
     for (number, line) in captions.lines().enumerate() {
         let line = line.context("cannot read the captions")?;
         let caption = serde_json::from_str::<String>(&line).unwrap_or(line);
@@ -159,7 +159,7 @@ mod tests {
         vocabulary.write_all(b"[PAD]\n[UNK]\na\ndog\n[SEP]\n").unwrap();
         let args = ShowArgs {
             captions: None,
-            tagger: TaggerChoice::Perceptron,
+            tagger: TaggerChoice::default(),
             bert_vocab: Some(vocabulary.path().to_owned()),
             context_length: vec![4, 8],
             seed: 0,

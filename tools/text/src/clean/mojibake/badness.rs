@@ -1,4 +1,4 @@
-//! Which characters do not belong together.
+//! Which characters hardly ever meet.
 //!
 //! The groups of characters and the pairs of groups are ftfy's; they were found by its author on web text in many languages.
 
@@ -16,13 +16,13 @@ const CURRENCY: &str = "¢£¥₧€";
 const START: &str = "¡«¿©΄΅‘‚“„•‹\u{f8ff}";
 const END: &str = "®»˝”›™";
 const NUMERIC: &str = "²³¹±¼½¾×µ÷⁄∂∆∏∑√∞∩∫≈≠≡≤≥№";
-/// Letters that draw faces.
+/// Letters that are part of emoticons.
 const KAOMOJI: &str = "Ò-ÖÙ-Üò-öø-üŐŌŪŲ°";
 const UPPER_ACCENTED: &str = "À-ÑØÜÝĂĀĄĆČĎĐĘĚĒĖĞĢİĪĶĹĽŁĻŃŇŅŒŘŚŞŠŢŤŮŰŸŹŻŽҐ";
 const LOWER_ACCENTED: &str = "ßà-ñăąāćčďđęěēėğģįīķĺľłļœŕśşšťüźżžґ\u{fb01}\u{fb02}";
 const UPPER_COMMON: &str = "ÞΑ-ΩΆΈΉΊΌΎΏΪΫЁ-Я";
 const LOWER_COMMON: &str = "α-ωάέήίΰа-џ";
-/// Without the single horizontal line, which draws faces.
+/// Without the single horizontal line, which is part of emoticons.
 const BOX: &str = "│┌┐┘├┤┬┼═-╬▀▄█▌▐░▒▓";
 
 /// White space as Python's `\s` has it.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-/// UTF-8 in which a byte A0 became a space; only where that gives likely characters.
+/// UTF-8 in which a byte A0 became a space; only where the result is a likely character.
 static ALTERED: LazyLock<Regex> = LazyLock::new(|| {
     let next = r"[\x80-\x84\x86-\x9f\xa1-\xbf]";
     let any = r"[\x80-\xbf]";
@@ -39,7 +39,7 @@ fn expression(alternatives: &[String]) -> Regex {
     Regex::new(&format!("(?-u){}", alternatives.join("|"))).expect("a valid expression")
 }
 
-/// Puts back A0 where a space stands inside what would be UTF-8 with it. `Ã` alone between spaces is `à`, the word, and
+/// Restores A0 where a space is inside what would be UTF-8 with it. `Ã` alone between spaces is `à`, the word, and
 /// keeps its space, except at the start of Portuguese àquele, àquela, àquilo and às.
 pub(super) fn restore_no_break_spaces(bytes: Vec<u8>) -> Vec<u8> {
     if !ALTERED.is_match(&bytes) {

@@ -9,7 +9,7 @@ use encoding_rs::{
 };
 use rustc_hash::FxHashMap;
 
-/// The byte that stands for a lost one, U+FFFD in the text.
+/// The byte of a lost character, which is U+FFFD in the text.
 pub(super) const LOST: u8 = 0x1A;
 
 /// One encoding: a character for each byte.
@@ -28,7 +28,7 @@ enum Kind {
     Macintosh,
 }
 
-/// The encodings in the order in which they are tried. The first seven also tell what mojibake looks like.
+/// The encodings in the order in which they are tried. The first seven also define what mojibake looks like.
 pub(super) static CHARMAPS: LazyLock<[Charmap; 10]> = LazyLock::new(|| {
     let whatwg = |encoding: &'static Encoding, kind| {
         Charmap::new(kind, |byte| {
@@ -55,8 +55,8 @@ pub(super) static CHARMAPS: LazyLock<[Charmap; 10]> = LazyLock::new(|| {
     ]
 });
 
-/// How many of [`CHARMAPS`] tell what mojibake looks like.
-const TELLING: usize = 7;
+/// How many of [`CHARMAPS`] define what mojibake looks like.
+const DETECTING: usize = 7;
 
 /// The upper half of the IBM PC's character set.
 const CODE_PAGE_437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
@@ -77,7 +77,7 @@ impl Charmap {
         text.chars().map(|c| self.bytes.get(&c).copied()).collect()
     }
 
-    /// Whether a lost byte has a place of its own.
+    /// Whether the encoding has a byte for a lost character.
     pub(super) fn is_sloppy(&self) -> bool {
         self.kind == Kind::Sloppy
     }
@@ -88,11 +88,11 @@ impl Charmap {
     }
 }
 
-/// What these bytes are in any of the telling encodings, sorted.
+/// What these bytes are in any of the detecting encodings, sorted.
 pub(super) fn characters_of(bytes: RangeInclusive<u8>) -> Vec<char> {
-    let telling = &CHARMAPS[..TELLING];
+    let detecting = &CHARMAPS[..DETECTING];
     let mut all: Vec<char> = bytes
-        .flat_map(|byte| telling.iter().map(move |map| map.characters[usize::from(byte)]))
+        .flat_map(|byte| detecting.iter().map(move |map| map.characters[usize::from(byte)]))
         .collect();
     all.sort_unstable();
     all.dedup();

@@ -1,9 +1,13 @@
 //! A model's labels as Penn tags.
 
+use std::collections::BTreeMap;
+
 use clipa_schemas::penn::{PennTag, WordClass};
 
-use super::LabelNames;
-use crate::tagger::corpus::penn;
+use crate::tagger::corpus::penn_tag;
+
+/// Labels of a configuration by their numbers.
+pub(super) type LabelNames = BTreeMap<i64, String>;
 
 /// The tag of each label.
 pub(super) struct Labels(Vec<PennTag>);
@@ -17,7 +21,7 @@ impl Labels {
         if let Some(missing) = (0..).zip(names.keys()).find(|(expected, id)| expected != *id) {
             return Err(format!("id2label has no label {}", missing.0));
         }
-        let tag = |name: &String| penn(name).or_else(|| universal(name));
+        let tag = |name: &String| penn_tag(name).or_else(|| universal(name));
         let tags: Vec<PennTag> =
             names.values().map(|name| tag(name).unwrap_or(PennTag::UNKNOWN)).collect();
         if tags.iter().any(|tag| tag.class() == WordClass::Noun) {
@@ -25,7 +29,7 @@ impl Labels {
         }
         let some: Vec<&str> = names.values().take(5).map(String::as_str).collect();
         Err(format!(
-            "no label of id2label is a noun ({}, ...): this model does not tell parts of speech",
+            "no label of id2label is a noun ({}, ...): this model does not tag parts of speech",
             some.join(", ")
         ))
     }
@@ -68,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn three_tag_sets_are_spoken() {
+    fn labels_of_three_tag_sets_become_penn_tags() {
         let names = [(0, "O"), (1, "NOUN"), (2, "-LRB-"), (3, "VBZ"), (4, "ADJ")];
         let labels = labels(&names).unwrap_or_else(|error| panic!("{error}"));
         let tags: Vec<&str> = (0..6).map(|label| labels.tag(label).name()).collect();
@@ -76,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tagger_is_said() {
+    fn labels_without_a_noun_or_with_a_gap_are_refused() {
         let error = |names| labels(names).err().unwrap_or_default();
         assert!(error(&[(0, "B-PER"), (1, "O")]).contains("B-PER"));
         assert!(error(&[(0, "NN"), (2, "VB")]).contains("no label 1"));

@@ -1,7 +1,10 @@
-//! Tiny networks of the real architectures with random weights: what they say is noise, that it is theirs can be tested.
+//! Tiny networks of the real architectures with random weights. Their labels are noise; the tests check that they arrive at
+//! the right words.
 
 use std::fs;
+use std::path::Path;
 
+use clipa_schemas::penn::PennTag;
 use rust_bert::Config as _;
 use rust_bert::bert::{BertConfig, BertForTokenClassification};
 use rust_bert::mobilebert::{MobileBertConfig, MobileBertForTokenClassification};
@@ -14,8 +17,11 @@ use rust_bert::resources::LocalResource;
 use serde_json::{Value, json};
 use tch::{Device, nn};
 
-use super::*;
-use crate::{TaggerChoice, TextConfig};
+use super::tagger::BertTagger;
+use crate::TextConfig;
+use crate::tagger::plugin::{TagBuffers, Tagger};
+use crate::tagger::registry::TaggerChoice;
+use crate::words::Words;
 
 const PIECES: &str = "[PAD] [UNK] [CLS] [SEP] [MASK] a dog on the grass run ##s my name is . , ##ning photo of small red";
 const LABELS: [&str; 6] = ["NN", "JJ", "VBZ", "DT", "IN", "."];
@@ -62,7 +68,7 @@ fn folder(model: &str, weights: &str) -> tempfile::TempDir {
     variables.sort_by(|left, right| left.0.cmp(&right.0));
     let mut draw = clipa_schemas::random::Random::new(7);
     for (name, mut variable) in variables {
-        // a bias outweighs what a word is
+        // with random biases the label would not depend on the word
         let reach = if name.ends_with("bias") { 0.0 } else { 1.0 };
         let numbers: Vec<f32> =
             (0..variable.numel()).map(|_| reach * (draw.unit() as f32 - 0.5)).collect();
@@ -90,7 +96,7 @@ fn words(tagger: &BertTagger, caption: &str) -> Words {
 }
 
 #[test]
-fn a_chunk_of_captions_is_tagged_as_one_by_one_and_by_any_number_of_threads() {
+fn a_batch_has_the_tags_of_single_captions_on_any_number_of_threads() {
     for (model, weights) in [("bert", "model.safetensors"), ("mobilebert", "rust_model.ot")] {
         let folder = folder(model, weights);
         let tagger = BertTagger::open(folder.path()).unwrap();
@@ -104,7 +110,7 @@ fn a_chunk_of_captions_is_tagged_as_one_by_one_and_by_any_number_of_threads() {
             assert_eq!((&alone, tags.len()), (tags, words.len()), "{model}");
             seen.extend(tags.iter().map(|tag| tag.name()));
         }
-        assert!(seen.len() >= 3, "the network says one thing only: {seen:?}");
+        assert!(seen.len() >= 3, "the network has one label for all words: {seen:?}");
         std::thread::scope(|scope| {
             let tag = || tagger.tag_all(&cut, &mut TagBuffers::default());
             let others: Vec<_> = (0..3).map(|_| scope.spawn(tag)).collect();
@@ -119,7 +125,7 @@ fn a_chunk_of_captions_is_tagged_as_one_by_one_and_by_any_number_of_threads() {
     }
 }
 
-/// rust-bert's own pipeline, given text that both cut alike.
+/// Compares with rust-bert's own pipeline, on text that both split into the same words.
 #[test]
 fn tags_are_those_of_rust_berts_pipeline() {
     for (model, kind) in [("bert", ModelType::Bert), ("mobilebert", ModelType::MobileBert)] {
@@ -156,7 +162,7 @@ fn tags_are_those_of_rust_berts_pipeline() {
 }
 
 #[test]
-fn a_caption_longer_than_the_network_is_tagged_in_rows() {
+fn a_caption_longer_than_the_positions_is_tagged_in_rows() {
     let folder = folder("bert", "model.safetensors");
     let tagger = BertTagger::open(folder.path()).unwrap();
     let long = "dog ".repeat(12_000) + &"\u{4e00}".repeat(20_000) + " dog";
@@ -169,7 +175,7 @@ fn a_caption_longer_than_the_network_is_tagged_in_rows() {
 }
 
 #[test]
-fn it_is_opened_by_name_and_reaches_the_encoder() {
+fn the_registry_opens_it_and_the_encoder_uses_it() {
     let folder = folder("bert", "model.safetensors");
     let tagger: TaggerChoice = format!("bert:{}", folder.path().display()).parse().unwrap();
     let parts = TextConfig { tagger, ..TextConfig::default() }.open().unwrap();
@@ -180,7 +186,7 @@ fn it_is_opened_by_name_and_reaches_the_encoder() {
 }
 
 #[test]
-fn whatever_is_wrong_with_the_folder_is_said() {
+fn every_defect_of_the_folder_is_an_error_that_names_it() {
     let good = folder("bert", "model.safetensors");
     let error = |change: &dyn Fn(&Path)| {
         let copy = tempfile::tempdir().unwrap();
@@ -188,7 +194,7 @@ fn whatever_is_wrong_with_the_folder_is_said() {
             fs::copy(good.path().join(name), copy.path().join(name)).unwrap();
         }
         change(copy.path());
-        BertTagger::open(copy.path()).err().expect("it is wrong").to_string()
+        BertTagger::open(copy.path()).err().expect("a defect is an error").to_string()
     };
     let changed = |key: &str, value: Value| {
         let mut config = config("bert");
@@ -207,7 +213,7 @@ fn whatever_is_wrong_with_the_folder_is_said() {
         let noise = error(&|folder| fs::write(folder.join(name), [0xC3, 0x28, 7, 0]).unwrap());
         assert!(noise.contains(name), "{noise}");
     }
-    for (key, value, says) in [
+    for (key, value, expected) in [
         ("model_type", json!("t5"), "model_type is t5"),
         ("hidden_size", json!(64), "config.json wants"),
         ("hidden_size", json!(1e12 as i64), "hidden_size is"),
@@ -222,11 +228,11 @@ fn whatever_is_wrong_with_the_folder_is_said() {
         ("hidden_act", json!("none"), "unknown variant"),
     ] {
         let message = changed(key, value);
-        assert!(message.contains(says), "{key}: {message}");
+        assert!(message.contains(expected), "{key}: {message}");
     }
     let labels: serde_json::Map<String, Value> =
         (0..6).map(|id: usize| (id.to_string(), json!("B-PER"))).collect();
-    assert!(changed("id2label", labels.into()).contains("does not tell parts of speech"));
+    assert!(changed("id2label", labels.into()).contains("does not tag parts of speech"));
     let cased = error(&|folder| {
         fs::write(folder.join("tokenizer_config.json"), r#"{"do_lower_case": false}"#).unwrap();
     });

@@ -10,28 +10,15 @@
 //! Numbers are little-endian.
 
 use clipa_schemas::penn::PennTag;
-use sha2::{Digest, Sha256};
 
 use super::lexicon::{Lexicon, TAGS, TagSet};
-use super::model::{FeatureWeights, WEIGHTS_MAX, Weight, Weights};
+use super::weights::{FeatureWeights, WEIGHTS_MAX, Weight, Weights};
+use crate::tagger::error::TaggerError;
 
 const MAGIC: &[u8; 9] = b"CLIPAPOS\x01";
 
-/// A file that is not weights of this version, or is damaged.
-#[derive(Debug, thiserror::Error)]
-#[error("not a tagger's weights (version 1): {reason}")]
-pub struct WeightsError {
-    /// What is wrong.
-    pub reason: &'static str,
-}
-
-fn damaged(reason: &'static str) -> WeightsError {
-    WeightsError { reason }
-}
-
-/// SHA-256 of a file, in hexadecimal.
-pub(super) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn damaged(reason: &'static str) -> TaggerError {
+    TaggerError::Weights { reason }
 }
 
 /// Writes the file. Features are in the order of their hashes.
@@ -75,7 +62,7 @@ fn varint(mut number: u32, out: &mut Vec<u8>) {
 const FEATURE_BYTES_MIN: usize = 4;
 
 /// Reads the file.
-pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Weights), WeightsError> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Weights), TaggerError> {
     let mut bytes =
         Reader(bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not start as one"))?);
     let mut lexicon = Lexicon::default();
@@ -90,7 +77,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Weights), WeightsError> {
     if features as usize > bytes.0.len() / FEATURE_BYTES_MIN {
         return Err(damaged("it is cut short"));
     }
-    let mut weights = Weights::with_room_for(features as usize);
+    let mut weights = Weights::with_capacity(features as usize);
     let (mut last, mut entries) = (0u32, 0);
     let mut of_feature = [Weight::default(); TAGS];
     for index in 0..features {
@@ -120,17 +107,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Lexicon, Weights), WeightsError> {
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], WeightsError> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], TaggerError> {
         let (head, rest) = self.0.split_first_chunk().ok_or_else(|| damaged("it is cut short"))?;
         self.0 = rest;
         Ok(*head)
     }
 
-    fn u32(&mut self) -> Result<u32, WeightsError> {
+    fn u32(&mut self) -> Result<u32, TaggerError> {
         Ok(u32::from_le_bytes(self.take()?))
     }
 
-    fn varint(&mut self) -> Result<u32, WeightsError> {
+    fn varint(&mut self) -> Result<u32, TaggerError> {
         let mut number = 0u64;
         for shift in [0, 7, 14, 21, 28] {
             let [byte] = self.take()?;
@@ -142,7 +129,7 @@ impl Reader<'_> {
         Err(damaged("a number is too large"))
     }
 
-    fn tag(&mut self) -> Result<PennTag, WeightsError> {
+    fn tag(&mut self) -> Result<PennTag, TaggerError> {
         let [byte] = self.take()?;
         let tag = PennTag::from_byte(byte);
         if tag == PennTag::UNKNOWN { Err(damaged("a tag is unknown")) } else { Ok(tag) }
@@ -151,6 +138,8 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use clipa_schemas::file::sha256_hex;
+
     use super::*;
 
     fn example() -> (Lexicon, Vec<FeatureWeights>) {
@@ -190,9 +179,9 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            // Weights have no checksum of their own, so some flips read as other weights; the hash tells them apart.
+            // The format has no checksum, so some flips are other valid weights; the identity's hash differs.
             let _ = read(&flipped);
-            assert_ne!(hash(&flipped), hash(&bytes));
+            assert_ne!(sha256_hex(&flipped), sha256_hex(&bytes));
         }
     }
 }

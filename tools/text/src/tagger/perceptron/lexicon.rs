@@ -1,12 +1,13 @@
-//! What training knows about single words: the tags that each can have, and the words that have only one.
+//! The lexicon of training: the tags that each word can have, and the words that have only one.
 
 use std::collections::BTreeMap;
 
 use clipa_schemas::penn::PennTag;
 use rustc_hash::FxHashMap;
 
-use super::features::hash;
-use super::training::Sentence;
+use super::hash::hash;
+use super::word_form::folded;
+use crate::tagger::sentence::Sentence;
 
 /// Number of different tags, the unknown one included.
 pub(super) const TAGS: usize = PennTag::NAMES.len();
@@ -16,7 +17,7 @@ pub(super) const TAGS: usize = PennTag::NAMES.len();
 pub(super) struct TagSet(u64);
 
 impl TagSet {
-    /// What stands for a word before the first or after the last one.
+    /// The set of what is before the first word and after the last: no tag, and a bit that no tag has.
     pub(super) const OUTSIDE: TagSet = TagSet(1 << 63);
 
     pub(super) fn from_bits(bits: u64) -> TagSet {
@@ -28,21 +29,21 @@ impl TagSet {
     }
 }
 
-/// Occurrences from which on a word with one tag counts as certain.
+/// Fewest occurrences of a word that counts as certain.
 const CERTAIN_COUNT_MIN: u32 = 20;
-/// Share of a word's occurrences that its tag must have for the word to be certain, in thousandths.
+/// Least share of a certain word's occurrences that its tag has, in thousandths.
 const CERTAIN_PER_MILLE_MIN: u32 = 995;
-/// Share of a word's occurrences from which on a tag is possible, in thousandths.
+/// Least share of a word's occurrences that a possible tag has, in thousandths.
 const POSSIBLE_PER_MILLE_MIN: u32 = 50;
-/// Occurrences from which on a word's possible tags are known.
+/// Fewest occurrences of a word whose possible tags are stored.
 const POSSIBLE_COUNT_MIN: u32 = 3;
 
-/// Tags by word. Words are known by the low half of their hash.
+/// Tags by word. The key is the low half of the word's hash.
 #[derive(Clone, Default)]
 pub(super) struct Lexicon {
-    /// Of the folded word.
+    /// By the hash of the folded word.
     pub(super) possible: FxHashMap<u32, TagSet>,
-    /// Of the word as written.
+    /// By the hash of the word as written.
     pub(super) certain: FxHashMap<u32, PennTag>,
 }
 
@@ -58,16 +59,16 @@ impl Lexicon {
     }
 
     /// Counts the words of these sentences.
-    pub(super) fn of(sentences: &[Sentence], fold: impl Fn(&str) -> String) -> Lexicon {
-        let mut exact: BTreeMap<&str, [u32; TAGS]> = BTreeMap::new();
-        let mut folded: BTreeMap<String, [u32; TAGS]> = BTreeMap::new();
+    pub(super) fn from_sentences(sentences: &[Sentence]) -> Lexicon {
+        let mut by_exact: BTreeMap<&str, [u32; TAGS]> = BTreeMap::new();
+        let mut by_folded: BTreeMap<String, [u32; TAGS]> = BTreeMap::new();
         for (word, tag) in sentences.iter().flat_map(Sentence::iter) {
             let tag = usize::from(tag.byte());
-            exact.entry(word).or_insert([0; TAGS])[tag] += 1;
-            folded.entry(fold(word)).or_insert([0; TAGS])[tag] += 1;
+            by_exact.entry(word).or_insert([0; TAGS])[tag] += 1;
+            by_folded.entry(folded(word)).or_insert([0; TAGS])[tag] += 1;
         }
         let mut lexicon = Lexicon::default();
-        for (word, counts) in &exact {
+        for (word, counts) in &by_exact {
             let total: u32 = counts.iter().sum();
             let (tag, &most) =
                 counts.iter().enumerate().max_by_key(|&(_, count)| count).expect("tags");
@@ -75,7 +76,7 @@ impl Lexicon {
                 lexicon.certain.insert(hash(word.as_bytes()) as u32, PennTag::from_byte(tag as u8));
             }
         }
-        for (word, counts) in &folded {
+        for (word, counts) in &by_folded {
             let total: u32 = counts.iter().sum();
             if total < POSSIBLE_COUNT_MIN {
                 continue;

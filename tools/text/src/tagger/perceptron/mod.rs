@@ -7,12 +7,13 @@
 
 mod features;
 mod file;
+mod hash;
 mod lexicon;
-mod model;
+mod tagger;
 mod training;
 mod variants;
+mod weights;
+mod word_form;
 
-pub use features::WordBuffers;
-pub use file::WeightsError;
-pub use model::PerceptronTagger;
-pub use training::{Round, Sentence, Training, train};
+pub(super) use tagger::PerceptronTagger;
+pub use training::{Round, Training, train};

@@ -1,38 +1,17 @@
-//! Training: the averaged perceptron in integers, so that the same corpus and seed give the same bytes everywhere.
+//! Training: the averaged perceptron in integers, so that the same corpus and seed produce the same bytes on every machine.
 
 use std::collections::BTreeMap;
 
-use clipa_schemas::penn::PennTag;
+use clipa_schemas::random::Random;
 use rustc_hash::FxHashMap;
 
-use super::features::{FeatureHashes, WordBuffers, folded};
+use super::features::{CaptionFeatures, FeatureHashes};
 use super::file;
 use super::lexicon::{Lexicon, TAGS};
-use super::model::{FeatureWeights, WEIGHTS_MAX, Weight, best};
-use super::variants::{Random, vary};
+use super::variants::vary;
+use super::weights::{FeatureWeights, WEIGHTS_MAX, Weight, best};
+use crate::tagger::sentence::Sentence;
 use crate::words::Words;
-
-/// Words and their tags.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sentence {
-    /// The words.
-    pub words: Vec<String>,
-    /// One tag a word.
-    pub tags: Vec<PennTag>,
-}
-
-impl Sentence {
-    /// Words with their tags.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, PennTag)> {
-        self.words.iter().map(String::as_str).zip(self.tags.iter().copied())
-    }
-
-    /// Adds a word at the end.
-    pub fn push(&mut self, word: impl Into<String>, tag: PennTag) {
-        self.words.push(word.into());
-        self.tags.push(tag);
-    }
-}
 
 /// How to train.
 #[derive(Clone, Copy, Debug)]
@@ -49,25 +28,25 @@ impl Default for Training {
     }
 }
 
-/// How one round went, on the varied sentences of that round.
+/// The accuracy of one round, on the varied sentences of that round.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
     /// From 1.
     pub number: u32,
     /// How many there are in all.
     pub of: u32,
-    /// Words that were decided (others have one tag only).
+    /// Words that were predicted (the others have only one tag).
     pub decided: u64,
-    /// How many of them came out right, before the update.
+    /// How many of them were predicted correctly, before the update.
     pub right: u64,
 }
 
-/// How many taggers are learnt, each from another order and other variants; the result has the mean of their weights.
+/// How many taggers are trained, each on another order and other variants; the result is the mean of their weights.
 const LEARNERS: u32 = 3;
-/// A feature counts from this many updates on. Most features are met in one mistake only; without them the tagger is
-/// better and a third smaller (Goldberg and Elhadad 2011, "Learning Sparser Perceptron Models").
+/// Fewest updates of a feature that is kept. Most features occur in one mistake only; without them the tagger is more
+/// accurate and a third smaller (Goldberg and Elhadad 2011, "Learning Sparser Perceptron Models").
 const UPDATES_MIN: u32 = 3;
-/// Fractions in which the learners' weights are added up.
+/// Fractions of a weight in which the learners' weights are summed.
 const PARTS_PER_UNIT: i64 = 1 << 16;
 /// Steps of a weight: an average of 1 is stored as this.
 const STEPS_PER_UNIT: i64 = 6;
@@ -76,13 +55,13 @@ const STEPS_MIN: i64 = 2;
 /// Largest stored magnitude.
 const STEPS_MAX: i64 = i8::MAX as i64;
 
-/// Trains a tagger and returns its file of weights. `after_round` is told after each round.
+/// Trains a tagger and returns its file of weights. Calls `after_round` after each round.
 pub fn train(
     sentences: &[Sentence],
     training: Training,
     mut after_round: impl FnMut(Round),
 ) -> Vec<u8> {
-    let lexicon = Lexicon::of(sentences, folded);
+    let lexicon = Lexicon::from_sentences(sentences);
     let mut random = Random::new(training.seed);
     let mut order: Vec<usize> = (0..sentences.len()).collect();
     let mut sums = Sums::default();
@@ -102,14 +81,14 @@ pub fn train(
     file::write(&lexicon, &weights(&sums))
 }
 
-/// The sentences in this order, each in some form, some of them two by two: captions of several sentences come as one
+/// The sentences in this order, each varied; some are joined in pairs, because a caption of several sentences is one
 /// list of words.
 fn varied(sentences: &[Sentence], order: &[usize], random: &mut Random) -> Vec<Sentence> {
     let mut all: Vec<Sentence> = Vec::with_capacity(order.len());
     for &index in order {
         let sentence = vary(&sentences[index], random);
         match all.last_mut() {
-            Some(last) if random.one_in(10) => {
+            Some(last) if random.below(10) == 0 => {
                 last.words.extend(sentence.words);
                 last.tags.extend(sentence.tags);
             }
@@ -141,7 +120,7 @@ fn weights(sums: &Sums) -> Vec<FeatureWeights> {
     let entries: usize = features.iter().map(|(_, weights)| weights.len()).sum();
     assert!(
         entries < WEIGHTS_MAX,
-        "a corpus that gives {entries} weights is too large for the file format"
+        "a corpus with {entries} weights is too large for the file format"
     );
     features
 }
@@ -151,7 +130,7 @@ fn rounded_quotient(number: i64, divisor: i64) -> i64 {
     (2 * number + number.signum() * divisor) / (2 * divisor)
 }
 
-/// One weight while it is learnt.
+/// One weight during training.
 #[derive(Clone, Copy)]
 struct Parameter {
     tag: u8,
@@ -161,7 +140,7 @@ struct Parameter {
     since: u32,
 }
 
-/// The weights of one feature while they are learnt.
+/// The weights of one feature during training.
 #[derive(Default)]
 struct Row {
     updates: u32,
@@ -172,21 +151,21 @@ struct Row {
 struct Learner {
     rows: FxHashMap<u32, Row>,
     decisions: u32,
-    views: WordBuffers,
+    features: CaptionFeatures,
 }
 
 impl Learner {
     fn learn(&mut self, sentence: &Sentence, lexicon: &Lexicon, round: &mut Round) {
         let words: Words = sentence.words.iter().map(String::as_str).collect();
-        let mut views = std::mem::take(&mut self.views);
-        views.view(&words, lexicon);
-        let (mut previous, mut second) = (0, 0);
+        let mut caption = std::mem::take(&mut self.features);
+        caption.extract(&words, lexicon);
+        let (mut previous, mut previous2) = (0, 0);
         for (index, truth) in sentence.tags.iter().enumerate() {
-            let guess = match views.certain(index) {
+            let guess = match caption.certain(index) {
                 Some(tag) => tag.byte(),
                 None => {
-                    let features = views.features(index, previous, second);
-                    let guess = self.guess(&features);
+                    let features = caption.features(index, previous, previous2);
+                    let guess = self.predict(&features);
                     self.decisions += 1;
                     round.decided += 1;
                     round.right += u64::from(guess == truth.byte());
@@ -197,12 +176,12 @@ impl Learner {
                     guess
                 }
             };
-            (second, previous) = (previous, guess);
+            (previous2, previous) = (previous, guess);
         }
-        self.views = views;
+        self.features = caption;
     }
 
-    fn guess(&self, features: &FeatureHashes) -> u8 {
+    fn predict(&self, features: &FeatureHashes) -> u8 {
         let mut scores = [0; TAGS];
         let rows = features.iter().filter_map(|hash| self.rows.get(hash));
         for parameter in
@@ -250,11 +229,13 @@ impl Learner {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PerceptronTagger;
-    use super::*;
-    use crate::tagger::{TagBuffers, Tagger};
+    use clipa_schemas::penn::PennTag;
 
-    /// Sentences drawn from a few words, so that a tagger can learn them by heart.
+    use super::super::tagger::PerceptronTagger;
+    use super::*;
+    use crate::tagger::plugin::{TagBuffers, Tagger};
+
+    /// Sentences of a few words, so that a tagger can memorize them.
     fn corpus() -> Vec<Sentence> {
         let words: [&[(&str, &str)]; 5] = [
             &[("the", "DT"), ("a", "DT")],
@@ -278,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_repeats_bit_for_bit_and_another_seed_gives_other_weights() {
+    fn training_is_deterministic_and_depends_on_the_seed() {
         let sentences = corpus();
         let run = |seed| train(&sentences, Training { rounds: 3, seed }, |_| {});
         let first = run(7);
@@ -287,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ambiguous_word_is_told_by_its_neighbours() {
+    fn an_ambiguous_word_is_tagged_by_its_context() {
         let weights = train(&corpus(), Training::default(), |_| {});
         let tagger = PerceptronTagger::from_bytes(&weights).unwrap();
         let words: Words = "the red dogs dogs quickly".split(' ').collect();

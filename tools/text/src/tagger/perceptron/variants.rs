@@ -1,56 +1,23 @@
-//! Sentences as captions write them: in other cases, with joined compounds and curly apostrophes, without a final period.
+//! Augmentation: sentences as captions write them, in other cases, with joined compounds and curly apostrophes, without a final period.
 //!
-//! A treebank of edited English teaches that nouns are in lower case and sentences end. Captions are piles of nouns in any
-//! case, so most rounds see a sentence in another form; its tags stay.
+//! A treebank of edited English teaches that nouns are in lower case and sentences end. Captions are lists of nouns in any
+//! case, so most rounds train on a changed sentence; its tags stay.
 
 use clipa_schemas::penn::{PennTag, WordClass};
+use clipa_schemas::random::Random;
 
-use super::training::Sentence;
+use crate::tagger::sentence::Sentence;
 
-/// The generator "SplitMix64": a few integer operations, the same everywhere.
-pub(super) struct Random {
-    state: u64,
-}
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Random { state: seed }
-    }
-
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.state ^ self.state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-
-    /// A number below `end`.
-    fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
-    }
-
-    /// True once in `n` times.
-    pub(super) fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last + 1));
-        }
-    }
-}
-
-/// A form of the sentence, as it stands most of the time.
+/// The sentence with random changes; most often none or one.
 pub(super) fn vary(sentence: &Sentence, random: &mut Random) -> Sentence {
     let mut varied = sentence.clone();
-    if random.one_in(2) {
+    if random.below(2) == 0 {
         varied = join_compounds(&varied);
     }
-    if random.one_in(6) {
+    if random.below(6) == 0 {
         varied = curl_apostrophes(&varied);
     }
-    if random.one_in(5) {
+    if random.below(5) == 0 {
         drop_last_period(&mut varied);
     }
     match random.below(20) {
@@ -77,7 +44,7 @@ fn drop_last_period(sentence: &mut Sentence) {
     }
 }
 
-/// `well`, `-`, `known` becomes `well-known`, as the Treebank's word rules leave it. Before a noun such a compound is an
+/// `well`, `-`, `known` becomes `well-known`, which the Treebank's word rules do not split. Before a noun such a compound is an
 /// adjective (Penn's guidelines) unless it is a name; elsewhere it has the tag of its last part.
 fn join_compounds(sentence: &Sentence) -> Sentence {
     let mut joined = Sentence::default();
@@ -177,17 +144,5 @@ mod tests {
             ("''", "''"),
         ]);
         assert_eq!(curl_apostrophes(&straight), curled);
-    }
-
-    #[test]
-    fn the_generator_never_changes() {
-        let mut random = Random::new(1);
-        assert_eq!([random.next(), random.next()], [0x910A_2DEC_8902_5CC1, 0xBEEB_8DA1_658E_EC67]);
-        let mut items: Vec<u8> = (0..8).collect();
-        random.shuffle(&mut items);
-        let shuffled = items.clone();
-        items.sort_unstable();
-        assert_eq!(items, (0..8).collect::<Vec<u8>>());
-        assert_ne!(shuffled, items);
     }
 }

@@ -1,19 +1,19 @@
-//! Deciding which periods, question marks and exclamation marks end a sentence.
+//! Decides which periods, question marks and exclamation marks end a sentence.
 
+use super::model::{Punkt, Written};
 use super::tokens::{NUMBER, Token, ends_word, tokens};
-use super::{Punkt, Written};
 use crate::characters::is_space;
 
 /// The sentences of a text.
 pub struct Sentences<'a> {
     text: &'a str,
     slices: Slices<'a>,
-    /// The sentence that was found and not handed out, because the next one may start with its closing quotes.
+    /// The sentence that was found but not returned yet, because the next one may start with its closing quotes.
     pending: Option<(usize, usize)>,
 }
 
 impl<'a> Sentences<'a> {
-    pub(super) fn new(punkt: &'a Punkt, text: &'a str) -> Self {
+    fn new(punkt: &'a Punkt, text: &'a str) -> Self {
         let candidates = Candidates { text, marks: Marks::new(text), pending: None };
         let mut slices = Slices { punkt, text, candidates, start: 0, done: false };
         let pending = slices.next();
@@ -66,7 +66,7 @@ fn closing_punctuation(text: &str) -> Option<(usize, usize)> {
 /// A mark that may end a sentence.
 #[derive(Clone, Copy)]
 struct Mark {
-    /// Where it stands; it is one byte long.
+    /// Its position; it is one byte long.
     at: usize,
     /// Where the word behind the white space after it begins, if that is what follows.
     next_word: Option<usize>,
@@ -118,8 +118,8 @@ struct Candidates<'a> {
 impl Iterator for Candidates<'_> {
     type Item = (Mark, usize);
 
-    /// Keeps a quirk of the original: the word before a mark is looked for behind the mark before it, and where there is
-    /// no white space in between, or only at the first place, it is the word of that mark.
+    /// As in the original, the word before a mark is searched only after the previous mark; where there is no white space
+    /// in between, or only at the first position, it is the word of that mark.
     fn next(&mut self) -> Option<(Mark, usize)> {
         loop {
             let Some(mark) = self.marks.next() else { return self.pending.take() };
@@ -163,6 +163,11 @@ impl Iterator for Slices<'_> {
 }
 
 impl Punkt {
+    /// The sentences of `text`, from first to last; white space between sentences belongs to none.
+    pub fn sentences<'a>(&'a self, text: &'a str) -> Sentences<'a> {
+        Sentences::new(self, text)
+    }
+
     /// Whether a word of this stretch, other than the last, ends a sentence.
     fn has_end(&self, stretch: &str) -> bool {
         let mut all = tokens(stretch, self).peekable();
@@ -176,7 +181,7 @@ impl Punkt {
         false
     }
 
-    /// What the following word tells about a word with a period (Punkt's second pass).
+    /// Decides about a word with a period by the word after it (Punkt's second pass).
     fn decide(&self, token: &mut Token<'_>, next: &Token<'_>) {
         if !token.text.ends_with('.') {
             return;
@@ -207,7 +212,7 @@ impl Punkt {
         }
     }
 
-    /// Whether the way a word is written shows that it starts a sentence; `None` where it shows nothing.
+    /// Whether a word starts a sentence, by its case; `None` where that decides nothing.
     fn starts_sentence(&self, token: &Token<'_>) -> Option<bool> {
         if matches!(token.text, ";" | ":" | "," | "." | "!" | "?") {
             return Some(false);

@@ -1,6 +1,6 @@
-//! Words as Punkt sees them, with their periods, and what is known about each.
+//! Punkt's tokens: words with their periods, and their properties.
 
-use super::Punkt;
+use super::model::Punkt;
 use crate::characters::{is_decimal_digit, is_space, is_word_character};
 
 /// The type of every number.
@@ -18,7 +18,7 @@ pub(super) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// What the word itself tells (Punkt's first pass).
+    /// The properties of the word alone (Punkt's first pass).
     fn new(text: &'a str, punkt: &Punkt) -> Self {
         let lower = text.to_lowercase();
         let kind = if is_number(&lower) { NUMBER.to_owned() } else { lower };
@@ -68,7 +68,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// `-`, then `.` or `,`, each at will, a digit, then digits, commas, periods and hyphens.
+/// `-`, then `.` or `,`, both optional, a digit, then digits, commas, periods and hyphens.
 fn is_number(word: &str) -> bool {
     let word = word.strip_prefix('-').unwrap_or(word);
     let word = word.strip_prefix(['.', ',']).unwrap_or(word);
@@ -82,7 +82,7 @@ pub(super) fn tokens<'a>(text: &'a str, punkt: &'a Punkt) -> impl Iterator<Item 
     lines.flat_map(Cutter::new).map(|word| Token::new(word, punkt))
 }
 
-/// Cuts a line into runs of hyphens or periods, words up to what cannot be inside one, and single characters.
+/// Splits a line into runs of hyphens or periods, words up to what cannot be inside one, and single characters.
 struct Cutter<'a> {
     rest: &'a str,
 }

@@ -1,6 +1,6 @@
-//! Words that are two: `cannot`, `gonna`, `'tis`.
+//! Contractions that are two words: `cannot`, `gonna`, `'tis`.
 
-use crate::characters::{is_plain_word_character, is_space};
+use crate::characters::{is_plain_word_character, is_space, prefix_ignoring_case};
 
 /// The two parts, and whether white space must follow (for the others a word must end).
 const INSIDE: [(&str, &str, bool); 8] = [
@@ -16,7 +16,7 @@ const INSIDE: [(&str, &str, bool); 8] = [
 /// After a space.
 const AFTER_SPACE: [(&str, &str); 2] = [("'t", "is"), ("'t", "was")];
 
-/// Parts the contractions inside a text. None of them contains another, so one pass does for all.
+/// Splits the contractions inside a text. None of them contains another, so one pass does for all.
 pub(super) fn split_words(text: &str, out: &mut String) {
     let mut previous_in_word = false;
     split(text, out, |rest| {
@@ -27,7 +27,7 @@ pub(super) fn split_words(text: &str, out: &mut String) {
     });
 }
 
-/// Parts `'tis` and `'twas` after a space, which is taken along.
+/// Splits `'tis` and `'twas` after a space, and replaces that space.
 pub(super) fn split_after_space(text: &str, out: &mut String) {
     split(text, out, |rest| {
         let (first, second) = after_space(rest.strip_prefix(' ')?)?;
@@ -35,7 +35,7 @@ pub(super) fn split_after_space(text: &str, out: &mut String) {
     });
 }
 
-/// Asks at each character for the bytes of the two parts of a contraction that starts there, and parts it.
+/// Splits each contraction; `found` returns the bytes of the two parts of one at the start of its argument.
 fn split(text: &str, out: &mut String, mut found: impl FnMut(&str) -> Option<(usize, usize)>) {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
@@ -75,23 +75,7 @@ fn after_space(text: &str) -> Option<(usize, usize)> {
 
 /// Bytes of the parts in `text`, and the character after them.
 fn parts(text: &str, first: &str, second: &str) -> Option<(usize, usize, Option<char>)> {
-    let first = prefix_any_case(text, first)?;
-    let second = prefix_any_case(&text[first..], second)?;
+    let first = prefix_ignoring_case(text, first)?;
+    let second = prefix_ignoring_case(&text[first..], second)?;
     Some((first, second, text[first + second..].chars().next()))
-}
-
-/// Bytes of the prefix that spells `name` in any case, with the letters that Python counts as cases of `i` and `s`.
-fn prefix_any_case(text: &str, name: &str) -> Option<usize> {
-    let mut bytes = 0;
-    let mut characters = text.chars();
-    for wanted in name.chars() {
-        let c = characters.next()?;
-        let same = c.to_ascii_lowercase() == wanted
-            || matches!((c, wanted), ('ſ', 's') | ('İ' | 'ı', 'i'));
-        if !same {
-            return None;
-        }
-        bytes += c.len_utf8();
-    }
-    Some(bytes)
 }

@@ -1,9 +1,9 @@
 //! Periods.
 
-/// What may stand between the final period and the end of the sentence.
+/// What may be between the final period and the end of the sentence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closers {
-    /// Closing brackets and quotes of any kind, and spaces; they are parted from the period.
+    /// Closing brackets and quotes of any kind, and spaces; they are split from the period.
     WithQuotesAndSpaces,
     /// Closing brackets and ASCII quotes; they stay with the period.
     Plain,
@@ -19,8 +19,8 @@ impl Closers {
     }
 }
 
-/// Parts the period that ends the sentence from its word, unless it follows another period or begins the sentence.
-pub(super) fn part_final(text: &mut String, closers: Closers) {
+/// Splits the period that ends the sentence from its word, unless it follows another period or begins the sentence.
+pub(super) fn split_final_period(text: &mut String, closers: Closers) {
     let before_spaces = text.trim_end();
     let up_to_period = before_spaces.trim_end_matches(|c| closers.contains(c));
     let Some(word) = up_to_period.strip_suffix('.') else { return };

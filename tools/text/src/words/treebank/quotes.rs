@@ -42,7 +42,7 @@ pub(super) fn open_after_bracket_or_space(text: &str, out: &mut String) {
 }
 
 /// An apostrophe at the start of a word becomes a word, unless the whole word is a clitic.
-pub(super) fn part_leading_apostrophe(text: &str, out: &mut String) {
+pub(super) fn split_leading_apostrophe(text: &str, out: &mut String) {
     let mut previous_in_word = false;
     for (at, c) in text.char_indices() {
         out.push(c);
@@ -70,7 +70,7 @@ fn starts_with_clitic(text: &str) -> bool {
 }
 
 /// An apostrophe between any other character and a space becomes a word.
-pub(super) fn part_apostrophe_before_space(text: &str, out: &mut String) {
+pub(super) fn split_apostrophe_before_space(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
@@ -99,7 +99,7 @@ pub(super) fn collapse_spaces(text: &str, out: &mut String) {
 }
 
 /// A clitic between a character that is neither an apostrophe nor a space, and a space, becomes a word.
-pub(super) fn part_clitics(text: &str, clitics: &[&str], out: &mut String) {
+pub(super) fn split_clitics(text: &str, clitics: &[&str], out: &mut String) {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];

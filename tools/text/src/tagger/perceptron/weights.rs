@@ -1,25 +1,20 @@
-//! The trained tagger: weights in flat arrays, one probe a feature.
+//! The trained weights in flat arrays, one probe a feature.
 
-use clipa_schemas::penn::PennTag;
-
-use super::super::{TagBuffers, Tagger};
 use super::features::{FEATURES, FeatureHashes};
-use super::file::{self, WeightsError};
-use super::lexicon::{Lexicon, TAGS};
-use crate::words::{Words, sentences_by_rule};
+use super::lexicon::TAGS;
 
 /// Weights of the features, from their hash to one number a tag.
 ///
-/// Most features of a word were never seen in training, so a small set of bits, which stays in the cache, answers first.
+/// Most features of a word never occurred in training. A small set of bits, which stays in the cache, rules them out first.
 pub(super) struct Weights {
-    /// Whether a feature may be there, by the upper bits of its hash.
+    /// Whether a feature may be in the table, by the upper bits of its hash.
     seen: Box<[u64; SEEN_BITS / 64]>,
-    /// Open addressing: the feature's hash, and where its entries lie (start above, count in the low byte; 0 = free).
+    /// Open addressing: the feature's hash, and the place of its entries (start above, count in the low byte; 0 = free).
     slots: Vec<(u32, u32)>,
     entries: Vec<Weight>,
 }
 
-/// Bits that tell whether a feature may be there: about 8 for each feature.
+/// Size of [`Weights::seen`] in bits: about 8 for each feature.
 const SEEN_BITS: usize = 1 << 21;
 
 /// The word and the bit of a hash in [`Weights::seen`].
@@ -28,7 +23,7 @@ fn seen_bit(hash: u32) -> (usize, u64) {
     (bit / 64, 1 << (bit % 64))
 }
 
-/// What one feature says about one tag.
+/// The weight of one feature for one tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Weight {
     pub(super) tag: u8,
@@ -42,8 +37,8 @@ pub(super) type FeatureWeights = (u32, Vec<Weight>);
 pub(super) const WEIGHTS_MAX: usize = 1 << 24;
 
 impl Weights {
-    /// An empty table with room for so many features.
-    pub(super) fn with_room_for(features: usize) -> Weights {
+    /// An empty table with room for this many features.
+    pub(super) fn with_capacity(features: usize) -> Weights {
         Weights {
             seen: Box::new([0; SEEN_BITS / 64]),
             slots: vec![(0, 0); (features * 2).next_power_of_two()],
@@ -51,8 +46,8 @@ impl Weights {
         }
     }
 
-    /// Puts a feature in, of a hash that is not there yet, with between 1 and [`TAGS`] entries; over all features
-    /// there are less than [`WEIGHTS_MAX`].
+    /// Adds a feature with between 1 and [`TAGS`] entries. Its hash must be new, and the entries of all features fewer
+    /// than [`WEIGHTS_MAX`].
     pub(super) fn insert(&mut self, hash: u32, entries: impl Iterator<Item = Weight>) {
         let (word, bit) = seen_bit(hash);
         self.seen[word] |= bit;
@@ -65,7 +60,7 @@ impl Weights {
         self.slots[at] = (hash, (start as u32) << 8 | (self.entries.len() - start) as u32);
     }
 
-    /// The entries of a feature; none where it is not there.
+    /// The entries of a feature; empty for an unknown one.
     #[cfg(test)]
     pub(super) fn of(&self, hash: u32) -> &[Weight] {
         let place = self.place(hash);
@@ -77,7 +72,7 @@ impl Weights {
         hash as usize & (self.slots.len() - 1)
     }
 
-    /// Where the entries of a feature lie; 0 where it has none.
+    /// The place of a feature's entries (as in [`Weights::slots`]); 0 where it has none.
     fn place(&self, hash: u32) -> u32 {
         let mut at = self.home(hash);
         loop {
@@ -91,7 +86,7 @@ impl Weights {
 
     /// The tag with the highest sum; of equals the one with the lowest number.
     pub(super) fn best(&self, features: &FeatureHashes) -> u8 {
-        // Pass by pass, so that the memory that a pass asks for arrives while it goes on.
+        // In passes, so that the loads of a pass overlap instead of waiting for one another.
         let (mut known, mut count) = ([0u32; FEATURES], 0);
         for &hash in features {
             let (word, bit) = seen_bit(hash);
@@ -125,61 +120,4 @@ pub(super) fn best(scores: &[i32; TAGS]) -> u8 {
         }
     }
     best as u8
-}
-
-/// Our tagger. Words by [`sentences_by_rule`] and the Treebank's rules, tags by an averaged perceptron.
-///
-/// ```
-/// use clipa_text::tagger::{TagBuffers, Tagger, perceptron::PerceptronTagger};
-/// use clipa_text::words::Words;
-/// let tagger = PerceptronTagger::embedded().unwrap();
-/// let (mut buffers, mut words, mut tags) = (TagBuffers::default(), Words::default(), Vec::new());
-/// tagger.words("A dog sleeps in the old park.", &mut buffers, &mut words);
-/// tagger.tag(&words, &mut buffers, &mut tags);
-/// let tags: Vec<_> = tags.iter().map(|tag| tag.name()).collect();
-/// assert_eq!(tags, ["DT", "NN", "VBZ", "IN", "DT", "JJ", "NN", "."]);
-/// ```
-pub struct PerceptronTagger {
-    lexicon: Lexicon,
-    weights: Weights,
-    hash: String,
-}
-
-/// What `clipa-prep tagger train` wrote; its making and licence stand in the README beside it.
-static EMBEDDED: &[u8] = include_bytes!("weights.bin");
-
-impl PerceptronTagger {
-    /// The tagger that is part of the binary.
-    pub fn embedded() -> Result<PerceptronTagger, WeightsError> {
-        PerceptronTagger::from_bytes(EMBEDDED)
-    }
-
-    /// The tagger in the bytes of a weights file.
-    pub fn from_bytes(bytes: &[u8]) -> Result<PerceptronTagger, WeightsError> {
-        let (lexicon, weights) = file::read(bytes)?;
-        Ok(PerceptronTagger { lexicon, weights, hash: file::hash(bytes) })
-    }
-}
-
-impl Tagger for PerceptronTagger {
-    fn identity(&self) -> String {
-        format!("perceptron sha256:{}", self.hash)
-    }
-
-    fn words(&self, caption: &str, buffers: &mut TagBuffers, words: &mut Words) {
-        sentences_by_rule(caption).for_each(|sentence| buffers.treebank.words(sentence, words));
-    }
-
-    fn tag(&self, words: &Words, buffers: &mut TagBuffers, tags: &mut Vec<PennTag>) {
-        let views = &mut buffers.perceptron;
-        views.view(words, &self.lexicon);
-        let (mut previous, mut second) = (0, 0);
-        for index in 0..words.len() {
-            let tag = views.certain(index).unwrap_or_else(|| {
-                PennTag::from_byte(self.weights.best(&views.features(index, previous, second)))
-            });
-            tags.push(tag);
-            (second, previous) = (previous, tag.byte());
-        }
-    }
 }
