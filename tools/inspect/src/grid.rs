@@ -22,11 +22,11 @@ const CAPTION_LINES: usize = 3;
 const LEAST_LETTERS: usize = 40;
 
 /// Pixels between strips side by side.
-const FILE_GAP: usize = 3 * GAP;
-/// A sheet of several files of strips grows no wider.
+const STRIP_GAP: usize = 3 * GAP;
+/// Width in pixels beyond which no more strips are put side by side.
 const FULL_WIDTH: usize = 1200;
-/// A file of strips is at least this long before another one is put beside it.
-const RANKS_PER_FILE: usize = 4;
+/// Strips one below the other before others are put beside them.
+const LEAST_ROWS: usize = 4;
 
 /// Which samples are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,61 +82,61 @@ pub fn draw(dataset: &Dataset, indices: &[u64]) -> Result<Pixels, InspectError> 
         return Err(InspectError::NoImages { folder: dataset.folder.clone() });
     }
     let strips = read_strips(dataset, indices)?;
-    let plan = Plan::of(columns, &strips);
-    let (width, height) = (plan.width(), plan.height(&strips));
+    let layout = Layout::of(columns, &strips);
+    let (width, height) = (layout.width(), layout.height(&strips));
     let mut sheet =
         Canvas::new(width, height).ok_or(InspectError::SheetTooLarge { width, height })?;
-    for file in 0..plan.files {
-        draw_heads(&mut sheet, plan.left(file), columns, &plan.cells);
+    for place in 0..layout.strips_per_row {
+        draw_heads(&mut sheet, layout.left(place), columns, &layout.cells);
     }
     let mut top = HEAD;
-    for rank in strips.chunks(plan.files) {
-        for (file, strip) in rank.iter().enumerate() {
-            strip.draw(&mut sheet, plan.left(file), top, &plan);
+    for row in strips.chunks(layout.strips_per_row) {
+        for (place, strip) in row.iter().enumerate() {
+            strip.draw(&mut sheet, layout.left(place), top, &layout);
         }
-        top += plan.rank_height(rank);
+        top += layout.row_height(row);
     }
     Ok(sheet.finish())
 }
 
-/// Where things go: strips in files side by side, from left to right and then down.
-struct Plan {
+/// Where things go: strips in rows, from left to right and then down.
+struct Layout {
     /// Width of each cell of a strip.
     cells: Vec<usize>,
     /// Width of a strip.
     strip: usize,
     /// Strips side by side.
-    files: usize,
+    strips_per_row: usize,
 }
 
-impl Plan {
-    fn of(columns: &[ImageColumn], strips: &[Strip]) -> Plan {
+impl Layout {
+    fn of(columns: &[ImageColumn], strips: &[Strip]) -> Layout {
         let cells = cell_widths(columns, strips);
         let images = cells.iter().sum::<usize>() + GAP * cells.len().saturating_sub(1);
         let strip = images.max(LEAST_LETTERS * font::ADVANCE);
-        let room = FULL_WIDTH / (strip + FILE_GAP);
-        let files = room.min(strips.len().div_ceil(RANKS_PER_FILE)).max(1);
-        Plan { cells, strip, files }
+        let room = FULL_WIDTH / (strip + STRIP_GAP);
+        let strips_per_row = room.min(strips.len().div_ceil(LEAST_ROWS)).max(1);
+        Layout { cells, strip, strips_per_row }
     }
 
     fn letters(&self) -> usize {
         self.strip / font::ADVANCE
     }
 
-    fn left(&self, file: usize) -> usize {
-        GAP + file * (self.strip + FILE_GAP)
+    fn left(&self, place: usize) -> usize {
+        GAP + place * (self.strip + STRIP_GAP)
     }
 
     fn width(&self) -> usize {
-        self.left(self.files) - FILE_GAP + GAP
+        self.left(self.strips_per_row) - STRIP_GAP + GAP
     }
 
-    fn rank_height(&self, rank: &[Strip]) -> usize {
-        rank.iter().map(|strip| strip.height(self.letters())).max().unwrap_or(0) + GAP
+    fn row_height(&self, row: &[Strip]) -> usize {
+        row.iter().map(|strip| strip.height(self.letters())).max().unwrap_or(0) + GAP
     }
 
     fn height(&self, strips: &[Strip]) -> usize {
-        HEAD + strips.chunks(self.files).map(|rank| self.rank_height(rank)).sum::<usize>()
+        HEAD + strips.chunks(self.strips_per_row).map(|row| self.row_height(row)).sum::<usize>()
     }
 }
 
@@ -184,14 +184,14 @@ impl Strip {
     }
 
     /// The images side by side, number, key and caption below them.
-    fn draw(&self, sheet: &mut Canvas, left: usize, top: usize, plan: &Plan) {
+    fn draw(&self, sheet: &mut Canvas, left: usize, top: usize, layout: &Layout) {
         let mut cell = left;
-        for (image, width) in self.images.iter().zip(&plan.cells) {
+        for (image, width) in self.images.iter().zip(&layout.cells) {
             sheet.image(cell, top, image);
             cell += width + GAP;
         }
         let mut below = top + self.images_height() + GAP / 2;
-        for line in self.lines(plan.letters()) {
+        for line in self.lines(layout.letters()) {
             sheet.text(left, below, &line);
             below += font::LINE;
         }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use super::{
     InspectError,
     dataset::{Dataset, Position},
-    pieces::Pieces,
+    detokenizer::Detokenizer,
     pixels::{PixelReader, Pixels},
 };
 
@@ -197,7 +197,7 @@ fn pixels_of(
     })
 }
 
-/// The name that the prompts of a classification set give to a label.
+/// The name of a label, as the prompts of a classification set have it.
 fn class_name(
     dataset: &Dataset,
     label: Option<&serde_json::Value>,
@@ -284,28 +284,28 @@ fn text_view(
     stored: StoredText<'_>,
     options: ReductionOptions,
 ) -> Result<TextView, InspectError> {
-    let pieces = Pieces::of_column(column);
+    let detokenizer = Detokenizer::of_column(column);
     let reductions = TextReduction::ALL
         .iter()
-        .map(|&reduction| reduction_view(reduction, stored, &pieces, options))
+        .map(|&reduction| reduction_view(reduction, stored, &detokenizer, options))
         .collect::<Result<Vec<_>, InspectError>>()?;
     Ok(TextView {
         column: column.to_owned(),
         tokens: stored.tokens.len(),
-        words: words(stored, &pieces)?,
+        words: words(stored, &detokenizer)?,
         context_length: options.context_length,
         reductions,
     })
 }
 
-fn words(stored: StoredText<'_>, pieces: &Pieces) -> Result<Vec<WordView>, InspectError> {
+fn words(stored: StoredText<'_>, detokenizer: &Detokenizer) -> Result<Vec<WordView>, InspectError> {
     let mut rest = stored.word_tokens;
     let mut words = Vec::with_capacity(stored.word_lengths.len());
     for (word, &length) in stored.word_lengths.iter().enumerate() {
         let (ids, after) = rest.split_at(usize::from(length).min(rest.len()));
         rest = after;
         let tag = stored.pos.get(word).map_or("", |&tag| PennTag::from_byte(tag).name());
-        words.push(WordView { text: pieces.word(ids)?, tag });
+        words.push(WordView { text: detokenizer.word(ids)?, tag });
     }
     Ok(words)
 }
@@ -313,13 +313,13 @@ fn words(stored: StoredText<'_>, pieces: &Pieces) -> Result<Vec<WordView>, Inspe
 fn reduction_view(
     reduction: TextReduction,
     stored: StoredText<'_>,
-    pieces: &Pieces,
+    detokenizer: &Detokenizer,
     options: ReductionOptions,
 ) -> Result<ReductionView, InspectError> {
     let name = reduction.name();
     let mut row = vec![0; options.context_length];
-    if let Err(reason) = reduce(reduction, stored, pieces.specials(), options.seed, &mut row) {
+    if let Err(reason) = reduce(reduction, stored, detokenizer.specials(), options.seed, &mut row) {
         return Ok(ReductionView { name, kept: None, text: format!("({reason})") });
     }
-    Ok(ReductionView { name, kept: Some(pieces.kept(&row)), text: pieces.row(&row)? })
+    Ok(ReductionView { name, kept: Some(detokenizer.kept(&row)), text: detokenizer.row(&row)? })
 }

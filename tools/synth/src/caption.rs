@@ -2,7 +2,7 @@
 //! with filler that says nothing about the picture.
 
 use super::{
-    dice::Dice,
+    random_stream::RandomStream,
     scene::Scene,
     vocabulary::{Pattern, Size},
 };
@@ -55,97 +55,101 @@ const WORDY_TAILS: [&str; 5] = [
 
 /// Writes a caption for the scene. It always names shape and colour; size, place and background now
 /// and then.
-pub fn write(scene: &Scene, dice: &mut Dice) -> String {
-    let caption = match dice.below(8) {
-        0 => terse(scene, dice),
-        1 | 2 => noun_phrase_with_ground(scene, dice),
-        3 | 4 => with_place(scene, dice),
-        5 => ground_first(scene, dice),
-        6 => quoted(scene, dice),
-        _ => wordy(scene, dice),
+pub fn write(scene: &Scene, random: &mut RandomStream) -> String {
+    let caption = match random.below(8) {
+        0 => terse(scene, random),
+        1 | 2 => noun_phrase_with_ground(scene, random),
+        3 | 4 => with_place(scene, random),
+        5 => ground_first(scene, random),
+        6 => quoted(scene, random),
+        _ => wordy(scene, random),
     };
-    dressed(caption, dice)
+    dressed(caption, random)
 }
 
 /// `small red circle`
-fn terse(scene: &Scene, dice: &mut Dice) -> String {
-    let described = described(scene, dice);
-    format!("{described}{}", dice.one_of(&TAILS))
+fn terse(scene: &Scene, random: &mut RandomStream) -> String {
+    let described = described(scene, random);
+    format!("{described}{}", random.one_of(&TAILS))
 }
 
 /// `a drawing of a small red circle on a striped grey background`
-fn noun_phrase_with_ground(scene: &Scene, dice: &mut Dice) -> String {
-    let opening = dice.one_of(&OPENINGS);
-    let subject = with_article(&described(scene, dice));
-    let link = dice.one_of(&GROUND_LINKS);
-    format!("{opening}{subject} {link} {}", ground(scene, dice))
+fn noun_phrase_with_ground(scene: &Scene, random: &mut RandomStream) -> String {
+    let opening = random.one_of(&OPENINGS);
+    let subject = with_article(&described(scene, random));
+    let link = random.one_of(&GROUND_LINKS);
+    format!("{opening}{subject} {link} {}", ground(scene, random))
 }
 
 /// `a red circle floats in the top left corner`
-fn with_place(scene: &Scene, dice: &mut Dice) -> String {
-    let subject = with_article(&described(scene, dice));
-    let place = dice.one_of(scene.place.words());
-    let mut caption = if dice.chance(0.5) {
-        format!("{subject} {} {place}", dice.one_of(&VERBS))
+fn with_place(scene: &Scene, random: &mut RandomStream) -> String {
+    let subject = with_article(&described(scene, random));
+    let place = random.one_of(scene.place.words());
+    let mut caption = if random.chance(0.5) {
+        format!("{subject} {} {place}", random.one_of(&VERBS))
     } else {
-        format!("{}{subject} {place}", dice.one_of(&OPENINGS))
+        format!("{}{subject} {place}", random.one_of(&OPENINGS))
     };
-    if dice.chance(0.3) {
-        caption = format!("{caption}, {} {}", dice.one_of(&GROUND_LINKS), ground(scene, dice));
+    if random.chance(0.3) {
+        caption = format!("{caption}, {} {}", random.one_of(&GROUND_LINKS), ground(scene, random));
     }
     caption
 }
 
 /// `on a plain white background sits a circle painted red`
-fn ground_first(scene: &Scene, dice: &mut Dice) -> String {
+fn ground_first(scene: &Scene, random: &mut RandomStream) -> String {
     let (colour, shape) = (scene.composition.colour.name(), scene.composition.shape.name());
-    let ground = ground(scene, dice);
-    let verb = dice.one_of(&VERBS);
-    match dice.below(3) {
+    let ground = ground(scene, random);
+    let verb = random.one_of(&VERBS);
+    match random.below(3) {
         0 => format!("on {ground} {verb} {} painted {colour}", with_article(shape)),
-        1 => format!("{ground} with {}", with_article(&described(scene, dice))),
+        1 => format!("{ground} with {}", with_article(&described(scene, random))),
         _ => format!("the {shape} was coloured {colour}, the rest is {ground}"),
     }
 }
 
 /// `&quot;red circle&quot; &amp; more, small`
-fn quoted(scene: &Scene, dice: &mut Dice) -> String {
+fn quoted(scene: &Scene, random: &mut RandomStream) -> String {
     let name = scene.composition.name();
-    let described = described(scene, dice);
-    match dice.below(3) {
-        0 => format!("&quot;{name}&quot; on {}", ground(scene, dice)),
-        1 => format!("{described} &amp; {}", ground(scene, dice)),
+    let described = described(scene, random);
+    match random.below(3) {
+        0 => format!("&quot;{name}&quot; on {}", ground(scene, random)),
+        1 => format!("{described} &amp; {}", ground(scene, random)),
         _ => format!("it&#39;s {}!", with_article(&described)),
     }
 }
 
 /// A caption that is longer than 16 words.
-fn wordy(scene: &Scene, dice: &mut Dice) -> String {
-    let opening = dice.one_of(&WORDY_OPENINGS);
-    let subject = with_article(&described(scene, dice));
-    let verb = dice.one_of(&VERBS);
-    let place = dice.one_of(scene.place.words());
-    let link = dice.one_of(&GROUND_LINKS);
-    let ground = ground(scene, dice);
-    let tail = dice.one_of(&WORDY_TAILS);
+fn wordy(scene: &Scene, random: &mut RandomStream) -> String {
+    let opening = random.one_of(&WORDY_OPENINGS);
+    let subject = with_article(&described(scene, random));
+    let verb = random.one_of(&VERBS);
+    let place = random.one_of(scene.place.words());
+    let link = random.one_of(&GROUND_LINKS);
+    let ground = ground(scene, random);
+    let tail = random.one_of(&WORDY_TAILS);
     format!("{opening} {subject} that {verb} {place} {link} {ground}{tail}")
 }
 
 /// Colour and shape, with the size more often than not (least often a medium one).
-fn described(scene: &Scene, dice: &mut Dice) -> String {
+fn described(scene: &Scene, random: &mut RandomStream) -> String {
     let name = scene.composition.name();
     let likely = if scene.size == Size::Medium { 0.3 } else { 0.7 };
-    if dice.chance(likely) { format!("{} {name}", dice.one_of(scene.size.words())) } else { name }
+    if random.chance(likely) {
+        format!("{} {name}", random.one_of(scene.size.words()))
+    } else {
+        name
+    }
 }
 
 /// `a striped grey background`
-fn ground(scene: &Scene, dice: &mut Dice) -> String {
+fn ground(scene: &Scene, random: &mut RandomStream) -> String {
     let tone = scene.tone.name();
-    let noun = dice.one_of(&["background", "backdrop", "ground", "surface"]);
-    if scene.pattern == Pattern::Plain && dice.chance(0.5) {
+    let noun = random.one_of(&["background", "backdrop", "ground", "surface"]);
+    if scene.pattern == Pattern::Plain && random.chance(0.5) {
         return format!("a {tone} {noun}");
     }
-    with_article(&format!("{} {tone} {noun}", dice.one_of(scene.pattern.words())))
+    with_article(&format!("{} {tone} {noun}", random.one_of(scene.pattern.words())))
 }
 
 fn with_article(phrase: &str) -> String {
@@ -156,10 +160,10 @@ fn with_article(phrase: &str) -> String {
 }
 
 /// Capital letters and a full stop, as people set them.
-fn dressed(caption: String, dice: &mut Dice) -> String {
+fn dressed(caption: String, random: &mut RandomStream) -> String {
     let stopped = caption.ends_with(['.', '!']);
-    let caption = if !stopped && dice.chance(0.35) { caption + "." } else { caption };
-    match dice.below(16) {
+    let caption = if !stopped && random.chance(0.35) { caption + "." } else { caption };
+    match random.below(16) {
         // An entity in capitals would not be one.
         0 if !caption.contains('&') => caption.to_uppercase(),
         1 if !caption.contains('&') => title_case(&caption),
@@ -181,7 +185,7 @@ fn title_case(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        dice::Purpose,
+        random_stream::Purpose,
         shape::Shape,
         vocabulary::{Colour, Composition},
     };
@@ -189,11 +193,11 @@ mod tests {
     fn captions() -> Vec<(Scene, String)> {
         (0..4_000)
             .map(|index| {
-                let mut dice = Dice::stream(5, Purpose::Training, index);
-                let shape = dice.one_of(&Shape::ALL);
-                let colour = dice.one_of(&Colour::ALL);
-                let scene = Scene::draw(Composition { shape, colour }, 64, &mut dice);
-                let caption = write(&scene, &mut dice);
+                let mut random = RandomStream::new(5, Purpose::Training, index);
+                let shape = random.one_of(&Shape::ALL);
+                let colour = random.one_of(&Colour::ALL);
+                let scene = Scene::random(Composition { shape, colour }, 64, &mut random);
+                let caption = write(&scene, &mut random);
                 (scene, caption)
             })
             .collect()

@@ -1,10 +1,8 @@
-//! The work itself: tars drawn side by side by a few threads.
+//! The whole: training tars and zero-shot set, drawn side by side by a few threads.
 
 use std::{ops::ControlFlow, path::Path};
 
-use turbojpeg::{Compressor, Image, PixelFormat, Subsamp};
-
-use super::{SynthError, classes, dice::Dice, file, img2dataset, plan::Plan, raster, scene::Scene};
+use super::{SynthError, clip_benchmark, file, img2dataset, plan::Plan};
 use clipa_pool::in_order;
 
 /// Folder of the training tars within the output.
@@ -26,9 +24,8 @@ impl Plan {
     pub fn missing(&self, output: &Path) -> Vec<Unit> {
         let training = output.join(TRAINING_FOLDER);
         let tars = (0..self.tars).filter(|&tar| !img2dataset::is_complete(&training, tar));
-        let classes =
-            (!classes::is_complete(&output.join(CLASSES_FOLDER))).then_some(Unit::ZeroShot);
-        tars.map(Unit::Training).chain(classes).collect()
+        let is_zero_shot_missing = !clip_benchmark::is_complete(&output.join(CLASSES_FOLDER));
+        tars.map(Unit::Training).chain(is_zero_shot_missing.then_some(Unit::ZeroShot)).collect()
     }
 
     /// Number of pictures in a unit.
@@ -44,7 +41,8 @@ impl Plan {
 /// any of them, and may end the work.
 ///
 /// # Errors
-/// The first thing that went wrong, [`SynthError::Stopped`] where `drawn` ended the work; units that were complete by then stay.
+/// The first thing that went wrong, or [`SynthError::Stopped`] where `drawn` ended the work; units that were complete
+/// by then stay.
 pub fn draw(
     plan: &Plan,
     output: &Path,
@@ -59,39 +57,9 @@ pub fn draw(
     file::make_folder(&classes)?;
     in_order(units, threads, |unit| match *unit {
         Unit::Training(tar) => img2dataset::write_tar(plan, &training, tar, drawn),
-        Unit::ZeroShot => classes::write(plan, &classes, drawn),
+        Unit::ZeroShot => clip_benchmark::write_set(plan, &classes, drawn),
     })?;
     Ok(())
-}
-
-/// Turns scenes into JPEG files, with the buffers of the codec kept from one to the next.
-pub struct Easel {
-    compressor: Compressor,
-}
-
-impl Easel {
-    /// Sets the codec up.
-    ///
-    /// # Errors
-    /// Where it cannot get its memory.
-    pub fn new() -> Result<Easel, SynthError> {
-        let mut compressor = Compressor::new()?;
-        compressor.set_subsamp(Subsamp::Sub2x2)?;
-        Ok(Easel { compressor })
-    }
-
-    /// Paints the scene and encodes it.
-    ///
-    /// # Errors
-    /// Where the codec refuses, which it does for no scene of a checked plan.
-    pub fn draw(&mut self, scene: &Scene, dice: &mut Dice) -> Result<Vec<u8>, SynthError> {
-        let pixels = raster::paint(scene, dice);
-        let (width, height) = (scene.width as usize, scene.height as usize);
-        self.compressor.set_quality(scene.nuisance.quality)?;
-        let format = PixelFormat::RGB;
-        let image = Image { pixels: &*pixels, width, pitch: width * format.size(), height, format };
-        Ok(self.compressor.compress_to_vec(image)?)
-    }
 }
 
 #[cfg(test)]
@@ -160,6 +128,25 @@ mod tests {
         fs::remove_file(output.join("classes/0.tar")).unwrap();
         assert_eq!(plan().missing(&output), [Unit::Training(1), Unit::ZeroShot]);
         assert_eq!(alone, draw_all(&output, 2));
+    }
+
+    /// Sums of the tars of [`plan`], as version 1 of the drawing code first wrote them. A change here raises that
+    /// version: who continues a set must not mix two kinds of pictures.
+    const TARS_OF_VERSION_1: [(&str, &str); 4] = [
+        ("classes/0.tar", "07cf56ca4c96924e172fcf90ef07d1954f4b08fc80493abe6d55a47b577aa8f0"),
+        ("train/00000.tar", "05789600a7b107d841f4fba9cca4e54cd1b2f0875c81fe8227a6d2896933ddbd"),
+        ("train/00001.tar", "7cc8872290cef0a9bd33664bf48bd0dc20de613f9d3a0b0b35bad940997fcf85"),
+        ("train/00002.tar", "1464dcb0063c027f1254a63bdbf0d82f93e4dbcb611fcdc6b0889925e11bd07c"),
+    ];
+
+    #[test]
+    fn the_tars_are_those_of_their_drawing_version() {
+        assert_eq!(plan().drawing_version, 1);
+        let folder = tempfile::tempdir().unwrap();
+        let drawn = draw_all(folder.path(), 2);
+        let tars = drawn.iter().filter(|(name, _)| name.ends_with(".tar"));
+        let tars: Vec<(&str, &str)> = tars.map(|(name, sum)| (&**name, &**sum)).collect();
+        assert_eq!(tars, TARS_OF_VERSION_1);
     }
 
     /// The members of a tar, grouped by key, read by another reader than ours.

@@ -1,9 +1,9 @@
 //! Signed distances to plain figures, in a plane whose y axis points down.
 //!
-//! Negative inside. Every function gives at most the true distance, so that a pixel farther from the
+//! Negative inside. Every function returns at most the true distance, so that a pixel farther from the
 //! outline than its own half diagonal is wholly inside or wholly outside.
 
-/// A point, or an arrow from the origin.
+/// A point, or the vector to it from the origin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// To the right.
@@ -12,21 +12,21 @@ pub struct Point {
     pub y: f32,
 }
 
-/// A point, short enough to write tables of them.
-pub const fn corner(x: f32, y: f32) -> Point {
+/// The point at these coordinates.
+pub const fn point(x: f32, y: f32) -> Point {
     Point { x, y }
 }
 
 impl Point {
     fn minus(self, other: Point) -> Point {
-        corner(self.x - other.x, self.y - other.y)
+        point(self.x - other.x, self.y - other.y)
     }
 
     fn dot(self, other: Point) -> f32 {
         self.x * other.x + self.y * other.y
     }
 
-    /// Length of the arrow.
+    /// Length of the vector.
     pub fn length(self) -> f32 {
         self.dot(self).sqrt()
     }
@@ -52,7 +52,7 @@ pub fn polygon(at: Point, corners: &[Point]) -> f32 {
 fn squared_distance_to_edge(at: Point, start: Point, end: Point) -> f32 {
     let edge = end.minus(start);
     let along = (at.minus(start).dot(edge) / edge.dot(edge)).clamp(0.0, 1.0);
-    let foot = corner(start.x + along * edge.x, start.y + along * edge.y);
+    let foot = point(start.x + along * edge.x, start.y + along * edge.y);
     let gap = at.minus(foot);
     gap.dot(gap)
 }
@@ -68,20 +68,20 @@ mod tests {
     use super::*;
 
     const SQUARE: [Point; 4] =
-        [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)];
+        [point(-1.0, -1.0), point(1.0, -1.0), point(1.0, 1.0), point(-1.0, 1.0)];
 
     #[test]
     fn distances_to_a_square_are_exact() {
-        assert_eq!(polygon(corner(0.0, 0.0), &SQUARE), -1.0);
-        assert_eq!(polygon(corner(0.75, 0.0), &SQUARE), -0.25);
-        assert_eq!(polygon(corner(3.0, 0.5), &SQUARE), 2.0);
-        assert_eq!(polygon(corner(4.0, 5.0), &SQUARE), 5.0);
+        assert_eq!(polygon(point(0.0, 0.0), &SQUARE), -1.0);
+        assert_eq!(polygon(point(0.75, 0.0), &SQUARE), -0.25);
+        assert_eq!(polygon(point(3.0, 0.5), &SQUARE), 2.0);
+        assert_eq!(polygon(point(4.0, 5.0), &SQUARE), 5.0);
     }
 
     #[test]
     fn a_dent_is_outside() {
-        let dented = [SQUARE[0], SQUARE[1], SQUARE[2], SQUARE[3], corner(0.5, 0.0)];
-        assert!(polygon(corner(0.0, 0.0), &dented) > 0.0);
-        assert!(polygon(corner(0.75, 0.0), &dented) < 0.0);
+        let dented = [SQUARE[0], SQUARE[1], SQUARE[2], SQUARE[3], point(0.5, 0.0)];
+        assert!(polygon(point(0.0, 0.0), &dented) > 0.0);
+        assert!(polygon(point(0.75, 0.0), &dented) < 0.0);
     }
 }

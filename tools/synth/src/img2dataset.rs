@@ -11,10 +11,10 @@ use webdataset::{Sample, Value};
 
 use super::{
     SynthError, caption,
-    dice::{Dice, Purpose},
-    drawing::Easel,
     file::{self, PendingTar},
     plan::Plan,
+    random_stream::{Purpose, RandomStream},
+    renderer::Renderer,
     scene::Scene,
 };
 
@@ -96,15 +96,15 @@ pub(super) fn write_tar(
     let held_out = plan.held_out();
     let classes: Vec<usize> =
         (0..compositions.len()).filter(|class| !held_out.contains(class)).collect();
-    let mut easel = Easel::new()?;
+    let mut renderer = Renderer::new()?;
     let mut pending = PendingTar::create(&folder.join(names.tar))?;
     let mut records = Vec::new();
     for (place, index) in plan.samples_of(tar).enumerate() {
-        let mut dice = Dice::stream(plan.seed, Purpose::Training, u64::from(index));
-        let class = dice.one_of(&classes);
-        let scene = Scene::draw(compositions[class], plan.side, &mut dice);
-        let caption = caption::write(&scene, &mut dice);
-        let jpeg = easel.draw(&scene, &mut dice)?;
+        let mut random = RandomStream::new(plan.seed, Purpose::Training, u64::from(index));
+        let class = random.one_of(&classes);
+        let scene = Scene::random(compositions[class], plan.side, &mut random);
+        let caption = caption::write(&scene, &mut random);
+        let jpeg = renderer.render(&scene, &mut random)?;
         let key = format!("{tar:05}{place:04}");
         let record = Record::new(plan, &scene, class, key, caption, &jpeg);
         pending.write(&record.sample(jpeg))?;

@@ -9,9 +9,8 @@ use clipa_schemas::file::write_json;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SynthError,
-    dice::{Dice, Purpose},
-    file,
+    SynthError, file,
+    random_stream::{Purpose, RandomStream},
     shape::Shape,
     vocabulary::{Colour, Composition},
 };
@@ -26,7 +25,7 @@ pub const MAX_TARS: u32 = 100_000;
 pub const SIDES_PX: (u32, u32) = (16, 512);
 /// Greatest number of zero-shot images.
 pub const MAX_EVAL_SAMPLES: u32 = 1_000_000;
-/// Raised whenever the same plan would give other bytes.
+/// Raised whenever the same plan would lead to other bytes.
 const DRAWING_VERSION: u32 = 1;
 /// One composition in this many is held out of training.
 const HELD_OUT_ONE_IN: usize = 12;
@@ -49,7 +48,7 @@ pub struct Plan {
     pub colours: u32,
     /// Number of zero-shot images.
     pub eval_samples: u32,
-    /// Seed of everything drawn by lot.
+    /// Seed of everything random.
     pub seed: u64,
 }
 
@@ -126,11 +125,11 @@ impl Plan {
     pub fn held_out(&self) -> Vec<usize> {
         let (shapes, colours) = (self.shapes as usize, self.colours as usize);
         let number = (shapes * colours / HELD_OUT_ONE_IN).min(shapes);
-        let mut dice = Dice::stream(self.seed, Purpose::HeldOut, 0);
+        let mut random = RandomStream::new(self.seed, Purpose::HeldOut, 0);
         let mut shape_order: Vec<usize> = (0..shapes).collect();
         let mut colour_order: Vec<usize> = (0..colours).collect();
-        dice.shuffle(&mut shape_order);
-        dice.shuffle(&mut colour_order);
+        random.shuffle(&mut shape_order);
+        random.shuffle(&mut colour_order);
         let mut classes: Vec<usize> = shape_order
             .into_iter()
             .zip(colour_order.into_iter().cycle())

@@ -1,8 +1,8 @@
 //! From a scene to pixels: signed distances, with 4 x 4 samples in the pixels that an outline crosses.
 
 use super::{
-    dice::Dice,
-    geometry::{Point, corner},
+    geometry::{Point, point},
+    random_stream::RandomStream,
     scene::Scene,
     vocabulary::{Pattern, Rgb},
 };
@@ -13,17 +13,17 @@ const EDGE_PX: f32 = 0.75;
 const SAMPLES: u32 = 4;
 
 /// Paints the scene: `height` rows of `width` pixels of red, green and blue. The noise comes from
-/// `dice`.
-pub fn paint(scene: &Scene, dice: &mut Dice) -> Vec<u8> {
+/// `random`.
+pub fn paint(scene: &Scene, random: &mut RandomStream) -> Vec<u8> {
     let mut pixels = Vec::with_capacity(scene.width as usize * scene.height as usize * 3);
     for row in 0..scene.height {
         for column in 0..scene.width {
-            let at = corner(column as f32 + 0.5, row as f32 + 0.5);
-            let ground = ground_colour(scene, at, dice);
+            let at = point(column as f32 + 0.5, row as f32 + 0.5);
+            let ground = ground_colour(scene, at, random);
             let share = coverage(|point| shape_distance(scene, point), at);
             let colour = mix(ground, shape_colour(scene, at), share);
             pixels.extend(colour.map(|channel| {
-                let seen = channel * scene.nuisance.gain + dice.normal() * scene.nuisance.noise;
+                let seen = channel * scene.nuisance.gain + random.normal() * scene.nuisance.noise;
                 // A cast from float to u8 saturates.
                 seen.round() as u8
             }));
@@ -41,7 +41,7 @@ fn coverage(distance: impl Fn(Point) -> f32, centre: Point) -> f32 {
     let offset = |step: u32| (step as f32 + 0.5) / SAMPLES as f32 - 0.5;
     let inside = (0..SAMPLES * SAMPLES)
         .map(|sample| {
-            corner(centre.x + offset(sample % SAMPLES), centre.y + offset(sample / SAMPLES))
+            point(centre.x + offset(sample % SAMPLES), centre.y + offset(sample / SAMPLES))
         })
         .filter(|&point| distance(point) < 0.0)
         .count();
@@ -59,7 +59,7 @@ fn own_frame(scene: &Scene, at: Point) -> Point {
     let nuisance = &scene.nuisance;
     let (cosine, sine) = nuisance.turn;
     let (x, y) = (at.x - nuisance.centre.x, at.y - nuisance.centre.y);
-    corner((x * cosine + y * sine) / nuisance.radius, (y * cosine - x * sine) / nuisance.radius)
+    point((x * cosine + y * sine) / nuisance.radius, (y * cosine - x * sine) / nuisance.radius)
 }
 
 fn shape_colour(scene: &Scene, at: Point) -> Rgb {
@@ -68,20 +68,20 @@ fn shape_colour(scene: &Scene, at: Point) -> Rgb {
     scene.nuisance.paint.map(|channel| channel * (left + (right - left) * along))
 }
 
-fn ground_colour(scene: &Scene, at: Point, dice: &mut Dice) -> Rgb {
+fn ground_colour(scene: &Scene, at: Point, random: &mut RandomStream) -> Rgb {
     let nuisance = &scene.nuisance;
     let [first, second] = nuisance.ground;
-    let share = pattern_share(scene, at, dice);
+    let share = pattern_share(scene, at, random);
     let mut colour = mix(first, second, share);
     for (centre, radius) in &nuisance.clutter {
-        let gap = |point: Point| corner(point.x - centre.x, point.y - centre.y).length() - radius;
+        let gap = |to: Point| point(to.x - centre.x, to.y - centre.y).length() - radius;
         colour = mix(colour, if share > 0.5 { first } else { second }, coverage(gap, at));
     }
     colour
 }
 
 /// How much of the second background colour is at a point.
-fn pattern_share(scene: &Scene, at: Point, dice: &mut Dice) -> f32 {
+fn pattern_share(scene: &Scene, at: Point, random: &mut RandomStream) -> f32 {
     let nuisance = &scene.nuisance;
     let along = at.x * nuisance.grain.x + at.y * nuisance.grain.y;
     let across = at.y * nuisance.grain.x - at.x * nuisance.grain.y;
@@ -92,7 +92,7 @@ fn pattern_share(scene: &Scene, at: Point, dice: &mut Dice) -> f32 {
             let (one, other) = (band(along, nuisance.period), band(across, nuisance.period));
             one + other - 2.0 * one * other
         }
-        Pattern::Speckles => dice.between(0.0, 1.0),
+        Pattern::Speckles => random.between(0.0, 1.0),
         Pattern::Gradient => {
             let reach = (scene.width + scene.height) as f32;
             // Three times the contrast of a pattern, since it is spread over the whole picture.
@@ -117,17 +117,17 @@ fn mix(from: Rgb, to: Rgb, share: f32) -> Rgb {
 mod tests {
     use super::*;
     use crate::{
-        dice::Purpose,
         geometry::disc,
+        random_stream::Purpose,
         shape::Shape,
         vocabulary::{Colour, Composition},
     };
 
     #[test]
     fn coverage_adds_up_to_the_area() {
-        let (centre, radius) = (corner(16.3, 15.8), 9.7);
+        let (centre, radius) = (point(16.3, 15.8), 9.7);
         let area: f32 = (0..32 * 32)
-            .map(|pixel| corner((pixel % 32) as f32 + 0.5, (pixel / 32) as f32 + 0.5))
+            .map(|pixel| point((pixel % 32) as f32 + 0.5, (pixel / 32) as f32 + 0.5))
             .map(|at| coverage(|point| disc(point, centre, radius), at))
             .sum();
         let truth = std::f32::consts::PI * radius * radius;
@@ -137,13 +137,13 @@ mod tests {
     #[test]
     fn the_shape_has_its_colour_and_the_noise_comes_from_the_stream() {
         for (index, colour) in Colour::ALL.into_iter().enumerate() {
-            let mut dice = Dice::stream(11, Purpose::Training, index as u64);
+            let mut random = RandomStream::new(11, Purpose::Training, index as u64);
             let composition = Composition { shape: Shape::Circle, colour };
-            let mut scene = Scene::draw(composition, 64, &mut dice);
+            let mut scene = Scene::random(composition, 64, &mut random);
             scene.nuisance.gain = 1.0;
-            let pixels = paint(&scene, &mut dice.clone());
+            let pixels = paint(&scene, &mut random.clone());
             assert_eq!(pixels.len(), (scene.width * scene.height * 3) as usize);
-            assert_eq!(pixels, paint(&scene, &mut dice));
+            assert_eq!(pixels, paint(&scene, &mut random));
             let Point { x, y } = scene.nuisance.centre;
             let middle = (y as usize * scene.width as usize + x as usize) * 3;
             for (channel, truth) in colour.rgb().into_iter().enumerate() {

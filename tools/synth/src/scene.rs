@@ -1,8 +1,8 @@
 //! One picture before it is drawn: what it shows, and everything that varies without being said.
 
 use super::{
-    dice::Dice,
-    geometry::{Point, corner},
+    geometry::{Point, point},
+    random_stream::RandomStream,
     vocabulary::{Composition, Pattern, Place, Rgb, Size, Tone},
 };
 
@@ -66,13 +66,13 @@ pub struct Nuisance {
 }
 
 impl Scene {
-    /// Draws by lot everything but the composition; the short side has `side` pixels.
-    pub fn draw(composition: Composition, side: u32, dice: &mut Dice) -> Scene {
-        let (width, height) = frame(side, dice.one_of(&ASPECTS));
-        let size = dice.one_of(&Size::ALL);
-        let place = Place::draw(dice);
-        let pattern = dice.one_of(&Pattern::ALL);
-        let tone = dice.one_of(&Tone::ALL);
+    /// Everything but the composition is random; the short side has `side` pixels.
+    pub fn random(composition: Composition, side: u32, random: &mut RandomStream) -> Scene {
+        let (width, height) = frame(side, random.one_of(&ASPECTS));
+        let size = random.one_of(&Size::ALL);
+        let place = Place::random(random);
+        let pattern = random.one_of(&Pattern::ALL);
+        let tone = random.one_of(&Tone::ALL);
         let mut scene = Scene {
             width,
             height,
@@ -81,27 +81,27 @@ impl Scene {
             place,
             pattern,
             tone,
-            nuisance: Nuisance::draw(composition, tone, side as f32, dice),
+            nuisance: Nuisance::random(composition, tone, side as f32, random),
         };
-        scene.put_shape(dice);
+        scene.put_shape(random);
         scene
     }
 
     /// Puts the shape at its place: within the central square, so that a centre crop keeps it.
-    fn put_shape(&mut self, dice: &mut Dice) {
+    fn put_shape(&mut self, random: &mut RandomStream) {
         let side = self.width.min(self.height) as f32;
         let (low, high) = self.size.radius();
-        let radius = side * dice.between(low, high);
+        let radius = side * random.between(low, high);
         let room = ROOM_USED * (side / 2.0 - radius);
         let mut shift = |step: i8| {
-            // at most half the way to the next place, so that captions tell the truth
-            let wanted = (f32::from(step) + dice.between(-0.5, 0.5)) * room;
+            // At most half the way to the next place, so that captions tell the truth.
+            let wanted = (f32::from(step) + random.between(-0.5, 0.5)) * room;
             wanted.clamp(-room, room)
         };
         let (right, down) = (shift(self.place.column), shift(self.place.row));
         self.nuisance.radius = radius;
         self.nuisance.centre =
-            corner(self.width as f32 / 2.0 + right, self.height as f32 / 2.0 + down);
+            point(self.width as f32 / 2.0 + right, self.height as f32 / 2.0 + down);
     }
 }
 
@@ -112,61 +112,66 @@ fn frame(side: u32, (across, down): (u32, u32)) -> (u32, u32) {
 }
 
 impl Nuisance {
-    fn draw(composition: Composition, tone: Tone, side: f32, dice: &mut Dice) -> Nuisance {
-        let base = shade(tone.rgb(), 10.0, dice);
-        let contrast = dice.between(22.0, 44.0);
+    fn random(
+        composition: Composition,
+        tone: Tone,
+        side: f32,
+        random: &mut RandomStream,
+    ) -> Nuisance {
+        let base = shade(tone.rgb(), 10.0, random);
+        let contrast = random.between(22.0, 44.0);
         // Away from the nearer end of the scale, so that the pattern shows on black and on white.
         let step = if base[1] > 128.0 { -contrast } else { contrast };
-        let clutter = (0..dice.below(MAX_CLUTTER + 1))
+        let clutter = (0..random.below(MAX_CLUTTER + 1))
             .map(|_| {
-                let at = corner(dice.between(0.0, 1.3 * side), dice.between(0.0, 1.3 * side));
-                (at, side * dice.between(0.01, 0.035))
+                let at = point(random.between(0.0, 1.3 * side), random.between(0.0, 1.3 * side));
+                (at, side * random.between(0.01, 0.035))
             })
             .collect();
         Nuisance {
-            centre: corner(0.0, 0.0),
+            centre: point(0.0, 0.0),
             radius: 0.0,
-            turn: unit_arrow(dice.between(-0.14, 0.14)),
-            paint: shade(composition.colour.rgb(), 13.0, dice),
-            shading: (dice.between(0.88, 1.1), dice.between(0.88, 1.1)),
+            turn: unit_vector(random.between(-0.14, 0.14)),
+            paint: shade(composition.colour.rgb(), 13.0, random),
+            shading: (random.between(0.88, 1.1), random.between(0.88, 1.1)),
             ground: [base, base.map(|channel| channel + step)],
-            grain: grain(dice),
-            period: side * dice.between(0.14, 0.3),
+            grain: grain(random),
+            period: side * random.between(0.14, 0.3),
             clutter,
-            gain: dice.between(0.84, 1.1),
-            noise: dice.between(0.0, 9.0),
-            quality: 84 + dice.below(12) as i32,
+            gain: random.between(0.84, 1.1),
+            noise: random.between(0.0, 9.0),
+            quality: 84 + random.below(12) as i32,
         }
     }
 }
 
 /// A colour near the given one: each channel off by at most `spread`.
-fn shade(rgb: Rgb, spread: f32, dice: &mut Dice) -> Rgb {
-    rgb.map(|channel| channel + dice.between(-spread, spread))
+fn shade(rgb: Rgb, spread: f32, random: &mut RandomStream) -> Rgb {
+    rgb.map(|channel| channel + random.between(-spread, spread))
 }
 
 /// Cosine and sine of the angle whose half has this tangent. Unlike the library's sine it is the
 /// same to the last bit everywhere.
-fn unit_arrow(tangent_of_half: f32) -> (f32, f32) {
+fn unit_vector(tangent_of_half: f32) -> (f32, f32) {
     let square = tangent_of_half * tangent_of_half;
     ((1.0 - square) / (1.0 + square), 2.0 * tangent_of_half / (1.0 + square))
 }
 
 /// Any direction.
-fn grain(dice: &mut Dice) -> Point {
-    let (x, y) = unit_arrow(dice.between(-1.0, 1.0));
-    if dice.chance(0.5) { corner(x, y) } else { corner(-x, y) }
+fn grain(random: &mut RandomStream) -> Point {
+    let (x, y) = unit_vector(random.between(-1.0, 1.0));
+    if random.chance(0.5) { point(x, y) } else { point(-x, y) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dice::Purpose, shape::Shape, vocabulary::Colour};
+    use crate::{random_stream::Purpose, shape::Shape, vocabulary::Colour};
 
     fn scenes() -> impl Iterator<Item = Scene> {
         let composition = Composition { shape: Shape::Star, colour: Colour::Red };
         (0..2_000).map(move |index| {
-            Scene::draw(composition, 64, &mut Dice::stream(3, Purpose::Training, index))
+            Scene::random(composition, 64, &mut RandomStream::new(3, Purpose::Training, index))
         })
     }
 

@@ -1,6 +1,6 @@
 //! The shapes that are drawn, each inside the unit disc.
 
-use super::geometry::{Point, corner, disc, polygon};
+use super::geometry::{Point, disc, point, polygon};
 
 /// A shape, named as captions name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,19 +22,10 @@ pub enum Shape {
 
 impl Shape {
     /// Every shape; a smaller vocabulary takes the first ones.
+    #[rustfmt::skip]
     pub const ALL: [Shape; 12] = [
-        Shape::Circle,
-        Shape::Square,
-        Shape::Triangle,
-        Shape::Star,
-        Shape::Cross,
-        Shape::Heart,
-        Shape::Ring,
-        Shape::Diamond,
-        Shape::Arrow,
-        Shape::Crescent,
-        Shape::Hexagon,
-        Shape::Hourglass,
+        Shape::Circle, Shape::Square, Shape::Triangle, Shape::Star, Shape::Cross, Shape::Heart,
+        Shape::Ring, Shape::Diamond, Shape::Arrow, Shape::Crescent, Shape::Hexagon, Shape::Hourglass,
     ];
 
     /// The noun.
@@ -76,79 +67,60 @@ impl Shape {
 
 /// Two lobes and the wedge below them.
 fn heart(at: Point) -> f32 {
-    let left = disc(at, corner(-0.43, -0.33), 0.46);
-    let right = disc(at, corner(0.43, -0.33), 0.46);
+    let left = disc(at, point(-0.43, -0.33), 0.46);
+    let right = disc(at, point(0.43, -0.33), 0.46);
     left.min(right).min(polygon(at, &HEART_WEDGE))
 }
 
-const ORIGIN: Point = corner(0.0, 0.0);
+const ORIGIN: Point = point(0.0, 0.0);
 const RING_RADIUS: f32 = 0.72;
 const RING_HALF_WIDTH: f32 = 0.17;
 /// Centre of the disc that is bitten out of the crescent.
-const BITE: Point = corner(0.42, -0.12);
+const BITE: Point = point(0.42, -0.12);
 
-const SQUARE: [Point; 4] =
-    [corner(-0.75, -0.75), corner(0.75, -0.75), corner(0.75, 0.75), corner(-0.75, 0.75)];
-const TRIANGLE: [Point; 3] = [corner(0.0, -0.98), corner(0.86, 0.58), corner(-0.86, 0.58)];
+/// The corners of a figure in turn, each as right and down.
+const fn outline<const N: usize>(corners: [(f32, f32); N]) -> [Point; N] {
+    let mut points = [ORIGIN; N];
+    let mut place = 0;
+    while place < N {
+        points[place] = point(corners[place].0, corners[place].1);
+        place += 1;
+    }
+    points
+}
+
+const SQUARE: [Point; 4] = outline([(-0.75, -0.75), (0.75, -0.75), (0.75, 0.75), (-0.75, 0.75)]);
+const TRIANGLE: [Point; 3] = outline([(0.0, -0.98), (0.86, 0.58), (-0.86, 0.58)]);
 /// Five points, inner radius 0.42 of the outer one.
-const STAR: [Point; 10] = [
-    corner(0.0, -1.0),
-    corner(0.2469, -0.3398),
-    corner(0.9511, -0.3090),
-    corner(0.3994, 0.1298),
-    corner(0.5878, 0.8090),
-    corner(0.0, 0.42),
-    corner(-0.5878, 0.8090),
-    corner(-0.3994, 0.1298),
-    corner(-0.9511, -0.3090),
-    corner(-0.2469, -0.3398),
-];
-const CROSS: [Point; 12] = [
-    corner(-0.28, -0.92),
-    corner(0.28, -0.92),
-    corner(0.28, -0.28),
-    corner(0.92, -0.28),
-    corner(0.92, 0.28),
-    corner(0.28, 0.28),
-    corner(0.28, 0.92),
-    corner(-0.28, 0.92),
-    corner(-0.28, 0.28),
-    corner(-0.92, 0.28),
-    corner(-0.92, -0.28),
-    corner(-0.28, -0.28),
-];
-const HEART_WEDGE: [Point; 4] =
-    [corner(-0.82, -0.08), corner(0.0, -0.33), corner(0.82, -0.08), corner(0.0, 0.92)];
-const DIAMOND: [Point; 4] =
-    [corner(0.0, -1.0), corner(0.6, 0.0), corner(0.0, 1.0), corner(-0.6, 0.0)];
+#[rustfmt::skip]
+const STAR: [Point; 10] = outline([
+    (0.0, -1.0), (0.2469, -0.3398), (0.9511, -0.3090), (0.3994, 0.1298), (0.5878, 0.8090),
+    (0.0, 0.42), (-0.5878, 0.8090), (-0.3994, 0.1298), (-0.9511, -0.3090), (-0.2469, -0.3398),
+]);
+#[rustfmt::skip]
+const CROSS: [Point; 12] = outline([
+    (-0.28, -0.92), (0.28, -0.92), (0.28, -0.28), (0.92, -0.28),
+    (0.92, 0.28), (0.28, 0.28), (0.28, 0.92), (-0.28, 0.92),
+    (-0.28, 0.28), (-0.92, 0.28), (-0.92, -0.28), (-0.28, -0.28),
+]);
+const HEART_WEDGE: [Point; 4] = outline([(-0.82, -0.08), (0.0, -0.33), (0.82, -0.08), (0.0, 0.92)]);
+const DIAMOND: [Point; 4] = outline([(0.0, -1.0), (0.6, 0.0), (0.0, 1.0), (-0.6, 0.0)]);
 /// Points to the right.
-const ARROW: [Point; 7] = [
-    corner(-0.95, -0.24),
-    corner(0.1, -0.24),
-    corner(0.1, -0.7),
-    corner(0.98, 0.0),
-    corner(0.1, 0.7),
-    corner(0.1, 0.24),
-    corner(-0.95, 0.24),
-];
-const HEXAGON: [Point; 6] = [
-    corner(0.46, -0.7967),
-    corner(0.92, 0.0),
-    corner(0.46, 0.7967),
-    corner(-0.46, 0.7967),
-    corner(-0.92, 0.0),
-    corner(-0.46, -0.7967),
-];
-const HOURGLASS: [Point; 8] = [
-    corner(-0.64, -0.84),
-    corner(0.64, -0.84),
-    corner(0.11, -0.05),
-    corner(0.11, 0.05),
-    corner(0.64, 0.84),
-    corner(-0.64, 0.84),
-    corner(-0.11, 0.05),
-    corner(-0.11, -0.05),
-];
+#[rustfmt::skip]
+const ARROW: [Point; 7] = outline([
+    (-0.95, -0.24), (0.1, -0.24), (0.1, -0.7), (0.98, 0.0),
+    (0.1, 0.7), (0.1, 0.24), (-0.95, 0.24),
+]);
+#[rustfmt::skip]
+const HEXAGON: [Point; 6] = outline([
+    (0.46, -0.7967), (0.92, 0.0), (0.46, 0.7967),
+    (-0.46, 0.7967), (-0.92, 0.0), (-0.46, -0.7967),
+]);
+#[rustfmt::skip]
+const HOURGLASS: [Point; 8] = outline([
+    (-0.64, -0.84), (0.64, -0.84), (0.11, -0.05), (0.11, 0.05),
+    (0.64, 0.84), (-0.64, 0.84), (-0.11, 0.05), (-0.11, -0.05),
+]);
 
 #[cfg(test)]
 mod tests {
@@ -156,11 +128,11 @@ mod tests {
 
     const STEP: f32 = 0.02;
 
-    /// Points of the square that holds the unit disc, with the distance that a shape gives there.
+    /// Points of the square that holds the unit disc, with the distance of a shape there.
     fn field(shape: Shape) -> Vec<(Point, f32)> {
         let line = || (-60..=60).map(|i| i as f32 * STEP);
         line()
-            .flat_map(|y| line().map(move |x| corner(x, y)))
+            .flat_map(|y| line().map(move |x| point(x, y)))
             .map(|p| (p, shape.distance(p)))
             .collect()
     }

@@ -1,6 +1,6 @@
 //! What a picture can show, in words and numbers: colours, sizes, places and backgrounds.
 
-use super::{dice::Dice, shape::Shape};
+use super::{random_stream::RandomStream, shape::Shape};
 
 /// A colour, red, green and blue from 0 to 255.
 pub type Rgb = [f32; 3];
@@ -119,11 +119,11 @@ pub struct Place {
 
 impl Place {
     /// One of the nine places; the middle as likely as three others.
-    pub fn draw(dice: &mut Dice) -> Place {
-        if dice.chance(0.25) {
+    pub fn random(random: &mut RandomStream) -> Place {
+        if random.chance(0.25) {
             return Place { column: 0, row: 0 };
         }
-        Place { column: dice.below(3) as i8 - 1, row: dice.below(3) as i8 - 1 }
+        Place { column: random.below(3) as i8 - 1, row: random.below(3) as i8 - 1 }
     }
 
     /// Phrases for it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clipa_schemas::reduction::text::MAX_CONTEXT_LENGTH;
 
-use super::{open, page::Page};
+use super::{open::open, page::Page};
 use crate::{
     InspectError,
     dataset::{Dataset, Position},
@@ -44,7 +44,7 @@ pub struct SampleArgs {
 }
 
 /// Shows a sample.
-pub(super) fn show(args: &SampleArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+pub(super) fn run(args: &SampleArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     if let Some(path) = &args.png {
         png::check_free(path)?;
     }

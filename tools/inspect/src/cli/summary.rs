@@ -1,13 +1,41 @@
-//! The page of `clipa-inspect summary`.
+//! `clipa-inspect summary`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use clipa_schemas::manifest::Kind;
 
-use super::page::Page;
+use super::{open::open, page::Page};
 use crate::summary::{Access, Column, Summary};
-use clipa_talk::figures::{bytes, count, percent, significant};
+use clipa_talk::{
+    Outcome, Printer,
+    figures::{bytes, count, percent, significant},
+};
+
+/// `clipa-inspect summary`.
+#[derive(Args, Debug)]
+pub struct SummaryArgs {
+    /// Folder of the data set, the one with dataset.json.
+    pub dir: PathBuf,
+    /// Print one JSON object instead of a page.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows the totals.
+pub(super) fn run(args: &SummaryArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    let dataset = open(&args.dir, printer)?;
+    let summary = Summary::of(&dataset)?;
+    if args.json {
+        printer.json(&summary)?;
+    } else {
+        printer.data(page(&summary));
+    }
+    Ok(Outcome::Fine)
+}
 
 /// What the data set holds, for people.
-pub(super) fn page(summary: &Summary) -> String {
+fn page(summary: &Summary) -> String {
     let mut page = Page::default();
     let kind = match summary.kind {
         Kind::Pairs => "image-text pairs",

@@ -3,10 +3,17 @@
 use std::{fs, path::Path};
 
 use clap::{CommandFactory, Parser};
-use clipa_schemas::{manifest::Kind, reduction::text::TextReduction};
+use clipa_schemas::{
+    manifest::{Kind, Manifest},
+    reduction::text::TextReduction,
+};
 
 use super::*;
-use crate::test_set;
+use crate::{
+    dataset::Dataset,
+    grid::{self, Choice},
+    test_set,
+};
 use clipa_talk::Captured;
 
 fn asked(folder: &Path, arguments: &[&str]) -> (anyhow::Result<Outcome>, Captured) {

@@ -135,7 +135,7 @@ fn flag_cut_sample(samples: &mut [SampleEntry], members: usize) {
     sample.cut |= neighbour.is_some_and(|neighbour| sample.lacks_what(&neighbour));
 }
 
-/// Gives a hard link the data of the earlier member that it names.
+/// Points every hard link to the data of the earlier member that it names.
 fn resolve_hard_links(members: &mut [Member]) {
     let is_link = |member: &Member| matches!(member.kind, MemberKind::HardLink { .. });
     if !members.iter().any(is_link) {
@@ -162,7 +162,7 @@ fn plain(path: &[u8]) -> &[u8] {
     path.strip_prefix(b"./").unwrap_or(path)
 }
 
-/// A guess at a file that is no tar, for the message.
+/// What a file that is no tar looks like, and the remedy, for the message.
 fn looks_like(file: &File, length: u64) -> &'static str {
     let mut magic = [0u8; 4];
     let known = length >= 4 && file.fill(&mut magic, 0).is_ok();

@@ -2,7 +2,7 @@
 //!
 //! `train/000010005.seg.jpg` has the key `train/000010005` and the suffix `seg.jpg`: the key ends at the first
 //! dot of the base name. Grouping is by the exact key over the whole tar, not only among neighbours: a tar whose
-//! members are interleaved gives the same samples as a sorted one.
+//! members are interleaved yields the same samples as a sorted one.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! The walk over a tar's headers: every byte of the file belongs to a member, to damage, or to the end.
 //!
 //! Why not a crate: the readers at hand end a damaged tar as if it were complete, stop at one zero block or at
-//! a name that is not UTF-8, or give no offsets (docs/decisions). They are the cross-checks in the tests.
+//! a name that is not UTF-8, or tell no offsets (docs/decisions). They are the cross-checks in the tests.
 
 use std::io;
 

@@ -3,7 +3,6 @@
 mod show;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};

@@ -52,7 +52,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_survived(
+        fn any_bytes_are_read_without_a_panic(
             flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
             more in prop::collection::vec(any::<u8>(), 0..80),
         ) {

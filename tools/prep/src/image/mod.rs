@@ -8,6 +8,7 @@
 //! decoder says, a bad image is a [`DecodeError`] with a stable reason name.
 
 mod decode;
+mod decoded;
 mod error;
 mod exif;
 mod format;
@@ -22,7 +23,8 @@ mod repair;
 mod tests;
 mod unpad;
 
-pub use decode::{Decoded, decode};
+pub use decode::decode;
+pub use decoded::Decoded;
 pub use error::DecodeError;
 pub use format::ImageFormat;
 pub use limits::{DCT_MIN_SHORT_PX, DecodeLimits};

@@ -9,7 +9,7 @@ use image::{
 
 use super::{
     DecodeError, DecodeLimits, Orientation, Repair, Repairs,
-    decode::{Decoded, Upright},
+    decoded::{Decoded, Unturned},
     exif::orientation_in,
     format::ImageFormat,
     pixels::{eight_bit, rgb_from_grey, rgb_from_grey_alpha, rgb_from_rgba},
@@ -18,7 +18,7 @@ use super::{
 /// Memory that a decoder may take beside its output (rows, profiles, text chunks), in bytes.
 const MAX_WORKING_BYTES: u64 = 64 << 20;
 
-/// Decodes one of the formats of this file to upright RGB; the first frame where there are several.
+/// Decodes PNG, WebP, GIF or BMP to upright RGB; the first frame where there are several.
 pub(super) fn decode_raster(
     format: ImageFormat,
     bytes: &[u8],
@@ -48,6 +48,7 @@ pub(super) fn decode_raster(
             repairs.insert_if(gif_has_frames(bytes, 2), Repair::Animated);
             read(decoder, limits).map_err(explain)??
         }
+        // A JPEG never comes here; as a bitmap it would be an error.
         ImageFormat::Bmp | ImageFormat::Jpeg => {
             let decoder = BmpDecoder::new(source).map_err(explain)?;
             let bits = bytes.get(28..30).map_or(24, |pair| u16::from_le_bytes([pair[0], pair[1]]));
@@ -58,10 +59,12 @@ pub(super) fn decode_raster(
     repairs.insert_if(pixels.has_icc, Repair::IccIgnored);
     let (width, height, own) = (pixels.width, pixels.height, pixels.orientation);
     let rgb = to_rgb(pixels, format, &mut repairs)?;
-    let upright = Upright { rgb, width, height, full_size: (width, height), repairs };
-    Ok(upright.turned(own.or(exif_hint)).decoded(format, 1))
+    let full_size = (width, height);
+    let image = Unturned { rgb, width, height, format, repairs, divisor: 1, full_size };
+    Ok(image.upright(own.or(exif_hint)))
 }
 
+/// Pixels as the `image` crate returns them.
 struct Pixels {
     bytes: Vec<u8>,
     width: u32,

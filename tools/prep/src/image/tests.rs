@@ -178,7 +178,7 @@ fn grey_and_four_channel_jpegs_become_rgb() {
 }
 
 #[test]
-fn profiles_are_ignored_and_said_so() {
+fn profiles_are_ignored_and_reported() {
     let jpeg = with_segment(&jpeg_of(&picture(8, 8), 90), 0xe2, b"ICC_PROFILE\0\x01\x01profile");
     assert_eq!(repairs(&plain(&jpeg).unwrap()), "icc_ignored");
 }

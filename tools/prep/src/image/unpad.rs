@@ -58,11 +58,11 @@ pub fn content_box(stored: (u32, u32), original: (u32, u32)) -> Option<ContentBo
     Some(ContentBox { left: (side - width) / 2, top: (side - height) / 2, width, height })
 }
 
-/// Cuts the bars off, where there are any; true where it did. The image must still lie as it was stored: `original`
-/// is the size before EXIF rotation, and follows the image where it was turned.
+/// Cuts the bars off, where there are any, and returns whether it did. The image must still lie as it was stored:
+/// `original` is the size before EXIF rotation, and follows the image where it was turned.
 ///
-/// A JPEG that was scaled while it was decoded is left alone: its box would no longer be exact. Who unpads decodes in
-/// full ([`super::DecodeLimits::largest_side_px`] `None`).
+/// A JPEG that was scaled while it was decoded is left alone: its box would no longer be exact. A caller that unpads
+/// decodes in full ([`super::DecodeLimits::largest_side_px`] `None`).
 pub fn unpad(decoded: &mut Decoded, original: (u32, u32)) -> bool {
     if decoded.divisor != 1 {
         return false;

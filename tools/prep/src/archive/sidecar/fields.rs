@@ -1,5 +1,5 @@
-//! The names that LAION, img2dataset, COYO-700M and DataComp give to the same thing, whether it stands in a `.json`
-//! or in a column of a Parquet table.
+//! The names under which LAION, img2dataset, COYO-700M and DataComp keep the same thing, whether it stands in a
+//! `.json` or in a column of a Parquet table.
 
 use std::borrow::Cow;
 

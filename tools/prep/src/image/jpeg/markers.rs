@@ -1,8 +1,8 @@
 //! The segments of a JPEG before its first scan: EXIF, colour profile, Adobe's colour transform; and mending
 //! the harmless oddities for which libjpeg only warns.
 //!
-//! Why our own walk: turbojpeg gives no segments, and after the first warning it hides all later ones, so that a
-//! harmless one must be mended away before a serious one can be seen.
+//! Why our own walk: turbojpeg does not return the segments, and after the first warning it hides all later ones, so
+//! that a harmless one must be mended away before a serious one can be seen.
 
 use std::ops::Range;
 
@@ -94,9 +94,9 @@ impl Head {
         }
     }
 
-    /// The same image without the oddities: no stray bytes between segments, no colour profile, JFIF version 1, a colour transform
-    /// that libjpeg would assume anyway, and the only scan parameters that a sequential image can have. `None` where there
-    /// is nothing to mend.
+    /// The same image without the oddities: no stray bytes between segments, no colour profile, JFIF version 1, a
+    /// colour transform that libjpeg would assume anyway, and the only scan parameters that a sequential image can
+    /// have. `None` where there is nothing to mend.
     pub(super) fn mended(&self, jpeg: &[u8]) -> Option<Vec<u8>> {
         if self.ends_early {
             return None;

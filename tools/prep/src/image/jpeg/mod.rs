@@ -11,7 +11,7 @@ use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, 
 use self::markers::{Head, read_head};
 use super::{
     DecodeError, DecodeLimits, Orientation, Repair, Repairs,
-    decode::{Decoded, Upright},
+    decoded::{Decoded, Unturned},
     exif::orientation_in,
     format::ImageFormat,
     pixels::rgb_from_cmyk,
@@ -62,11 +62,13 @@ pub(super) fn decode_jpeg(
     repairs.insert_if(is_cmyk, Repair::Cmyk);
     let rgb = if is_cmyk { rgb_from_cmyk(&raw.pixels, head.is_adobe) } else { raw.pixels };
     let own = head.exif.iter().find_map(|range| orientation_in(&jpeg[range.clone()]));
-    let Raw { width, height, full_size, .. } = raw;
-    let upright = Upright { rgb, width, height, full_size, repairs };
-    Ok(upright.turned(own.or(exif_hint)).decoded(ImageFormat::Jpeg, raw.divisor))
+    let Raw { width, height, full_size, divisor, .. } = raw;
+    let format = ImageFormat::Jpeg;
+    let image = Unturned { rgb, width, height, format, repairs, divisor, full_size };
+    Ok(image.upright(own.or(exif_hint)))
 }
 
+/// Pixels as turbojpeg returns them, with what was seen on the way.
 struct Raw {
     pixels: Vec<u8>,
     width: u32,
@@ -77,6 +79,7 @@ struct Raw {
     has_stray_end: bool,
 }
 
+/// Why one pass of the decoder failed, by what can be done about it.
 enum Failure {
     Limit(DecodeError),
     Missing(String),

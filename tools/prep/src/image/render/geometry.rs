@@ -91,41 +91,29 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn picture(column: &str, width: u32, height: u32) -> Picture {
-        Picture::of(column.parse().unwrap(), width, height, 3.0)
-    }
+    /// Left, top, width and height of what is shown; then the stored width and height.
+    type Expected = ([f64; 4], [u32; 2]);
 
-    fn frame(left: f64, top: f64, width: f64, height: f64) -> Frame {
-        Frame { left, top, width, height }
+    fn assert_shows(column: &str, source: [u32; 2], (shown, stored): Expected) {
+        let found = Picture::of(column.parse().unwrap(), source[0], source[1], 3.0);
+        let Frame { left, top, width, height } = found.frame;
+        assert_eq!([left, top, width, height], shown, "{column} of {source:?}");
+        assert_eq!([found.width, found.height], stored, "{column} of {source:?}");
     }
 
     #[test]
     fn squares_show_the_middle_at_any_size() {
-        let found = picture("112:rgb8-square", 400, 301);
-        assert_eq!(
-            found,
-            Picture { frame: frame(49.0, 0.0, 301.0, 301.0), width: 112, height: 112 }
-        );
-        assert_eq!(picture("112:rgb8-square", 10, 20).width, 112, "small ones are up-scaled");
+        let square = "112:rgb8-square";
+        assert_shows(square, [400, 301], ([49.0, 0.0, 301.0, 301.0], [112, 112]));
+        // Small ones are up-scaled.
+        assert_shows(square, [10, 20], ([0.0, 5.0, 10.0, 10.0], [112, 112]));
     }
 
     #[test]
     fn aspect_is_kept_up_to_the_cap_and_nothing_is_up_scaled() {
-        let found = picture("100:rgb8", 400, 200);
-        assert_eq!(
-            found,
-            Picture { frame: frame(0.0, 0.0, 400.0, 200.0), width: 200, height: 100 }
-        );
-        let found = picture("100:rgb8", 200, 1000);
-        assert_eq!(
-            found,
-            Picture { frame: frame(0.0, 200.0, 200.0, 600.0), width: 100, height: 300 }
-        );
-        let found = picture("100:jpeg", 80, 1000);
-        assert_eq!(
-            found,
-            Picture { frame: frame(0.0, 380.0, 80.0, 240.0), width: 80, height: 240 }
-        );
+        assert_shows("100:rgb8", [400, 200], ([0.0, 0.0, 400.0, 200.0], [200, 100]));
+        assert_shows("100:rgb8", [200, 1000], ([0.0, 200.0, 200.0, 600.0], [100, 300]));
+        assert_shows("100:jpeg", [80, 1000], ([0.0, 380.0, 80.0, 240.0], [80, 240]));
     }
 
     proptest! {

@@ -6,10 +6,10 @@ use webdataset::{Sample, Value};
 
 use super::{
     SynthError,
-    dice::{Dice, Purpose},
-    drawing::Easel,
     file::{self, PendingTar},
     plan::Plan,
+    random_stream::{Purpose, RandomStream},
+    renderer::Renderer,
     scene::Scene,
 };
 
@@ -34,22 +34,22 @@ pub(super) fn is_complete(folder: &Path) -> bool {
 }
 
 /// Draws the set: the classes in turn, those held out of training among them.
-pub(super) fn write(
+pub(super) fn write_set(
     plan: &Plan,
     folder: &Path,
     drawn: &dyn Fn() -> ControlFlow<()>,
 ) -> Result<(), SynthError> {
     let compositions = plan.compositions();
     let names: Vec<String> = compositions.iter().map(|composition| composition.name()).collect();
-    let mut easel = Easel::new()?;
+    let mut renderer = Renderer::new()?;
     let mut tar = PendingTar::create(&folder.join(TAR_FILE))?;
     for index in 0..plan.eval_samples {
-        let mut dice = Dice::stream(plan.seed, Purpose::ZeroShot, u64::from(index));
+        let mut random = RandomStream::new(plan.seed, Purpose::ZeroShot, u64::from(index));
         let class = index as usize % compositions.len();
-        let scene = Scene::draw(compositions[class], plan.side, &mut dice);
+        let scene = Scene::random(compositions[class], plan.side, &mut random);
         let mut sample = Sample::with_key(format!("s{index:07}"));
         sample.insert("cls", Value::Text(class.to_string()));
-        sample.insert("jpg", Value::Bytes(easel.draw(&scene, &mut dice)?.into()));
+        sample.insert("jpg", Value::Bytes(renderer.render(&scene, &mut random)?.into()));
         tar.write(&sample)?;
         if drawn().is_break() {
             return Err(SynthError::Stopped);

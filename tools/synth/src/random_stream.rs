@@ -1,14 +1,14 @@
-//! Everything drawn by lot, as a function of the seed.
+//! Everything random, as a function of the seed.
 
 use clipa_schemas::random::Random;
 
-/// A stream of lots.
+/// A stream of random numbers.
 ///
 /// Each sample has a stream of its own, so that a picture does not depend on which thread drew its
 /// neighbours. Besides integers only exactly rounded float operations are used, so that a picture is
 /// the same on every machine.
 #[derive(Clone, Debug)]
-pub struct Dice {
+pub struct RandomStream {
     random: Random,
 }
 
@@ -24,10 +24,10 @@ pub enum Purpose {
     ZeroShot = 3,
 }
 
-impl Dice {
+impl RandomStream {
     /// The stream of one sample.
-    pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Dice {
-        Dice { random: Random::from_parts(&[seed, purpose as u64, index]) }
+    pub fn new(seed: u64, purpose: Purpose, index: u64) -> RandomStream {
+        RandomStream { random: Random::from_parts(&[seed, purpose as u64, index]) }
     }
 
     /// A whole number from `0..bound`; 0 for a bound of 0.
@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn noise_has_mean_zero_and_variance_one() {
-        let mut dice = Dice::stream(7, Purpose::Training, 0);
-        let draws: Vec<f64> = (0..20_000).map(|_| dice.normal().into()).collect();
+        let mut random = RandomStream::new(7, Purpose::Training, 0);
+        let draws: Vec<f64> = (0..20_000).map(|_| random.normal().into()).collect();
         let mean = draws.iter().sum::<f64>() / 20_000.0;
         let square = draws.iter().map(|draw| draw * draw).sum::<f64>() / 20_000.0;
         assert!(mean.abs() < 0.03 && (square - 1.0).abs() < 0.03, "{mean} {square}");
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn streams_differ_by_seed_purpose_and_index() {
-        let first = |seed, purpose, index| Dice::stream(seed, purpose, index).normal();
+        let first = |seed, purpose, index| RandomStream::new(seed, purpose, index).normal();
         let base = first(1, Purpose::Training, 5);
         assert_eq!(base, first(1, Purpose::Training, 5));
         assert_ne!(base, first(2, Purpose::Training, 5));

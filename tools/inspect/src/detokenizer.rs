@@ -9,7 +9,7 @@ use super::InspectError;
 pub const JOINT: char = '·';
 
 /// Turns the ids of one token column into text.
-pub struct Pieces {
+pub struct Detokenizer {
     column: String,
     vocabulary: Vocabulary,
     specials: Specials,
@@ -21,14 +21,14 @@ enum Vocabulary {
     Numbers,
 }
 
-impl Pieces {
+impl Detokenizer {
     /// The vocabulary of a token column.
-    pub fn of_column(column: &str) -> Pieces {
+    pub fn of_column(column: &str) -> Detokenizer {
         let (vocabulary, specials) = match column {
             "clip_bpe" => (Vocabulary::Clip(Box::default()), Specials::CLIP_BPE),
             _ => (Vocabulary::Numbers, Specials::BERT_CLIPA),
         };
-        Pieces { column: column.to_owned(), vocabulary, specials }
+        Detokenizer { column: column.to_owned(), vocabulary, specials }
     }
 
     /// The special tokens that go with the vocabulary.
@@ -70,7 +70,7 @@ impl Pieces {
     /// The text of one word of the tagger's tokenizer, all its pieces divided by [`JOINT`].
     ///
     /// # Errors
-    /// As [`Pieces::text`].
+    /// As [`Detokenizer::text`].
     pub fn word(&self, ids: &[u16]) -> Result<String, InspectError> {
         Ok(self.text(ids)?.replace(' ', &JOINT.to_string()))
     }
@@ -78,7 +78,7 @@ impl Pieces {
     /// A row as the model reads it, without padding: the kept ids with the special ones around.
     ///
     /// # Errors
-    /// As [`Pieces::text`].
+    /// As [`Detokenizer::text`].
     pub fn row(&self, row: &[u16]) -> Result<String, InspectError> {
         let kept = self.kept(row);
         let inner = self.text(&row[1..1 + kept])?;
@@ -124,28 +124,28 @@ mod tests {
 
     #[test]
     fn clip_ids_become_words_and_pieces() {
-        let pieces = Pieces::of_column("clip_bpe");
+        let clip = Detokenizer::of_column("clip_bpe");
         // Rows of open_clip, as in CLIPA's golden captions.
-        assert_eq!(pieces.text(&[320, 1125, 539, 320, 1929, 269]).unwrap(), "a photo of a dog .");
+        assert_eq!(clip.text(&[320, 1125, 539, 320, 1929, 269]).unwrap(), "a photo of a dog .");
         let row = [49406, 3712, 2866, 3240, 1982, 269, 2915, 49407];
-        assert_eq!(pieces.row(&row).unwrap(), "<start> quick brown fox mr . smith <end>");
-        assert_eq!(pieces.row(&[49406, 320, 49407, 0, 0]).unwrap(), "<start> a <end>");
-        assert_eq!(pieces.kept(&[49406, 49407, 0, 0]), 0);
-        assert_eq!(pieces.word(&[1982, 269]).unwrap(), "mr·.");
+        assert_eq!(clip.row(&row).unwrap(), "<start> quick brown fox mr . smith <end>");
+        assert_eq!(clip.row(&[49406, 320, 49407, 0, 0]).unwrap(), "<start> a <end>");
+        assert_eq!(clip.kept(&[49406, 49407, 0, 0]), 0);
+        assert_eq!(clip.word(&[1982, 269]).unwrap(), "mr·.");
         let tokenizer = Tokenizer::new();
         let mut tokens = Vec::new();
         tokenizer.encode("hypercheckered 北京市 😀", &mut tokens);
         let ids: Vec<u16> = tokens.into_iter().map(Token::to_u16).collect();
-        let text = pieces.text(&ids).unwrap();
+        let text = clip.text(&ids).unwrap();
         assert!(text.contains(JOINT), "{text}");
         assert_eq!(text.replace(JOINT, ""), "hypercheckered 北京市 😀");
-        assert!(matches!(pieces.text(&[50_000]), Err(InspectError::Token { id: 50_000, .. })));
+        assert!(matches!(clip.text(&[50_000]), Err(InspectError::Token { id: 50_000, .. })));
     }
 
     #[test]
     fn ids_of_another_vocabulary_are_numbers() {
-        let pieces = Pieces::of_column("bert_wordpiece");
-        assert_eq!(pieces.row(&[101, 2003, 7, 0, 0]).unwrap(), "<start> #2003 #7");
-        assert_eq!(pieces.kept(&[101, 0, 0]), 0);
+        let bert = Detokenizer::of_column("bert_wordpiece");
+        assert_eq!(bert.row(&[101, 2003, 7, 0, 0]).unwrap(), "<start> #2003 #7");
+        assert_eq!(bert.kept(&[101, 0, 0]), 0);
     }
 }
