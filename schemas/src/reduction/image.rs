@@ -2,15 +2,23 @@
 //!
 //! The fourth, `resize`, is the stage's smaller image size and needs no mask.
 
-use std::num::NonZeroU32;
+use std::{fmt, num::NonZeroU32};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        Error, MapAccess, Visitor,
+        value::{MapAccessDeserializer, StrDeserializer},
+    },
+};
 
 use crate::random::Random;
 
 /// Which patches of an image are kept in training; evaluation keeps all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "mask", rename_all = "kebab-case", deny_unknown_fields)]
+///
+/// Read from a name, `"grid"`, or a table, `{ mask = "random", drop = 0.5 }`; written as a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(tag = "mask", rename_all = "kebab-case")]
 pub enum ImageReduction {
     /// All patches: the image was made smaller instead (CLIPA's `resize`, its best one).
     #[default]
@@ -27,6 +35,74 @@ pub enum ImageReduction {
         /// Part that is dropped, in `[0, 1)`.
         drop: f64,
     },
+}
+
+/// An image reduction as a recipe spells it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spelled {
+    mask: Mask,
+    drop: Option<f64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mask {
+    Resize,
+    Random,
+    Grid,
+    Block,
+}
+
+impl Spelled {
+    fn reduction<E: Error>(self) -> Result<ImageReduction, E> {
+        match (self.mask, self.drop) {
+            (Mask::Resize, None) => Ok(ImageReduction::Resize),
+            (Mask::Random, Some(drop)) => Ok(ImageReduction::Random { drop }),
+            (Mask::Grid, None) => Ok(ImageReduction::Grid),
+            (Mask::Block, Some(drop)) => Ok(ImageReduction::Block { drop }),
+            (Mask::Resize, Some(_)) => {
+                Err(E::custom("`resize` keeps all patches and has no `drop`"))
+            }
+            (Mask::Grid, Some(_)) => {
+                Err(E::custom("`grid` keeps one patch of four and has no `drop`"))
+            }
+            (Mask::Random, None) => Err(E::custom(needs_drop("random"))),
+            (Mask::Block, None) => Err(E::custom(needs_drop("block"))),
+        }
+    }
+}
+
+fn needs_drop(mask: &str) -> String {
+    format!(
+        "`{mask}` needs `drop`, the part of the patches that is dropped: \
+         {{ mask = \"{mask}\", drop = 0.5 }}"
+    )
+}
+
+impl<'de> Deserialize<'de> for ImageReduction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ImageReduction, D::Error> {
+        deserializer.deserialize_any(ReductionVisitor)
+    }
+}
+
+struct ReductionVisitor;
+
+impl<'de> Visitor<'de> for ReductionVisitor {
+    type Value = ImageReduction;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an image reduction, or a table of `mask` and `drop`")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<ImageReduction, E> {
+        let mask = Mask::deserialize(StrDeserializer::new(name))?;
+        Spelled { mask, drop: None }.reduction()
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<ImageReduction, A::Error> {
+        Spelled::deserialize(MapAccessDeserializer::new(table))?.reduction()
+    }
 }
 
 /// Rows and columns of the patch grid.

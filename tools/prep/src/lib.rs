@@ -12,6 +12,6 @@ pub mod cli;
 pub mod edit;
 pub mod foreign_table;
 pub mod image;
+pub mod image_choice;
 pub mod ingest;
 pub mod lists;
-pub mod recipe;

@@ -154,4 +154,32 @@ mod tests {
             assert_eq!(Augment::Centre.wanted_side(size), size);
         }
     }
+
+    #[test]
+    fn every_value_of_a_recipe_reaches_the_stream() {
+        let recipe = Augmentation {
+            crop: Crop::Random,
+            crop_scale: [0.3, 0.9],
+            crop_ratio: [0.5, 1.25],
+            jitter: [0.1, 0.2, 0.3, 0.4],
+            jitter_probability: 0.6,
+            grey_probability: 0.7,
+            filter: Filter::Bilinear,
+        };
+        let jitter = ColourJitter {
+            brightness: 0.1,
+            contrast: 0.2,
+            saturation: 0.3,
+            hue: 0.4,
+            probability: 0.6,
+        };
+        let crop = RandomResizedCrop { scale: (0.3, 0.9), ratio: (0.5, 1.25) };
+        let expected = Augment::Random { crop, jitter: Some(jitter), grey_probability: 0.7 };
+        assert_eq!(recipe.augment(), expected);
+        let never = Augmentation { jitter_probability: 0.0, ..recipe };
+        let expected = Augment::Random { crop, jitter: None, grey_probability: 0.7 };
+        assert_eq!(never.augment(), expected);
+        let centre = Augmentation { crop: Crop::Centre, ..recipe };
+        assert_eq!(centre.augment(), Augment::Centre);
+    }
 }

@@ -2,20 +2,18 @@
 
 use std::path::PathBuf;
 
-use crate::model::ModelConfigError;
+use crate::{built_in::BUILT_IN, model::ModelConfigError};
 
-/// Why a recipe can't be used. Each message names the recipe's key and, where one is known, the remedy.
+/// Why a recipe can't be used. Each message names the recipe's key; [`RecipeError::hint`] has the remedy that goes beyond it.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// Neither a built-in recipe nor a file.
-    #[error(
-        "no recipe named `{name}`{hint}: `clipa-train recipes` lists the built-in ones; a recipe of your own is named by its path"
-    )]
+    #[error("no recipe named `{name}`{suggestion}")]
     Unknown {
         /// What was asked for.
         name: String,
         /// `, did you mean ...`, or nothing.
-        hint: String,
+        suggestion: String,
     },
     /// The file can't be read.
     #[error("recipe {path}: {source}", path = path.display())]
@@ -34,14 +32,14 @@ pub enum RecipeError {
         message: String,
     },
     /// A key that no recipe has.
-    #[error("recipe {origin}: unknown key `{key}`{hint}")]
+    #[error("recipe {origin}: unknown key `{key}`{suggestion}")]
     UnknownKey {
         /// Name or path of the recipe, or `--set`.
         origin: String,
         /// The full key.
         key: String,
         /// `, did you mean ...`, or the keys that there are.
-        hint: String,
+        suggestion: String,
     },
     /// `--set` without `=`, or with a key that leads nowhere.
     #[error("--set {text}: {why}")]
@@ -83,4 +81,20 @@ pub enum RecipeError {
         /// The key and what is wrong with it.
         source: ModelConfigError,
     },
+}
+
+impl RecipeError {
+    /// What to do about it, where that is known and not part of the message.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            RecipeError::Unknown { .. } => {
+                let names: Vec<&str> = BUILT_IN.iter().map(|recipe| recipe.name).collect();
+                let names = names.join(", ");
+                Some(format!(
+                    "the built-in recipes are {names}; a recipe of your own is named by its path"
+                ))
+            }
+            _ => None,
+        }
+    }
 }

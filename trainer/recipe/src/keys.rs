@@ -1,60 +1,42 @@
 //! Unknown keys are errors that name the nearest known ones.
 
-use toml::Value;
-
-use super::RecipeError;
-
 /// Greatest edit distance of a suggestion, in letters.
 const MAX_DISTANCE: usize = 3;
+/// Names of a suggestion.
+const MAX_SUGGESTED: usize = 2;
 
-/// Compares the keys of `recipe` with those of `known`, a recipe in which every key is given.
-pub(super) fn check(recipe: &Value, known: &Value, origin: &str) -> Result<(), RecipeError> {
-    compare(recipe, known, "", origin)
+/// The names that serde knows in the place of `key`, by its message about an unknown field; `None` where the message
+/// is about something else.
+///
+/// serde says "unknown field `x`, expected one of `a`, `b`", and passes the names on in no other way.
+pub(super) fn known_instead_of<'m>(key: &str, message: &'m str) -> Option<Vec<&'m str>> {
+    let names = message.strip_prefix(&*format!("unknown field `{key}`, "))?;
+    Some(names.split('`').skip(1).step_by(2).collect())
 }
 
-fn compare(value: &Value, known: &Value, path: &str, origin: &str) -> Result<(), RecipeError> {
-    match (value, known) {
-        (Value::Table(table), Value::Table(known)) => {
-            for (key, value) in table {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                let Some(known_value) = known.get(key) else {
-                    let hint = nearest(key, known.keys().map(String::as_str));
-                    let origin = origin.to_owned();
-                    return Err(RecipeError::UnknownKey { origin, key: path, hint });
-                };
-                compare(value, known_value, &path, origin)?;
-            }
-            Ok(())
-        }
-        (Value::Array(items), Value::Array(known))
-            if known.first().is_some_and(Value::is_table) =>
-        {
-            items.iter().try_for_each(|item| compare(item, &known[0], path, origin))
-        }
-        // A value of another type is the deserializer's to explain.
-        _ => Ok(()),
-    }
-}
-
-/// `, did you mean `a` or `b``; all names where none is near.
-pub(super) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
+/// `, did you mean `a` or `b`?` for the names nearest to `wanted`; `None` where none is near.
+pub(super) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut near: Vec<(usize, &str)> = names
-        .iter()
-        .map(|&name| (distance(wanted, name), name))
+        .map(|name| (distance(wanted, name), name))
         .filter(|&(distance, name)| distance <= MAX_DISTANCE.min(name.len() / 2))
         .collect();
     near.sort_unstable();
-    let quoted = |names: &mut dyn Iterator<Item = &str>| {
-        names.map(|name| format!("`{name}`")).collect::<Vec<_>>()
-    };
-    match near.is_empty() {
-        true => format!("; known here: {}", quoted(&mut names.iter().copied()).join(", ")),
-        false => {
-            let near = quoted(&mut near.iter().take(2).map(|&(_, name)| name));
-            format!(", did you mean {}?", near.join(" or "))
-        }
-    }
+    did_you_mean(near.into_iter().map(|(_, name)| name))
+}
+
+/// `, did you mean `a` or `b`?` for the first of these names; `None` where there is none.
+pub(super) fn did_you_mean<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names = quoted(names.take(MAX_SUGGESTED));
+    (!names.is_empty()).then(|| format!(", did you mean {}?", names.join(" or ")))
+}
+
+/// `; known here: `a`, `b``, for where no name is near.
+pub(super) fn all<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    format!("; known here: {}", quoted(names).join(", "))
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    names.map(|name| format!("`{name}`")).collect()
 }
 
 /// Levenshtein's edit distance.
@@ -85,10 +67,28 @@ mod tests {
     }
 
     #[test]
-    fn near_names_are_suggested_and_far_ones_listed() {
-        let names = ["warmup_steps", "weight_decay", "lr"];
-        assert_eq!(nearest("warm_up_steps", names.into_iter()), ", did you mean `warmup_steps`?");
-        let hint = nearest("momentum", names.into_iter());
-        assert_eq!(hint, "; known here: `warmup_steps`, `weight_decay`, `lr`");
+    fn names_are_those_of_serdes_message() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code)]
+        struct Two {
+            lr: f64,
+            weight_decay: f64,
+        }
+        let error = toml::from_str::<Two>("'a`b' = 1").unwrap_err();
+        assert_eq!(known_instead_of("a`b", error.message()), Some(vec!["lr", "weight_decay"]));
+        assert_eq!(known_instead_of("lr", error.message()), None);
+        let error = toml::from_str::<Two>("lr = 'high'").unwrap_err();
+        assert_eq!(known_instead_of("lr", error.message()), None);
+    }
+
+    #[test]
+    fn near_names_are_suggested_and_far_ones_are_not() {
+        let names = ["warmup_steps", "weight_decay", "lr", "width", "widths"].into_iter();
+        let near = |wanted| nearest(wanted, names.clone());
+        assert_eq!(near("warm_up_steps").as_deref(), Some(", did you mean `warmup_steps`?"));
+        assert_eq!(near("widht").as_deref(), Some(", did you mean `width` or `widths`?"));
+        assert_eq!(near("momentum"), None);
+        assert_eq!(all(names.take(2)), "; known here: `warmup_steps`, `weight_decay`");
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod augment;
 mod built_in;
+mod document;
 mod error;
 mod keys;
 pub mod model;
@@ -20,12 +21,13 @@ pub mod schedule;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
 
+use self::document::Document;
 pub use self::{
     built_in::{BUILT_IN, BuiltIn},
     error::RecipeError,
@@ -74,29 +76,7 @@ impl Recipe {
         set: &[String],
         running: Option<&str>,
     ) -> Result<Recipe, RecipeError> {
-        let malformed = |error: toml::de::Error| RecipeError::Malformed {
-            origin: origin.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
-        };
-        let mut table: Table = text.parse().map_err(malformed)?;
-        let known = known_keys();
-        let translated = open_clip_keys::translate(&mut table, origin)?;
-        keys::check(&Value::Table(table.clone()), &known, origin)?;
-        if set.is_empty() && !translated {
-            // From the text itself, a wrong value is shown with its line.
-            return toml::from_str::<Recipe>(text).map_err(malformed)?.checked();
-        }
-        for change in set {
-            overrides::apply(&mut table, change, running)?;
-        }
-        let value = Value::Table(table);
-        keys::check(&value, &known, "--set")?;
-        let with = if set.is_empty() { "" } else { " with " };
-        let message = |error: toml::de::Error| RecipeError::Malformed {
-            origin: format!("{origin}{with}{}", set.join(" ")),
-            message: error.to_string().trim_end().to_owned(),
-        };
-        Recipe::deserialize(value).map_err(message)?.checked()
+        Document { text, origin, set, running }.read()?.checked()
     }
 
     /// The stage of this name.
@@ -162,28 +142,10 @@ impl Recipe {
 fn read_file(name: &str) -> Result<String, RecipeError> {
     let path = Path::new(name);
     if !path.exists() && path.extension().is_none() {
-        let hint = keys::nearest(name, BUILT_IN.iter().map(|recipe| recipe.name));
-        return Err(RecipeError::Unknown { name: name.to_owned(), hint });
+        let names = BUILT_IN.iter().map(|recipe| recipe.name);
+        let suggestion = keys::nearest(name, names).unwrap_or_default();
+        return Err(RecipeError::Unknown { name: name.to_owned(), suggestion });
     }
     fs::read_to_string(path)
         .map_err(|source| RecipeError::Unreadable { path: path.to_owned(), source })
-}
-
-/// A recipe in which every key that there is has a value.
-fn known_keys() -> Value {
-    let text = built_in::find("b16-i50-t16").map_or("", |recipe| recipe.text);
-    let mut recipe: Recipe =
-        toml::from_str(text).expect("the built-in recipe is checked by a test");
-    for stage in &mut recipe.stages {
-        stage.image_reduction =
-            clipa_schemas::reduction::image::ImageReduction::Random { drop: 0.5 };
-        stage.positions = Some(recipe.model.vision.positions);
-        stage.epochs = Some(1.0);
-        stage.samples = Some(1);
-        stage.lr = Some(1.0);
-        stage.base_lr = Some(1.0);
-        stage.clip_grad_norm = Some(1.0);
-        stage.strip_sep_token = true;
-    }
-    Value::try_from(recipe).expect("a recipe holds only tables, numbers and strings")
 }

@@ -6,9 +6,17 @@
 //!
 //! [`TextReduction`]: clipa_schemas::reduction::text::TextReduction
 
-use toml::{Table, Value};
+use std::borrow::Cow;
 
-use super::RecipeError;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    RecipeError,
+    document::{stages_mut, table_mut},
+};
 
 /// open_clip's table of the tokenizer's options.
 const TOKENIZER: &str = "tokenizer_kwargs";
@@ -25,38 +33,50 @@ pub(super) fn translated<'a>(path: &[&'a str]) -> Option<&'a str> {
     KEYS.iter().find(|(theirs, _)| theirs == key).map(|&(_, ours)| ours)
 }
 
-/// Puts our keys in the place of open_clip's in every stage; gives whether there were any.
+/// Puts our keys in the place of open_clip's in every stage of `recipe`, which was parsed from `text`.
 ///
 /// # Errors
 /// [`RecipeError::Value`] where a stage has a value under both names.
-pub(super) fn translate(recipe: &mut Table, origin: &str) -> Result<bool, RecipeError> {
-    let mut found = false;
-    let stages = recipe.get_mut("stage").and_then(Value::as_array_mut);
-    for stage in stages.into_iter().flatten().filter_map(Value::as_table_mut) {
-        let mut theirs: Vec<(&'static str, Value)> = Vec::new();
-        if let Some(options) = stage.get_mut(TOKENIZER).and_then(Value::as_table_mut) {
-            theirs.extend(KEYS.iter().filter_map(|(key, _)| Some((*key, options.remove(*key)?))));
-            if options.is_empty() {
-                stage.remove(TOKENIZER);
-            }
-        }
-        let beside = KEYS.iter().filter(|(key, ours)| key != ours);
-        theirs.extend(beside.filter_map(|(key, _)| Some((*key, stage.remove(*key)?))));
-        for (key, value) in theirs {
-            let Some(ours) = translated(&[key]) else { continue };
+pub(super) fn translate(
+    recipe: &mut DeTable<'_>,
+    text: &str,
+    origin: &str,
+) -> Result<(), RecipeError> {
+    let stages = stages_mut(recipe).into_iter().flat_map(|stages| stages.iter_mut());
+    for stage in stages.filter_map(|stage| table_mut(stage.get_mut())) {
+        for (key, ours, (place, value)) in taken(stage) {
             if stage.contains_key(ours) {
-                let name = stage.get("name").and_then(Value::as_str).unwrap_or_default();
+                let name = stage.get("name").and_then(|name| name.get_ref().as_str());
                 return Err(RecipeError::Value {
                     recipe: origin.to_owned(),
-                    stage: name.to_owned(),
+                    stage: name.unwrap_or_default().to_owned(),
                     key,
-                    value: value.to_string(),
+                    value: text.get(value.span()).unwrap_or_default().to_owned(),
                     why: format!("so is `{ours}`, which means the same; choose one"),
                 });
             }
-            stage.insert(ours.to_owned(), value);
-            found = true;
+            stage.insert(Spanned::new(place.span(), Cow::Borrowed(ours)), value);
         }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// A key and its value.
+type Entry<'t> = (Spanned<Cow<'t, str>>, Spanned<DeValue<'t>>);
+
+/// Takes open_clip's keys out of a stage; each with ours.
+fn taken<'t>(stage: &mut DeTable<'t>) -> Vec<(&'static str, &'static str, Entry<'t>)> {
+    let mut entries = Vec::new();
+    if let Some(options) = stage.get_mut(TOKENIZER).and_then(|value| table_mut(value.get_mut())) {
+        for (key, ours) in KEYS {
+            entries.extend(options.remove_entry(key).map(|entry| (key, ours, entry)));
+        }
+        if options.is_empty() {
+            stage.remove(TOKENIZER);
+        }
+    }
+    for (key, ours) in KEYS.into_iter().filter(|(key, ours)| key != ours) {
+        entries.extend(stage.remove_entry(key).map(|entry| (key, ours, entry)));
+    }
+    entries
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     optimizer::AdamWConfig,
     schedule::Schedule,
+    whole,
 };
 
 /// The batch that `base_lr` is given for: CLIPA's rule is `lr = base_lr · batch / 256`.
@@ -26,11 +27,13 @@ pub struct Stage {
     /// `pretrain`, `finetune`, or a name of its own.
     pub name: String,
     /// Side of the square images in pixels, a multiple of the patch size.
+    #[serde(deserialize_with = "whole::number")]
     pub image_size: i64,
     /// Which patches are kept; `resize` keeps all, of a smaller image.
     #[serde(default)]
     pub image_reduction: ImageReduction,
     /// Tokens of a caption, specials and padding included.
+    #[serde(deserialize_with = "whole::number")]
     pub context_length: i64,
     /// Which tokens of a longer caption are kept.
     pub text_reduction: TextReduction,
@@ -44,9 +47,14 @@ pub struct Stage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Length of the stage in samples; this or `epochs`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub samples: Option<u64>,
     /// Pairs of a step, over all processes.
+    #[serde(deserialize_with = "whole::number")]
     pub batch: u64,
     /// Peak learning rate; this or `base_lr`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +63,7 @@ pub struct Stage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_lr: Option<f64>,
     /// Steps of linear warm-up.
+    #[serde(deserialize_with = "whole::number")]
     pub warmup_steps: u64,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
@@ -70,11 +79,13 @@ pub struct Stage {
     /// Precision of matrix products.
     pub precision: Precision,
     /// Steps between two lines of the log.
+    #[serde(deserialize_with = "whole::number")]
     pub log_steps: u64,
     /// Steps between two checkpoints.
+    #[serde(deserialize_with = "whole::number")]
     pub checkpoint_steps: u64,
     /// Checkpoints that are kept; older ones are removed when a new one is complete.
-    #[serde(default = "two")]
+    #[serde(default = "two", deserialize_with = "whole::number")]
     pub keep_checkpoints: u64,
     /// What happens to an image on the way.
     #[serde(default)]
@@ -237,7 +248,7 @@ fn one_of(left: (&'static str, bool), right: (&'static str, bool)) -> Result<(),
             Err((left.0, "given".to_owned(), format!("so is `{}`; choose one", right.0)))
         }
         (false, false) => {
-            Err((left.0, "not given".to_owned(), format!("give this or `{}`", right.0)))
+            Err((left.0, "not given".to_owned(), format!("choose this or `{}`", right.0)))
         }
         _ => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! The built-in recipes are those of the papers' scripts, and wrong recipes say what is wrong.
 
-use clipa_schemas::reduction::text::TextReduction;
+use clipa_schemas::reduction::{image::ImageReduction, text::TextReduction};
+use toml::{Table, Value};
 
 use super::*;
 use crate::model::cost::Cost;
@@ -27,6 +28,20 @@ fn every_built_in_recipe_is_sound_and_survives_being_written() {
         assert_eq!(again, recipe);
         assert_eq!(again.hash(), recipe.hash());
     }
+}
+
+/// Run folders hold this text and are compared with it, so that no byte of it may change.
+#[test]
+fn the_built_in_recipes_are_written_as_ever() {
+    let written = BUILT_IN.map(|built_in| (built_in.name, load(built_in.name).hash()));
+    let golden = [
+        ("b16-i50-t16", "2df9e10e4ad8194cdb3935fa2b0785e0efe60772dd47d639e8a15e1529e92322"),
+        ("l16-i17-t16", "2969a6671946f87d68d5a4978e5880f4d0fd549b42362d2e36c1557ae80565e1"),
+        ("l16-i37-t8", "c622257ed41bc37b5a9957c67e830dd94dfd4840fc4dda07a2e32d543701b0d8"),
+        ("tiny-i17-t8", "1ac27f0d6a2b05c1997fc88df00f33554ac4a9e63879d0d420619ba1d4643ffc"),
+        ("tiny-photos", "21a0ef0a8cd9cf2c91fb1f4f1ef86ae9337456406c61b0d52b325642171853f1"),
+    ];
+    assert_eq!(written, golden.map(|(name, hash)| (name, hash.to_owned())));
 }
 
 /// Exact counts of the published models at 224 px, made by building them in open_clip.
@@ -144,12 +159,108 @@ fn unknown_keys_name_the_nearest_ones() {
     );
     assert!(refused("model.vision.widht=3").contains("did you mean `width`"));
     assert!(refused("modle.embed_dim=3").contains("did you mean `model`"));
+    assert!(refused("stage.image_reduction={mask=\"random\",dorp=0.5}").contains("`drop`"));
     let text = load("tiny-i17-t8").to_toml().replace("beta1", "momentum");
     let error = Recipe::parse(&text, "mine.toml", &[], None).unwrap_err().to_string();
     assert!(
         error.starts_with("recipe mine.toml: unknown key `stage.momentum`; known here: "),
         "{error}"
     );
+}
+
+#[test]
+fn a_key_that_belongs_to_another_table_is_suggested_with_its_table() {
+    for (set, suggestion) in [
+        ("batch=4", "`batch`, did you mean `stage.batch`?"),
+        ("stage.crop_scale=[0.5, 1.0]", "did you mean `stage.augment.crop_scale`?"),
+        ("width=96", "did you mean `model.text.width` or `model.vision.width`?"),
+        ("model.clip_grad_norm=1", "did you mean `stage.clip_grad_norm`?"),
+        ("momentum=0.9", "`momentum`; known here: `name`, `about`, `model`, `stage`"),
+    ] {
+        let error = refused(set);
+        assert!(error.starts_with("recipe --set: unknown key ") && error.ends_with(suggestion));
+    }
+    let error = Recipe::load("tiny-i17-t8", &["batch=4".to_owned()], None).unwrap_err();
+    assert!(error.to_string().ends_with("did you mean `stage.batch`?"), "{error}");
+}
+
+#[test]
+fn an_error_of_the_file_is_not_blamed_on_a_change() {
+    let set = ["stage.lr=1e-4".to_owned(), "stage.log_steps=7".to_owned()];
+    let refused = |from: &str, to: &str, set: &[String]| {
+        let text = load("tiny-i17-t8").to_toml().replacen(from, to, 1);
+        Recipe::parse(&text, "mine.toml", set, Some("pretrain")).unwrap_err().to_string()
+    };
+    let error = refused("beta1", "momentum", &set);
+    assert!(error.starts_with("recipe mine.toml: unknown key `stage.momentum`; known"), "{error}");
+    let error = refused("batch = 64", "batch = \"many\"", &set);
+    assert!(error.contains("`stage.batch`") && error.contains("line 38"), "{error}");
+    let set = [&set[..], &["stage.beta1=high".to_owned(), "stage.eps=1".to_owned()]].concat();
+    let error = refused("beta2 = 0.95", "beta2 = 0.96", &set);
+    assert!(
+        error.starts_with("recipe mine.toml with stage.beta1=high: `stage.beta1`: invalid type"),
+        "{error}"
+    );
+}
+
+#[test]
+fn integer_keys_accept_whole_floats() {
+    fn to_floats(value: &mut Value) {
+        match value {
+            Value::Integer(integer) => *value = Value::Float(*integer as f64),
+            Value::Array(items) => items.iter_mut().for_each(to_floats),
+            Value::Table(table) => table.iter_mut().for_each(|(_, value)| to_floats(value)),
+            _ => {}
+        }
+    }
+    let recipe = load("tiny-i17-t8");
+    let mut table: Table = recipe.to_toml().parse().unwrap();
+    table.iter_mut().for_each(|(_, value)| to_floats(value));
+    let text = table.to_string();
+    assert!(text.contains("batch = 64.0"), "{text}");
+    assert_eq!(Recipe::parse(&text, "mine.toml", &[], None).unwrap(), recipe);
+    let set = ["stage.samples=1e6".to_owned()];
+    let recipe = Recipe::load("tiny-i17-t8", &set, Some("pretrain")).unwrap();
+    assert_eq!(recipe.stages[0].samples, Some(1_000_000));
+    for (set, complaint) in [
+        ("stage.batch=2.5", "`stage.batch`: invalid value: floating point `2.5`, expected a whole"),
+        ("stage.batch=-2.0", "integer `-2`, expected a whole number, 0 or above"),
+        ("stage.samples=1e300", "`stage.samples`: invalid value: floating point"),
+        ("stage.image_size=nan", "`stage.image_size`: invalid value: floating point"),
+    ] {
+        let error = refused(set);
+        assert!(error.contains(complaint), "{error}");
+    }
+}
+
+#[test]
+fn an_image_reduction_is_a_name_or_a_table() {
+    let reduction = |written: &str| {
+        let set = [format!("stage.image_reduction={written}")];
+        let recipe = Recipe::load("tiny-i17-t8", &set, Some("pretrain"));
+        recipe.map(|recipe| recipe.stages[0].image_reduction).map_err(|error| error.to_string())
+    };
+    for (written, expected) in [
+        ("resize", ImageReduction::Resize),
+        ("grid", ImageReduction::Grid),
+        ("{ mask = 'grid' }", ImageReduction::Grid),
+        ("{ mask = 'random', drop = 0.5 }", ImageReduction::Random { drop: 0.5 }),
+        ("{ drop = 0, mask = 'block' }", ImageReduction::Block { drop: 0.0 }),
+    ] {
+        assert_eq!(reduction(written), Ok(expected), "{written}");
+    }
+    for (written, complaint) in [
+        ("random", "`random` needs `drop`, the part of the patches that is dropped: { mask ="),
+        ("{ mask = 'block' }", "`block` needs `drop`"),
+        ("{ mask = 'grid', drop = 0.5 }", "`grid` keeps one patch of four and has no `drop`"),
+        ("{ drop = 0.5 }", "missing field `mask`"),
+        ("half", "unknown variant `half`, expected one of `resize`, `random`, `grid`, `block`"),
+        ("7", "expected the name of an image reduction"),
+    ] {
+        let error = reduction(written).unwrap_err();
+        assert!(error.contains(complaint), "{written}: {error}");
+        assert!(error.contains("`stage.image_reduction`"), "{written}: {error}");
+    }
 }
 
 #[test]
@@ -178,10 +289,27 @@ fn a_file_that_is_no_recipe_is_shown_with_its_line() {
     let text = load("tiny-i17-t8").to_toml().replace("batch = 64", "batch = \"many\"");
     let error = Recipe::parse(&text, "mine.toml", &[], None).unwrap_err().to_string();
     assert!(error.contains("batch = \"many\""), "{error}");
-    let error = Recipe::load("tiny-i17-t9", &[], None).unwrap_err().to_string();
-    assert!(error.contains("did you mean `tiny-i17-t8`"), "{error}");
-    let error = Recipe::load("no/such/file.toml", &[], None).unwrap_err().to_string();
-    assert!(error.contains("no/such/file.toml"), "{error}");
+    assert!(error.contains("`stage.batch`") && error.contains("line 38"), "{error}");
+    let text = text.replacen("text_reduction", "text_mask", 1);
+    let error = Recipe::parse(&text, "mine.toml", &[], None).unwrap_err().to_string();
+    assert!(error.contains("`stage.batch`") && error.contains("line 38"), "{error}");
+    let text = load("tiny-i17-t8").to_toml().replacen("batch = 64\n", "", 1);
+    let error = Recipe::parse(&text, "mine.toml", &[], None).unwrap_err().to_string();
+    assert!(error.contains("in `stage`: ") && error.contains("missing field `batch`"), "{error}");
+}
+
+#[test]
+fn a_recipe_that_is_not_there_is_named_with_what_is() {
+    let error = Recipe::load("tiny-i17-t9", &[], None).unwrap_err();
+    let message = error.to_string();
+    assert_eq!(message, "no recipe named `tiny-i17-t9`, did you mean `tiny-i17-t8`?");
+    let hint = error.hint().unwrap();
+    assert!(BUILT_IN.iter().all(|recipe| hint.contains(recipe.name)), "{hint}");
+    let error = Recipe::load("clip", &[], None).unwrap_err();
+    assert_eq!(error.to_string(), "no recipe named `clip`");
+    let error = Recipe::load("no/such/file.toml", &[], None).unwrap_err();
+    assert!(error.to_string().contains("no/such/file.toml"), "{error}");
+    assert_eq!(error.hint(), None);
 }
 
 #[test]

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_give_the_bytes_of_pillow() {
+    fn changes_make_the_bytes_of_pillow() {
         assert_eq!(hash(&sample()), 0x1076_0d57_7566_78fe);
         assert_eq!(changed(Change::Brightness(0.7)), 0x024e_275b_6313_df4d);
         assert_eq!(changed(Change::Brightness(1.25)), 0xc01f_89f8_fb33_7feb);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn hue_gives_the_bytes_of_pillow_over_the_colour_cube() {
+    fn hue_makes_the_bytes_of_pillow_over_the_colour_cube() {
         let grid: Vec<u8> = (0..=255u8)
             .step_by(5)
             .flat_map(|red| (0..=255u8).step_by(3).map(move |green| (red, green)))

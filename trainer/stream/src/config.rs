@@ -18,7 +18,7 @@ pub const MAX_QUEUE: usize = 64;
 /// Most memory of all batches under way or waiting, in bytes.
 pub const MAX_QUEUED_BYTES: u64 = 64 << 30;
 
-/// How a stage reads a data set. Two streams with equal configuration, but for `workers` and `queue`, give equal
+/// How a stage reads a data set. Two streams with equal configuration, but for `workers` and `queue`, return equal
 /// batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamConfig {

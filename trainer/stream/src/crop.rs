@@ -3,7 +3,7 @@
 use clipa_recipe::augment::RandomResizedCrop;
 use clipa_schemas::random::Random;
 
-/// Draws before torchvision's RandomResizedCrop gives up and takes the centre.
+/// Draws after which torchvision's RandomResizedCrop takes the centre.
 const ATTEMPTS: u32 = 10;
 
 /// A rectangle inside an image, in whole pixels.
@@ -112,6 +112,35 @@ mod tests {
         assert!((0.63..0.70).contains(&mean(area_sum)), "{}", mean(area_sum));
         assert!(mean(log_ratio_sum).abs() < 0.01);
         assert!((mean(left) - 0.5).abs() < 0.02 && (mean(top) - 0.5).abs() < 0.02);
+    }
+
+    /// Neither end of either range is CLIPA's, and the largest crop fits whatever its ratio is: nothing is drawn twice.
+    #[test]
+    fn the_ends_of_both_ranges_are_those_that_were_asked_for() {
+        let crop = RandomResizedCrop { scale: (0.2, 0.5), ratio: (1.2, 1.9) };
+        let mut random = Random::new(2);
+        let (mut areas, mut ratios) = (Vec::new(), Vec::new());
+        for _ in 0..4_000 {
+            let drawn = draw_crop(&crop, 1000, 1000, &mut random);
+            areas.push(f64::from(drawn.width * drawn.height) / 1e6);
+            ratios.push(f64::from(drawn.width) / f64::from(drawn.height));
+        }
+        for (drawn, (low, high)) in [(areas, crop.scale), (ratios, crop.ratio)] {
+            let least = drawn.iter().copied().fold(f64::INFINITY, f64::min);
+            let greatest = drawn.iter().copied().fold(0.0, f64::max);
+            // Sides are whole pixels, hence up to half a percent off.
+            assert!((low * 0.995..low * 1.01).contains(&least), "{least}, not {low}");
+            assert!((high * 0.99..high * 1.005).contains(&greatest), "{greatest}, not {high}");
+        }
+    }
+
+    #[test]
+    fn the_fallback_has_the_nearest_ratio_that_was_asked_for() {
+        let crop = RandomResizedCrop { scale: (0.9, 1.0), ratio: (0.5, 2.0) };
+        let drawn = draw_crop(&crop, 1000, 100, &mut Random::new(5));
+        assert_eq!(drawn, CropBox { left: 400, top: 0, width: 200, height: 100 });
+        let drawn = draw_crop(&crop, 100, 1000, &mut Random::new(5));
+        assert_eq!(drawn, CropBox { left: 0, top: 400, width: 100, height: 200 });
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clipa_schemas::{image_column::ImageColumn, manifest::Kind};
 use crate::{
     archive::inputs,
     image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits},
+    image_choice::image_columns,
     ingest::{
         self, dry_run,
         options::{Dedup, Filter, IngestOptions, repair_named},
@@ -219,7 +220,7 @@ impl CommonArgs {
     /// The recipe is unknown, or two image columns have the same side.
     pub fn options(&self, kind: Kind) -> Result<IngestOptions> {
         let mut images = match &self.recipe {
-            Some(recipe) => crate::recipe::image_columns(recipe)?,
+            Some(recipe) => image_columns(recipe)?,
             None if self.images.is_empty() => default_images(kind),
             None => self.images.clone(),
         };

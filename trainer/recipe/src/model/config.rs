@@ -3,6 +3,8 @@
 use clipa_schemas::reduction::text::MAX_CONTEXT_LENGTH;
 use serde::{Deserialize, Serialize};
 
+use crate::whole;
+
 /// Greatest width of a tower, of an MLP and of the embedding, in numbers; bigG's MLP has 8,192.
 pub const MAX_WIDTH: i64 = 1 << 15;
 /// Greatest number of layers of a tower; bigG has 48.
@@ -17,6 +19,7 @@ pub const MAX_IMAGE_SIZE_PX: i64 = 1024;
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// Length of an embedding.
+    #[serde(deserialize_with = "whole::number")]
     pub embed_dim: i64,
     /// Activation of both MLPs.
     #[serde(default)]
@@ -38,14 +41,19 @@ pub struct ModelConfig {
 #[serde(deny_unknown_fields)]
 pub struct VisionConfig {
     /// Width of the residual stream.
+    #[serde(deserialize_with = "whole::number")]
     pub width: i64,
     /// Number of blocks.
+    #[serde(deserialize_with = "whole::number")]
     pub layers: i64,
     /// Attention heads; divides `width`.
+    #[serde(deserialize_with = "whole::number")]
     pub heads: i64,
     /// Width of the MLP's hidden layer.
+    #[serde(deserialize_with = "whole::number")]
     pub mlp_width: i64,
     /// Side of a patch in pixels.
+    #[serde(deserialize_with = "whole::number")]
     pub patch_size: i64,
     /// Layer norm before the first block (v1 yes, v2 no).
     #[serde(default = "yes")]
@@ -66,14 +74,19 @@ pub struct VisionConfig {
 #[serde(deny_unknown_fields)]
 pub struct TextConfig {
     /// Width of the residual stream.
+    #[serde(deserialize_with = "whole::number")]
     pub width: i64,
     /// Number of blocks.
+    #[serde(deserialize_with = "whole::number")]
     pub layers: i64,
     /// Attention heads; divides `width`.
+    #[serde(deserialize_with = "whole::number")]
     pub heads: i64,
     /// Width of the MLP's hidden layer.
+    #[serde(deserialize_with = "whole::number")]
     pub mlp_width: i64,
     /// Rows of the token embedding.
+    #[serde(deserialize_with = "whole::number")]
     pub vocab_size: i64,
     /// Whose token ids it reads.
     #[serde(default)]
@@ -184,7 +197,7 @@ pub struct ModelConfigError {
 }
 
 impl Tokenizer {
-    /// Ids that it gives: 0 up to this, exclusive.
+    /// Number of its ids, which are 0 up to this.
     pub fn ids(self) -> i64 {
         match self {
             Tokenizer::ClipBpe => 49_408,

@@ -8,6 +8,7 @@ mod reexec;
 mod train;
 
 use anyhow::Result;
+use clipa_recipe::RecipeError;
 use clipa_stream::StreamError;
 use clipa_talk::{Failure, Outcome, Printer};
 
@@ -39,7 +40,13 @@ fn with_hint(error: anyhow::Error) -> anyhow::Error {
     let of_evaluation = || error.downcast_ref().and_then(EvalError::hint);
     let of_checkpoint = || error.downcast_ref().and_then(CheckpointError::hint);
     let of_stream = || error.downcast_ref().and_then(StreamError::hint);
-    match of_run().or_else(of_evaluation).or_else(of_checkpoint).or_else(of_stream) {
+    let of_recipe = || error.downcast_ref().and_then(RecipeError::hint);
+    match of_recipe()
+        .or_else(of_run)
+        .or_else(of_evaluation)
+        .or_else(of_checkpoint)
+        .or_else(of_stream)
+    {
         Some(hint) => Failure::new(error, hint).into(),
         None => error,
     }

@@ -104,8 +104,8 @@ impl RunError {
                 "lower the learning rate (--set stage.lr=...), lengthen the warm-up (--set stage.warmup_steps=...) or \
                  clip (--set stage.clip_grad_norm=1.0), and start again"
             }
-            RunError::Recipe(_)
-            | RunError::Model(_)
+            RunError::Recipe(error) => return error.hint(),
+            RunError::Model(_)
             | RunError::Dataset(_)
             | RunError::Torch(_)
             | RunError::Io { .. } => return None,
