@@ -40,6 +40,7 @@ pub mod manifest;
 pub mod penn;
 pub mod prompts;
 pub mod random;
+mod record;
 pub mod reduction;
 pub mod rejects;
 pub mod sample;
