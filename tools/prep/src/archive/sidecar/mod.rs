@@ -6,6 +6,7 @@ mod fields;
 mod json;
 mod table;
 
+use clipa_schemas::metadata::Metadata;
 use thiserror::Error;
 
 pub use self::{
@@ -62,20 +63,16 @@ impl SidecarError {
 /// Names of LAION (`TEXT`, `NSFW`), img2dataset, COYO-700M and DataComp are mapped to one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sidecar {
+    /// What is stored of it as it is.
+    pub metadata: Metadata,
     /// The alternative text, raw.
     pub caption: Option<String>,
-    /// Where the image was downloaded from.
-    pub url: Option<String>,
     /// The key that the writer gave, or the source's own id (`uid`, `id`, `SAMPLE_ID`).
     pub key: Option<String>,
     /// `success`, `failed_to_download`, `failed_to_resize`.
     pub status: Option<String>,
     /// Why it failed, where it failed.
     pub error: Option<String>,
-    /// Size of the image on the web, in pixels.
-    pub original_width: Option<u32>,
-    /// Size of the image on the web, in pixels.
-    pub original_height: Option<u32>,
     /// Size of the image in the tar, in pixels.
     pub width: Option<u32>,
     /// Size of the image in the tar, in pixels.
@@ -83,21 +80,7 @@ pub struct Sidecar {
     /// From the `exif` string: what the re-encoded JPEG no longer says.
     pub orientation: Option<Orientation>,
     /// Of the bytes on the web.
-    pub sha256: Option<[u8; 32]>,
-    /// Of the bytes on the web.
     pub md5: Option<[u8; 16]>,
-    /// CLIP similarity of image and caption (ViT-B/32 where the source has several).
-    pub similarity: Option<f64>,
-    /// LAION's `UNLIKELY`, `UNSURE`, `NSFW`.
-    pub nsfw: Option<String>,
-    /// The licence as found.
-    pub license: Option<String>,
-    /// Probability that the image is unsafe, 0-1.
-    pub punsafe: Option<f64>,
-    /// Probability that the image bears a watermark, 0-1.
-    pub pwatermark: Option<f64>,
-    /// Language code of the caption.
-    pub language: Option<String>,
     /// Class of a classification set.
     pub label: Option<u32>,
 }
@@ -124,24 +107,15 @@ impl Sidecar {
                 *mine = theirs;
             }
         }
+        self.metadata.fill_from(other.metadata);
         fill(&mut self.caption, other.caption);
-        fill(&mut self.url, other.url);
         fill(&mut self.key, other.key);
         fill(&mut self.status, other.status);
         fill(&mut self.error, other.error);
-        fill(&mut self.original_width, other.original_width);
-        fill(&mut self.original_height, other.original_height);
         fill(&mut self.width, other.width);
         fill(&mut self.height, other.height);
         fill(&mut self.orientation, other.orientation);
-        fill(&mut self.sha256, other.sha256);
         fill(&mut self.md5, other.md5);
-        fill(&mut self.similarity, other.similarity);
-        fill(&mut self.nsfw, other.nsfw);
-        fill(&mut self.license, other.license);
-        fill(&mut self.punsafe, other.punsafe);
-        fill(&mut self.pwatermark, other.pwatermark);
-        fill(&mut self.language, other.language);
         fill(&mut self.label, other.label);
     }
 }
@@ -165,13 +139,13 @@ mod tests {
               \"label\": 7, \"punsafe\": NaN, \"pwatermark\": 1e-3}}"
         ));
         assert_eq!(sidecar.caption.as_deref(), Some("a\n b"));
-        assert_eq!((sidecar.original_width, sidecar.height), (Some(800), Some(256)));
+        assert_eq!((sidecar.metadata.original_width, sidecar.height), (Some(800), Some(256)));
         assert_eq!(sidecar.orientation, Some(Orientation::Rotate90));
-        assert_eq!(sidecar.sha256.map(|hash| (hash[0], hash[31])), Some((0x11, 0xc9)));
-        assert_eq!((sidecar.similarity, sidecar.punsafe), (Some(0.31), None));
-        assert_eq!((sidecar.pwatermark, sidecar.label), (Some(0.001), Some(7)));
+        assert_eq!(sidecar.metadata.sha256.map(|hash| (hash[0], hash[31])), Some((0x11, 0xc9)));
+        assert_eq!((sidecar.metadata.similarity, sidecar.metadata.punsafe), (Some(0.31), None));
+        assert_eq!((sidecar.metadata.pwatermark, sidecar.label), (Some(0.001), Some(7)));
         assert_eq!(
-            (sidecar.nsfw.as_deref(), sidecar.license.as_deref()),
+            (sidecar.metadata.nsfw.as_deref(), sidecar.metadata.license.as_deref()),
             (Some("UNLIKELY"), Some("?"))
         );
     }
@@ -184,16 +158,22 @@ mod tests {
         );
         assert_eq!((coyo.key.as_deref(), coyo.caption.as_deref()), (Some("4791"), Some("t")));
         assert_eq!(
-            (coyo.similarity, coyo.punsafe, coyo.pwatermark),
+            (coyo.metadata.similarity, coyo.metadata.punsafe, coyo.metadata.pwatermark),
             (Some(0.25), Some(0.01), Some(0.4))
         );
         let datacomp = parse("{\"uid\": \"ab\", \"clip_l14_similarity_score\": \"0.2\"}");
-        assert_eq!((datacomp.key.as_deref(), datacomp.similarity), (Some("ab"), Some(0.2)));
+        assert_eq!(
+            (datacomp.key.as_deref(), datacomp.metadata.similarity),
+            (Some("ab"), Some(0.2))
+        );
         let laion = parse(
             "{\"TEXT\": \"t\", \"URL\": \"u\", \"WIDTH\": 300.0, \"width\": 256, \"LANGUAGE\": \"en\"}",
         );
-        assert_eq!((laion.original_width, laion.width), (Some(300), Some(256)));
-        assert_eq!((laion.url.as_deref(), laion.language.as_deref()), (Some("u"), Some("en")));
+        assert_eq!((laion.metadata.original_width, laion.width), (Some(300), Some(256)));
+        assert_eq!(
+            (laion.metadata.url.as_deref(), laion.metadata.language.as_deref()),
+            (Some("u"), Some("en"))
+        );
     }
 
     #[test]
@@ -209,7 +189,10 @@ mod tests {
     #[test]
     fn null_falls_through_to_the_next_name_and_the_last_of_two_equal_names_counts() {
         let sidecar = parse("{\"caption\": null, \"TEXT\": \"b\", \"url\": \"1\", \"url\": \"2\"}");
-        assert_eq!((sidecar.caption.as_deref(), sidecar.url.as_deref()), (Some("b"), Some("2")));
+        assert_eq!(
+            (sidecar.caption.as_deref(), sidecar.metadata.url.as_deref()),
+            (Some("b"), Some("2"))
+        );
     }
 
     #[test]
