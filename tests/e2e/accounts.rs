@@ -74,16 +74,25 @@ fn metadata_is_joined_by_key_and_fills_what_the_sidecar_lacks() {
     let report = ingest(&tar, &output).succeeds().json();
     assert_eq!(number(&report["repaired"], "orientation"), 1, "{report}");
     let [zero, one, two] = &rows(&output)[..] else { panic!("three rows") };
-    assert_eq!((zero.key.as_str(), zero.url.as_deref()), ("000000", Some("u0")));
-    assert_eq!((zero.caption.as_str(), zero.similarity), ("caption 000000", Some(0.5)));
+    assert_eq!((zero.key.as_str(), zero.metadata.url.as_deref()), ("000000", Some("u0")));
+    assert_eq!((zero.caption.as_str(), zero.metadata.similarity), ("caption 000000", Some(0.5)));
     assert_eq!(
-        (zero.license.as_deref(), zero.punsafe, zero.pwatermark),
+        (zero.metadata.license.as_deref(), zero.metadata.punsafe, zero.metadata.pwatermark),
         (Some("own"), Some(0.125), Some(3.0))
     );
-    assert_eq!((one.url.as_deref(), one.language.as_deref()), (Some("u1"), Some("en")));
-    assert_eq!((one.sha256.map(|hash| hash[0]), one.original_height), (Some(0xba), Some(450)));
-    assert_eq!((two.url.as_deref(), two.caption.as_str()), (Some("u2"), "of the table"));
-    assert_eq!((two.nsfw.as_deref(), two.original_width), (Some("UNSURE"), Some(800)));
+    assert_eq!(
+        (one.metadata.url.as_deref(), one.metadata.language.as_deref()),
+        (Some("u1"), Some("en"))
+    );
+    assert_eq!(
+        (one.metadata.sha256.map(|hash| hash[0]), one.metadata.original_height),
+        (Some(0xba), Some(450))
+    );
+    assert_eq!((two.metadata.url.as_deref(), two.caption.as_str()), (Some("u2"), "of the table"));
+    assert_eq!(
+        (two.metadata.nsfw.as_deref(), two.metadata.original_width),
+        (Some("UNSURE"), Some(800))
+    );
     inspect(["verify"]).arg(&output).succeeds();
 }
 
@@ -105,8 +114,8 @@ fn a_row_of_another_image_is_not_used_and_counted() {
     let report = ingest(&tar, &output).succeeds().json();
     assert_eq!(report["repaired"], json!({"table_ignored": 1}));
     let [one, other] = &rows(&output)[..] else { panic!("two rows") };
-    assert_eq!((one.similarity, other.similarity), (Some(0.5), None));
-    assert_eq!(other.url.as_deref(), Some("own 000001"));
+    assert_eq!((one.metadata.similarity, other.metadata.similarity), (Some(0.5), None));
+    assert_eq!(other.metadata.url.as_deref(), Some("own 000001"));
 }
 
 #[test]

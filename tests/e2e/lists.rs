@@ -30,8 +30,8 @@ fn listed(folder: &Path) -> (PathBuf, PathBuf) {
     let output = folder.join("all");
     ingest(&drawn().join("train"), &output).succeeds();
     let rows = rows(&output);
-    let (url, key) = (rows[3].url.as_ref().unwrap(), &rows[70].key);
-    let (sha256, image_hash) = (hex(&rows[40].sha256.unwrap()), hex(&rows[41].image_hash));
+    let (url, key) = (rows[3].metadata.url.as_ref().unwrap(), &rows[70].key);
+    let (sha256, image_hash) = (hex(&rows[40].metadata.sha256.unwrap()), hex(&rows[41].image_hash));
     let text =
         format!("# taken back\nurl:{url}#fragment\nsha256:{sha256}\n\n{image_hash}\nkey:{key}\n");
     (output, written(folder, "list.txt", &text))
@@ -74,7 +74,7 @@ fn only_what_is_allowed_is_a_row_and_denying_wins() {
     let urls = rows(&all)
         .iter()
         .take(10)
-        .map(|row| json!({"URL": row.url, "hash": 7}))
+        .map(|row| json!({"URL": row.metadata.url, "hash": 7}))
         .collect::<Vec<_>>();
     let allowed = folder.path().join("allowed-0.parquet");
     write_table(&allowed, &urls);
@@ -242,7 +242,7 @@ fn a_killed_takedown_ends_the_same() {
     let urls: Vec<String> = rows(&before)
         .into_iter()
         .step_by(9)
-        .filter_map(|row| row.url)
+        .filter_map(|row| row.metadata.url)
         .map(|url| format!("url:{url}"))
         .collect();
     let list = written(folder.path(), "list.txt", &urls.join("\n"));

@@ -43,7 +43,7 @@ impl AtomicFile {
         })
     }
 
-    /// Makes the bytes durable and gives them their final name, replacing what had it.
+    /// Makes the bytes durable under their final name, replacing what had it.
     ///
     /// `name` is how the file is called in a manifest.
     ///

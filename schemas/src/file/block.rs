@@ -48,7 +48,7 @@ impl Block {
         Ok(Block { memory: Some(memory), filled: 0 })
     }
 
-    /// Takes what fits; gives how much that was.
+    /// Takes what fits and returns how much that was.
     pub(super) fn fill(&mut self, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(BLOCK_BYTES - self.filled);
         let at = self.filled;

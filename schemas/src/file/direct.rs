@@ -40,7 +40,7 @@ impl DiskLane {
         Ok(DiskLane { full, empty, thread, made: 1 })
     }
 
-    /// Sends a full block and gives an empty one; waits where the disk is behind.
+    /// Sends a full block and returns an empty one; waits where the disk is behind.
     pub(super) fn exchange(&mut self, block: Block) -> io::Result<Block> {
         self.full.send(block).map_err(|_| failed())?;
         let mut block = match self.empty.try_recv() {

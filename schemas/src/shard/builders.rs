@@ -3,41 +3,27 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{
-        Array, ArrayRef, FixedSizeBinaryBuilder, Float64Builder, ListBuilder, StringBuilder,
-        StructArray, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
-    },
+    array::{Array, ArrayRef, ListBuilder, StructArray, UInt8Builder, UInt16Builder},
     datatypes::DataType,
 };
 
 use super::{
     image_chunk::ImageChunk,
-    layout::{ShardLayout, item_field, token_fields},
+    layout::{ShardLayout, in_file_order, item_field, token_fields},
 };
 use crate::{
     error::{Error, Result},
     image_column::ImageColumn,
+    metadata::Metadata,
+    record::Record,
     sample::{Sample, StoredImage},
     text::TokenizedText,
 };
 
 /// The columns of the row group under construction.
 pub(super) struct RowBuilders {
-    key: StringBuilder,
-    url: StringBuilder,
-    caption: StringBuilder,
-    source_offset: UInt64Builder,
-    original_width: UInt32Builder,
-    original_height: UInt32Builder,
-    sha256: FixedSizeBinaryBuilder,
-    image_hash: FixedSizeBinaryBuilder,
-    similarity: Float64Builder,
-    punsafe: Float64Builder,
-    pwatermark: Float64Builder,
-    nsfw: StringBuilder,
-    license: StringBuilder,
-    language: StringBuilder,
-    label: UInt32Builder,
+    sample: <Sample as Record>::Builders,
+    metadata: <Metadata as Record>::Builders,
     tokens: Vec<TokenBuilders>,
     pos: ListBuilder<UInt8Builder>,
     images: Vec<ImageBuilder>,
@@ -51,21 +37,8 @@ impl RowBuilders {
         let mut buffers = buffers.0.into_iter();
         let mut image = |&column| ImageBuilder::new(column, buffers.next().unwrap_or_default());
         RowBuilders {
-            key: StringBuilder::new(),
-            url: StringBuilder::new(),
-            caption: StringBuilder::new(),
-            source_offset: UInt64Builder::new(),
-            original_width: UInt32Builder::new(),
-            original_height: UInt32Builder::new(),
-            sha256: FixedSizeBinaryBuilder::new(32),
-            image_hash: FixedSizeBinaryBuilder::new(32),
-            similarity: Float64Builder::new(),
-            punsafe: Float64Builder::new(),
-            pwatermark: Float64Builder::new(),
-            nsfw: StringBuilder::new(),
-            license: StringBuilder::new(),
-            language: StringBuilder::new(),
-            label: UInt32Builder::new(),
+            sample: Sample::builders(),
+            metadata: Metadata::builders(),
             tokens: layout.tokens.iter().map(|_| TokenBuilders::new()).collect(),
             pos: list_builder(UInt8Builder::new(), DataType::UInt8),
             images: layout.images.iter().map(&mut image).collect(),
@@ -77,28 +50,12 @@ impl RowBuilders {
     /// Appends one row, or nothing where the sample does not fit the layout.
     pub(super) fn append(&mut self, sample: &Sample) -> Result<()> {
         self.check(sample)?;
-        let fixed = |error: arrow::error::ArrowError| Error::Row {
+        let refused = |error: arrow::error::ArrowError| Error::Row {
             key: sample.key.clone(),
             detail: error.to_string(),
         };
-        self.key.append_value(&sample.key);
-        self.url.append_option(sample.url.as_deref());
-        self.caption.append_value(&sample.caption);
-        self.source_offset.append_value(sample.source_offset);
-        self.original_width.append_option(sample.original_width);
-        self.original_height.append_option(sample.original_height);
-        match &sample.sha256 {
-            Some(digest) => self.sha256.append_value(digest).map_err(fixed)?,
-            None => self.sha256.append_null(),
-        }
-        self.image_hash.append_value(sample.image_hash).map_err(fixed)?;
-        self.similarity.append_option(sample.similarity);
-        self.punsafe.append_option(sample.punsafe);
-        self.pwatermark.append_option(sample.pwatermark);
-        self.nsfw.append_option(sample.nsfw.as_deref());
-        self.license.append_option(sample.license.as_deref());
-        self.language.append_option(sample.language.as_deref());
-        self.label.append_option(sample.label);
+        sample.append(&mut self.sample).map_err(refused)?;
+        sample.metadata.append(&mut self.metadata).map_err(refused)?;
         for (builders, text) in self.tokens.iter_mut().zip(&sample.tokens) {
             builders.append(text);
         }
@@ -130,23 +87,10 @@ impl RowBuilders {
 
     /// The columns of the rows so far, in the schema's order; call [`RowBuilders::clear_images`] when they are written.
     pub(super) fn finish(&mut self) -> Vec<Column<'_>> {
-        let mut columns: Vec<Column<'_>> = vec![
-            Column::array(self.key.finish()),
-            Column::array(self.url.finish()),
-            Column::array(self.caption.finish()),
-            Column::array(self.source_offset.finish()),
-            Column::array(self.original_width.finish()),
-            Column::array(self.original_height.finish()),
-            Column::array(self.sha256.finish()),
-            Column::array(self.image_hash.finish()),
-            Column::array(self.similarity.finish()),
-            Column::array(self.punsafe.finish()),
-            Column::array(self.pwatermark.finish()),
-            Column::array(self.nsfw.finish()),
-            Column::array(self.license.finish()),
-            Column::array(self.language.finish()),
-            Column::array(self.label.finish()),
-        ];
+        let sample = Sample::finish(&mut self.sample);
+        let metadata = Metadata::finish(&mut self.metadata);
+        let mut columns: Vec<Column<'_>> =
+            in_file_order(sample, metadata).into_iter().map(Column::Array).collect();
         columns.extend(self.tokens.iter_mut().map(|builders| Column::array(builders.finish())));
         columns.push(Column::array(self.pos.finish()));
         for image in &mut self.images {

@@ -12,7 +12,10 @@ use parquet::{
     schema::types::ColumnPath,
 };
 
-use crate::{image_column::ImageColumn, manifest::SCHEMA_VERSION};
+use crate::{
+    image_column::ImageColumn, manifest::SCHEMA_VERSION, metadata::Metadata, record::Record,
+    sample::Sample,
+};
 
 /// Most rows of a row group.
 pub const ROW_GROUP_ROWS: usize = 2048;
@@ -25,6 +28,19 @@ pub const ROW_GROUP_IMAGE_BYTES: usize = 64 << 20;
 pub const MAX_CAPTION_TOKENS: usize = 1 << 16;
 
 const ZSTD_LEVEL: i32 = 3;
+
+/// Where the sample's own columns stand, `key` first, `label` last; the metadata's columns take the other places.
+const SAMPLE_PLACES: [usize; 5] = [0, 2, 3, 7, 14];
+const _: () = assert!(SAMPLE_PLACES.len() == Sample::COLUMNS.len(), "a place for each column");
+
+/// Joins what there is of each of the sample's and the metadata's columns in the order of the file.
+pub(super) fn in_file_order<T>(sample: Vec<T>, metadata: Vec<T>) -> Vec<T> {
+    let mut columns = metadata;
+    for (place, column) in SAMPLE_PLACES.into_iter().zip(sample) {
+        columns.insert(place, column);
+    }
+    columns
+}
 
 /// Which columns a shard has besides the fixed ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,24 +55,7 @@ impl ShardLayout {
     /// The Arrow schema, images last.
     pub fn schema(&self) -> Schema {
         let required = |name: &str, kind| Field::new(name, kind, false);
-        let nullable = |name: &str, kind| Field::new(name, kind, true);
-        let mut fields = vec![
-            required("key", DataType::Utf8),
-            nullable("url", DataType::Utf8),
-            required("caption", DataType::Utf8),
-            required("source_offset", DataType::UInt64),
-            nullable("original_width", DataType::UInt32),
-            nullable("original_height", DataType::UInt32),
-            nullable("sha256", DataType::FixedSizeBinary(32)),
-            required("image_hash", DataType::FixedSizeBinary(32)),
-            nullable("similarity", DataType::Float64),
-            nullable("punsafe", DataType::Float64),
-            nullable("pwatermark", DataType::Float64),
-            nullable("nsfw", DataType::Utf8),
-            nullable("license", DataType::Utf8),
-            nullable("language", DataType::Utf8),
-            nullable("label", DataType::UInt32),
-        ];
+        let mut fields = in_file_order(Sample::fields(), Metadata::fields());
         fields.extend(
             self.tokens.iter().map(|name| required(name, DataType::Struct(token_fields()))),
         );
@@ -125,4 +124,42 @@ pub(crate) fn list_of(kind: DataType) -> DataType {
 
 pub(crate) fn item_field(kind: DataType) -> Field {
     Field::new("item", kind, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Changing this list changes every shard: it needs another [`SCHEMA_VERSION`].
+    #[test]
+    fn the_fixed_columns_are_those_of_this_schema_version() {
+        let schema = ShardLayout::default().schema();
+        let found: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let optional = if field.is_nullable() { "?" } else { "" };
+                format!("{}: {}{optional}", field.name(), field.data_type())
+            })
+            .collect();
+        let expected = [
+            "key: Utf8",
+            "url: Utf8?",
+            "caption: Utf8",
+            "source_offset: UInt64",
+            "original_width: UInt32?",
+            "original_height: UInt32?",
+            "sha256: FixedSizeBinary(32)?",
+            "image_hash: FixedSizeBinary(32)",
+            "similarity: Float64?",
+            "punsafe: Float64?",
+            "pwatermark: Float64?",
+            "nsfw: Utf8?",
+            "license: Utf8?",
+            "language: Utf8?",
+            "label: UInt32?",
+            "pos: List(non-null UInt8)",
+        ];
+        assert_eq!((SCHEMA_VERSION, found), (1, expected.map(str::to_owned).to_vec()));
+    }
 }

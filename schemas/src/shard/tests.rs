@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    error::Error, image_column::ImageColumn, ledger::ShardDigest, random::Random, sample::*,
-    text::TokenizedText,
+    error::Error, image_column::ImageColumn, ledger::ShardDigest, metadata::Metadata,
+    random::Random, sample::*, text::TokenizedText,
 };
 
 fn layout() -> ShardLayout {
@@ -28,15 +28,18 @@ fn sample(seed: u64) -> Sample {
         StoredImage { width: 8, height: 8, bytes: bytes(8 * 8 * 3) },
         StoredImage { width, height, bytes: bytes(usize::from(width) * 12 * 3) },
     ];
-    Sample {
-        key: format!("{seed:09}"),
+    let metadata = Metadata {
         url: (seed.is_multiple_of(3)).then(|| format!("https://example.org/{seed}")),
-        caption: format!("caption \u{1F600} {seed}"),
-        source_offset: seed * 512,
         original_width: (seed.is_multiple_of(2)).then_some(seed as u32),
         sha256: (seed % 2 == 1).then_some([seed as u8; 32]),
-        image_hash: [seed as u8; 32],
         similarity: (seed.is_multiple_of(5)).then_some(0.25),
+        ..Metadata::default()
+    };
+    Sample {
+        key: format!("{seed:09}"),
+        caption: format!("caption \u{1F600} {seed}"),
+        source_offset: seed * 512,
+        image_hash: [seed as u8; 32],
         label: (seed.is_multiple_of(4)).then_some(seed as u32),
         tokens: vec![TokenizedText {
             tokens: (0..pieces as u16).collect(),
@@ -45,7 +48,7 @@ fn sample(seed: u64) -> Sample {
         }],
         pos: lengths.iter().map(|&length| length as u8 + 1).collect(),
         images,
-        ..Sample::default()
+        metadata,
     }
 }
 
@@ -197,7 +200,7 @@ proptest! {
         }
     }
 
-    /// One flipped bit anywhere: the checksum finds it, and reading is an error or gives rows, never a panic.
+    /// One flipped bit anywhere: the checksum finds it, and reading is an error or returns rows, never a panic.
     #[test]
     fn a_flipped_bit_is_found(position: prop::sample::Index, bit in 0u8..8) {
         let folder = tempfile::tempdir().unwrap();

@@ -132,7 +132,7 @@ impl ShardWriter {
         self.row_groups.iter().map(|&rows| u64::from(rows)).sum::<u64>() + self.builders.rows as u64
     }
 
-    /// Ends the shard and gives it its name; `name` is its path in the manifest.
+    /// Ends the shard, which then has its name; `name` is its path in the manifest.
     ///
     /// # Errors
     /// [`Error::Io`]; nothing is left then.
@@ -140,7 +140,7 @@ impl ShardWriter {
         self.finish_with(name).map(|(digest, _)| digest)
     }
 
-    /// The same; gives the memory back for the next shard.
+    /// The same; also returns the memory for the next shard.
     ///
     /// # Errors
     /// Those of [`ShardWriter::finish`].

@@ -55,7 +55,8 @@ pub fn walk(bytes: &[u8]) {
 /// A `.json` sidecar.
 pub fn sidecar(bytes: &[u8]) {
     if let Ok(sidecar) = Sidecar::parse(bytes) {
-        let numbers = [sidecar.similarity, sidecar.punsafe, sidecar.pwatermark];
+        let found = sidecar.metadata;
+        let numbers = [found.similarity, found.punsafe, found.pwatermark];
         assert!(numbers.iter().flatten().all(|number| number.is_finite()));
     }
 }

@@ -7,6 +7,7 @@ use clipa_schemas::{
     image_column::ImageColumn,
     ledger::{Ledger, Source, UnitEntry},
     manifest::{Kind, Manifest, REJECTS, SHARDS, entry_path},
+    metadata::Metadata,
     penn::PennTag,
     prompts::{self, Prompt},
     rejects::{self, Reject},
@@ -54,10 +55,13 @@ pub(crate) fn sample(index: u64) -> Sample {
     let jpeg = StoredImage { width: 16, height: 20, bytes: jpeg(16, 20, shade) };
     Sample {
         key: format!("{index:09}"),
-        url: (index.is_multiple_of(2)).then(|| format!("https://example.org/{index}")),
         caption: "A small\u{1b}[2J RED circle floats.".to_owned(),
         source_offset: 512 * index,
-        original_width: Some(64),
+        metadata: Metadata {
+            url: (index.is_multiple_of(2)).then(|| format!("https://example.org/{index}")),
+            original_width: Some(64),
+            ..Metadata::default()
+        },
         tokens: vec![tokens],
         pos,
         images: vec![image(8, 8), image(12 + index as u16, 12), jpeg],

@@ -114,7 +114,7 @@ fn reject(
         key: sample.key.clone(),
         reason: reason.to_owned(),
         detail: detail.to_owned(),
-        url: sample.url.clone().filter(|_| keeps_text),
+        url: sample.metadata.url.clone().filter(|_| keeps_text),
         caption: keeps_text.then(|| sample.caption.clone()),
     }
 }

@@ -173,23 +173,13 @@ impl<'o> Preparer<'o> {
         self.times.add(Stage::Resize, rendering);
 
         raw.repairs.extend(decoded.repairs.iter().map(|repair| repair.name()));
-        let sidecar = std::mem::take(&mut raw.sidecar);
         Ok(Sample {
             key: std::mem::take(&mut raw.key),
-            url: sidecar.url,
             caption,
             source_offset: raw.offset.unwrap_or_default(),
-            original_width: sidecar.original_width,
-            original_height: sidecar.original_height,
-            sha256: sidecar.sha256,
             image_hash,
-            similarity: sidecar.similarity,
-            punsafe: sidecar.punsafe,
-            pwatermark: sidecar.pwatermark,
-            nsfw: sidecar.nsfw,
-            license: sidecar.license,
-            language: sidecar.language,
             label: raw.label,
+            metadata: std::mem::take(&mut raw.sidecar.metadata),
             pos: std::mem::take(&mut text.pos),
             tokens: text.into_columns(),
             images,
@@ -247,7 +237,8 @@ impl<'o> Preparer<'o> {
         let mut decoded = decode(image, &self.limits, sidecar.orientation)
             .map_err(|error| Unusable { reason: error.reason(), detail: error.to_string() })?;
         if self.options.unpad
-            && let (Some(width), Some(height)) = (sidecar.original_width, sidecar.original_height)
+            && let (Some(width), Some(height)) =
+                (sidecar.metadata.original_width, sidecar.metadata.original_height)
         {
             unpad(&mut decoded, (width, height));
         }
@@ -273,7 +264,7 @@ fn reject(raw: &mut RawSample, source: &str, bad: Unusable) -> Box<Reject> {
         key: std::mem::take(&mut raw.key),
         reason: bad.reason.to_owned(),
         detail: bad.detail,
-        url: raw.sidecar.url.take().filter(|_| !is_denied),
+        url: raw.sidecar.metadata.url.take().filter(|_| !is_denied),
         caption: raw.caption.take().filter(|_| !is_denied),
     })
 }
@@ -281,8 +272,8 @@ fn reject(raw: &mut RawSample, source: &str, bad: Unusable) -> Box<Reject> {
 /// What a sample can be listed by.
 fn identity<'s>(raw: &'s RawSample, image_hash: Option<&'s [u8; 32]>) -> Identity<'s> {
     Identity {
-        url: raw.sidecar.url.as_deref(),
-        sha256: raw.sidecar.sha256.as_ref(),
+        url: raw.sidecar.metadata.url.as_deref(),
+        sha256: raw.sidecar.metadata.sha256.as_ref(),
         md5: raw.sidecar.md5.as_ref(),
         image_hash,
         key: Some(&raw.key),
@@ -294,7 +285,7 @@ fn filtered(reason: &'static str, detail: String) -> Result<(), Unusable> {
 }
 
 fn keep_metadata(filter: &Filter, raw: &RawSample) -> Result<(), Unusable> {
-    let sidecar = &raw.sidecar;
+    let sidecar = &raw.sidecar.metadata;
     if let (Some(least), Some(found)) = (filter.min_similarity, sidecar.similarity)
         && found < least
     {

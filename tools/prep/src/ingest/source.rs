@@ -246,7 +246,7 @@ fn read_texts_from_tar(
 /// Takes from the table what the `.json` does not have. Keys are only numbers, so that a table of another run has
 /// the same ones; the URL tells.
 fn fill(raw: &mut RawSample, row: Sidecar) {
-    match (&raw.sidecar.url, &row.url) {
+    match (&raw.sidecar.metadata.url, &row.metadata.url) {
         (Some(own), Some(other)) if own != other => raw.repairs.push(TABLE_IGNORED),
         _ => raw.sidecar.fill_from(row),
     }

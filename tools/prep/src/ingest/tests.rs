@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Cursor};
 
-use clipa_schemas::manifest::Kind;
+use clipa_schemas::{manifest::Kind, metadata::Metadata};
 use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, codecs::gif::GifEncoder};
 
 use super::{
@@ -90,8 +90,9 @@ fn needing_repair() -> BTreeMap<&'static str, Picture> {
     glass.pixels_mut().for_each(|pixel| pixel[3] = 128);
     let sidecar = Sidecar::default();
     let turned = Sidecar { orientation: Some(Orientation::Rotate90), ..Sidecar::default() };
-    let padded =
-        Sidecar { original_width: Some(128), original_height: Some(32), ..Sidecar::default() };
+    let sizes =
+        Metadata { original_width: Some(128), original_height: Some(32), ..Metadata::default() };
+    let padded = Sidecar { metadata: sizes, ..Sidecar::default() };
     [
         ("orientation", plain.clone(), turned),
         ("grey", png(DynamicImage::ImageLuma8(dynamic().into_luma8())), sidecar.clone()),

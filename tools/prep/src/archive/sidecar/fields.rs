@@ -3,61 +3,51 @@
 
 use std::borrow::Cow;
 
+use clipa_schemas::metadata::{Metadata, MetadataSource};
+
 use super::{Sidecar, exif_text::orientation_from_exif_json, json::Scalar};
 
 const CAPTION: &[&str] = &["caption", "TEXT", "text"];
-const URL: &[&str] = &["url", "URL"];
 /// The key, or the source's own id.
 const KEY: &[&str] = &["key", "uid", "id", "SAMPLE_ID"];
 const STATUS: &[&str] = &["status"];
 const ERROR: &[&str] = &["error_message"];
-// `width` is the stored size; LAION's own table calls the size on the web WIDTH.
-const ORIGINAL_WIDTH: &[&str] = &["original_width", "WIDTH"];
-const ORIGINAL_HEIGHT: &[&str] = &["original_height", "HEIGHT"];
 const WIDTH: &[&str] = &["width"];
 const HEIGHT: &[&str] = &["height"];
 const EXIF: &[&str] = &["exif"];
-const SHA256: &[&str] = &["sha256"];
 const MD5: &[&str] = &["md5"];
-/// LAION, COYO and DataComp; ViT-B/32 before ViT-L/14, because LAION-400M was cut by the former.
-const SIMILARITY: &[&str] = &[
-    "similarity",
-    "clip_similarity_vitb32",
-    "clip_b32_similarity_score",
-    "clip_similarity_vitl14",
-    "clip_l14_similarity_score",
-];
-const NSFW: &[&str] = &["NSFW", "nsfw"];
-const LICENSE: &[&str] = &["LICENSE", "license"];
-const PUNSAFE: &[&str] = &["punsafe", "nsfw_score_opennsfw2", "nsfw_score_gantman"];
-const PWATERMARK: &[&str] = &["pwatermark", "watermark_score"];
-const LANGUAGE: &[&str] = &["LANGUAGE", "language"];
 const LABEL: &[&str] = &["label", "cls"];
+
+/// The names of one of [`Metadata`]'s columns, the first that has a value counts. A column that is not listed here has
+/// its own name everywhere.
+fn names<'n>(column: &'n &'n str) -> &'n [&'n str] {
+    match *column {
+        "url" => &["url", "URL"],
+        // `width` is the stored size; LAION's own table calls the size on the web WIDTH.
+        "original_width" => &["original_width", "WIDTH"],
+        "original_height" => &["original_height", "HEIGHT"],
+        // LAION, COYO and DataComp; ViT-B/32 before ViT-L/14, because LAION-400M was cut by the former.
+        "similarity" => &[
+            "similarity",
+            "clip_similarity_vitb32",
+            "clip_b32_similarity_score",
+            "clip_similarity_vitl14",
+            "clip_l14_similarity_score",
+        ],
+        "nsfw" => &["NSFW", "nsfw"],
+        "license" => &["LICENSE", "license"],
+        "punsafe" => &["punsafe", "nsfw_score_opennsfw2", "nsfw_score_gantman"],
+        "pwatermark" => &["pwatermark", "watermark_score"],
+        "language" => &["LANGUAGE", "language"],
+        _ => std::slice::from_ref(column),
+    }
+}
 
 /// Is this a name that the mapping knows?
 pub(super) fn is_known(name: &str) -> bool {
-    let all = [
-        CAPTION,
-        URL,
-        KEY,
-        STATUS,
-        ERROR,
-        ORIGINAL_WIDTH,
-        ORIGINAL_HEIGHT,
-        WIDTH,
-        HEIGHT,
-        EXIF,
-        SHA256,
-        MD5,
-        SIMILARITY,
-        NSFW,
-        LICENSE,
-        PUNSAFE,
-        PWATERMARK,
-        LANGUAGE,
-        LABEL,
-    ];
-    all.iter().any(|names| names.contains(&name))
+    let beside = [CAPTION, KEY, STATUS, ERROR, WIDTH, HEIGHT, EXIF, MD5, LABEL];
+    let mut all = Metadata::COLUMNS.iter().map(names).chain(beside);
+    all.any(|names| names.contains(&name))
 }
 
 /// Names with their values; of a name that comes twice, the last one counts.
@@ -67,24 +57,15 @@ impl Fields<'_> {
     /// What the fields say of a sample.
     pub(super) fn sidecar(&self) -> Sidecar {
         Sidecar {
+            metadata: Metadata::read(self),
             caption: self.text(CAPTION),
-            url: self.text(URL),
             key: self.text(KEY),
             status: self.text(STATUS),
             error: self.text(ERROR),
-            original_width: self.whole(ORIGINAL_WIDTH),
-            original_height: self.whole(ORIGINAL_HEIGHT),
             width: self.whole(WIDTH),
             height: self.whole(HEIGHT),
             orientation: self.borrowed(EXIF).and_then(orientation_from_exif_json),
-            sha256: self.hash(SHA256),
             md5: self.hash(MD5),
-            similarity: self.real(SIMILARITY),
-            nsfw: self.text(NSFW),
-            license: self.text(LICENSE),
-            punsafe: self.real(PUNSAFE),
-            pwatermark: self.real(PWATERMARK),
-            language: self.text(LANGUAGE),
             label: self.whole(LABEL),
         }
     }
@@ -130,6 +111,24 @@ impl Fields<'_> {
 
     fn hash<const BYTES: usize>(&self, names: &[&str]) -> Option<[u8; BYTES]> {
         hash_from_hex(&self.text(names)?)
+    }
+}
+
+impl MetadataSource for Fields<'_> {
+    fn text(&self, column: &str) -> Option<String> {
+        self.text(names(&column))
+    }
+
+    fn real(&self, column: &str) -> Option<f64> {
+        self.real(names(&column))
+    }
+
+    fn whole(&self, column: &str) -> Option<u32> {
+        self.whole(names(&column))
+    }
+
+    fn hash(&self, column: &str) -> Option<[u8; 32]> {
+        self.hash(names(&column))
     }
 }
 

@@ -7,6 +7,7 @@ mod json;
 mod parse;
 mod table;
 
+use clipa_schemas::metadata::Metadata;
 use thiserror::Error;
 
 pub use self::{
@@ -62,20 +63,16 @@ impl SidecarError {
 /// Names of LAION (`TEXT`, `NSFW`), img2dataset, COYO-700M and DataComp are mapped to one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sidecar {
+    /// What is stored of it as it is.
+    pub metadata: Metadata,
     /// The alternative text, raw.
     pub caption: Option<String>,
-    /// Where the image was downloaded from.
-    pub url: Option<String>,
     /// The key that the writer assigned, or the source's own id (`uid`, `id`, `SAMPLE_ID`).
     pub key: Option<String>,
     /// `success`, `failed_to_download`, `failed_to_resize`.
     pub status: Option<String>,
     /// Why it failed, where it failed.
     pub error: Option<String>,
-    /// Size of the image on the web, in pixels.
-    pub original_width: Option<u32>,
-    /// Size of the image on the web, in pixels.
-    pub original_height: Option<u32>,
     /// Size of the image in the tar, in pixels.
     pub width: Option<u32>,
     /// Size of the image in the tar, in pixels.
@@ -83,21 +80,7 @@ pub struct Sidecar {
     /// From the `exif` string: what the re-encoded JPEG no longer says.
     pub orientation: Option<Orientation>,
     /// Of the bytes on the web.
-    pub sha256: Option<[u8; 32]>,
-    /// Of the bytes on the web.
     pub md5: Option<[u8; 16]>,
-    /// CLIP similarity of image and caption (ViT-B/32 where the source has several).
-    pub similarity: Option<f64>,
-    /// LAION's `UNLIKELY`, `UNSURE`, `NSFW`.
-    pub nsfw: Option<String>,
-    /// The licence as found.
-    pub license: Option<String>,
-    /// Probability that the image is unsafe, 0-1.
-    pub punsafe: Option<f64>,
-    /// Probability that the image bears a watermark, 0-1.
-    pub pwatermark: Option<f64>,
-    /// Language code of the caption.
-    pub language: Option<String>,
     /// Class of a classification set.
     pub label: Option<u32>,
 }
@@ -110,24 +93,15 @@ impl Sidecar {
                 *mine = theirs;
             }
         }
+        self.metadata.fill_from(other.metadata);
         fill(&mut self.caption, other.caption);
-        fill(&mut self.url, other.url);
         fill(&mut self.key, other.key);
         fill(&mut self.status, other.status);
         fill(&mut self.error, other.error);
-        fill(&mut self.original_width, other.original_width);
-        fill(&mut self.original_height, other.original_height);
         fill(&mut self.width, other.width);
         fill(&mut self.height, other.height);
         fill(&mut self.orientation, other.orientation);
-        fill(&mut self.sha256, other.sha256);
         fill(&mut self.md5, other.md5);
-        fill(&mut self.similarity, other.similarity);
-        fill(&mut self.nsfw, other.nsfw);
-        fill(&mut self.license, other.license);
-        fill(&mut self.punsafe, other.punsafe);
-        fill(&mut self.pwatermark, other.pwatermark);
-        fill(&mut self.language, other.language);
         fill(&mut self.label, other.label);
     }
 }

@@ -38,13 +38,13 @@ mod tests {
               \"label\": 7, \"punsafe\": NaN, \"pwatermark\": 1e-3}}"
         ));
         assert_eq!(sidecar.caption.as_deref(), Some("a\n b"));
-        assert_eq!((sidecar.original_width, sidecar.height), (Some(800), Some(256)));
+        assert_eq!((sidecar.metadata.original_width, sidecar.height), (Some(800), Some(256)));
         assert_eq!(sidecar.orientation, Some(Orientation::Rotate90));
-        assert_eq!(sidecar.sha256.map(|hash| (hash[0], hash[31])), Some((0x11, 0xc9)));
-        assert_eq!((sidecar.similarity, sidecar.punsafe), (Some(0.31), None));
-        assert_eq!((sidecar.pwatermark, sidecar.label), (Some(0.001), Some(7)));
+        assert_eq!(sidecar.metadata.sha256.map(|hash| (hash[0], hash[31])), Some((0x11, 0xc9)));
+        assert_eq!((sidecar.metadata.similarity, sidecar.metadata.punsafe), (Some(0.31), None));
+        assert_eq!((sidecar.metadata.pwatermark, sidecar.label), (Some(0.001), Some(7)));
         assert_eq!(
-            (sidecar.nsfw.as_deref(), sidecar.license.as_deref()),
+            (sidecar.metadata.nsfw.as_deref(), sidecar.metadata.license.as_deref()),
             (Some("UNLIKELY"), Some("?"))
         );
     }
@@ -57,16 +57,22 @@ mod tests {
         );
         assert_eq!((coyo.key.as_deref(), coyo.caption.as_deref()), (Some("4791"), Some("t")));
         assert_eq!(
-            (coyo.similarity, coyo.punsafe, coyo.pwatermark),
+            (coyo.metadata.similarity, coyo.metadata.punsafe, coyo.metadata.pwatermark),
             (Some(0.25), Some(0.01), Some(0.4))
         );
         let datacomp = parse("{\"uid\": \"ab\", \"clip_l14_similarity_score\": \"0.2\"}");
-        assert_eq!((datacomp.key.as_deref(), datacomp.similarity), (Some("ab"), Some(0.2)));
+        assert_eq!(
+            (datacomp.key.as_deref(), datacomp.metadata.similarity),
+            (Some("ab"), Some(0.2))
+        );
         let laion = parse(
             "{\"TEXT\": \"t\", \"URL\": \"u\", \"WIDTH\": 300.0, \"width\": 256, \"LANGUAGE\": \"en\"}",
         );
-        assert_eq!((laion.original_width, laion.width), (Some(300), Some(256)));
-        assert_eq!((laion.url.as_deref(), laion.language.as_deref()), (Some("u"), Some("en")));
+        assert_eq!((laion.metadata.original_width, laion.width), (Some(300), Some(256)));
+        assert_eq!(
+            (laion.metadata.url.as_deref(), laion.metadata.language.as_deref()),
+            (Some("u"), Some("en"))
+        );
     }
 
     #[test]
@@ -82,7 +88,10 @@ mod tests {
     #[test]
     fn null_falls_through_to_the_next_name_and_the_last_of_two_equal_names_counts() {
         let sidecar = parse("{\"caption\": null, \"TEXT\": \"b\", \"url\": \"1\", \"url\": \"2\"}");
-        assert_eq!((sidecar.caption.as_deref(), sidecar.url.as_deref()), (Some("b"), Some("2")));
+        assert_eq!(
+            (sidecar.caption.as_deref(), sidecar.metadata.url.as_deref()),
+            (Some("b"), Some("2"))
+        );
     }
 
     #[test]

@@ -188,12 +188,12 @@ mod tests {
         assert_eq!((table.rows(), table.keyless, table.has_keys), (2, 0, true));
         let row = table.row_of("train/a").unwrap();
         let one = table.sidecar(row);
-        assert_eq!((one.key.as_deref(), one.original_width), (Some("a"), Some(640)));
-        assert_eq!((one.original_height, one.similarity), (Some(480), None));
-        assert_eq!((one.caption.as_deref(), one.nsfw), (Some("2012"), None));
+        assert_eq!((one.key.as_deref(), one.metadata.original_width), (Some("a"), Some(640)));
+        assert_eq!((one.metadata.original_height, one.metadata.similarity), (Some(480), None));
+        assert_eq!((one.caption.as_deref(), one.metadata.nsfw), (Some("2012"), None));
         let other = table.sidecar(table.row_of("b").unwrap());
-        assert_eq!((other.original_width, other.original_height), (None, None));
-        assert_eq!(other.similarity, Some(0.5));
+        assert_eq!((other.metadata.original_width, other.metadata.original_height), (None, None));
+        assert_eq!(other.metadata.similarity, Some(0.5));
         assert_eq!((table.row_of("c"), table.fate(0)), (None, Fate::InTar));
     }
 

@@ -57,8 +57,8 @@ fn every_sidecar_of_img2dataset_is_understood() {
             assert_eq!(sidecar.caption.as_deref(), std::str::from_utf8(&text).ok());
             assert_eq!(sidecar.key.as_deref(), Some(sample.key.as_str()));
             assert_eq!(sidecar.status.as_deref(), Some("success"));
-            assert!(sidecar.sha256.is_some() && sidecar.url.is_some());
-            assert!(sidecar.original_width.is_some() && sidecar.height.is_some());
+            assert!(sidecar.metadata.sha256.is_some() && sidecar.metadata.url.is_some());
+            assert!(sidecar.metadata.original_width.is_some() && sidecar.height.is_some());
         }
     }
 }
