@@ -97,6 +97,7 @@ pub(crate) fn is_space(c: char) -> bool {
 
 /// Bytes of the prefix of `text` that spells `name` (lower-case ASCII) in any case. As in Python's regular expressions
 /// that ignore case, `ſ` is an `s`, and `İ` and `ı` are an `i`.
+#[inline]
 pub(crate) fn prefix_ignoring_case(text: &str, name: &str) -> Option<usize> {
     let mut bytes = 0;
     let mut characters = text.chars();
