@@ -9,6 +9,7 @@
 pub mod archive;
 pub mod classes;
 pub mod cli;
+pub mod dataset;
 pub mod edit;
 pub mod foreign_table;
 pub mod image;

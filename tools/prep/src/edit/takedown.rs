@@ -19,8 +19,8 @@ use clipa_schemas::{
 use serde::Serialize;
 
 use crate::{
+    dataset::Output,
     edit::removal::{Leaving, remove_rows},
-    ingest::output::Output,
     lists::{Identity, List},
 };
 use clipa_pool::{in_order, lock};

@@ -5,18 +5,16 @@
 //! [archive]                [sample]  [text]                  [image]                     [sink]
 //! ```
 //!
-//! [`pipeline`] is the assembly line, [`output`] guards the folder, [`report`] tells what happened. Output bytes
+//! [`pipeline`] is the assembly line, [`crate::dataset`] guards the folder, [`report`] tells what happened. Output bytes
 //! are a function of input, options and program version: not of threads, timing, or where a run was killed.
 
+pub mod account;
 pub mod dry_run;
-pub mod expected;
 pub mod options;
-pub mod output;
 pub mod pipeline;
-pub mod reconcile;
-
 pub mod report;
 pub mod sample;
+pub mod sample_total;
 mod sink;
 pub mod source;
 #[cfg(test)]
@@ -33,11 +31,10 @@ use clipa_schemas::{ledger::Source, manifest::read_entries};
 
 use self::{
     options::{Dedup, IngestOptions},
-    output::Output,
     pipeline::{Input, PendingUnit},
     report::{Report, Run},
 };
-use crate::edit::duplicates::Duplicates;
+use crate::{dataset::Output, edit::duplicates::Duplicates};
 use clipa_talk::Printer;
 
 /// Ingests every input into `dataset`, continuing where an earlier run stopped. Unit n is input n.

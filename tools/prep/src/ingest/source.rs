@@ -9,8 +9,8 @@ use std::{
 use clipa_schemas::ledger::Source;
 
 use super::{
+    account::{Account, SideFiles},
     options::MAX_CAPTION_BYTES,
-    reconcile::{Account, Beside},
 };
 use crate::archive::{
     ArchiveError, MemberId, TarEnd, TarIndex,
@@ -67,8 +67,8 @@ pub struct Unusable {
 
 /// One unit of input, open.
 pub enum UnitSource {
-    /// A WebDataset tar, and what lies beside it.
-    Tar(Box<TarIndex>, Box<Beside>),
+    /// A WebDataset tar, and the files that img2dataset wrote beside it.
+    Tar(Box<TarIndex>, Box<SideFiles>),
     /// Files of one folder a class: (path, class), sorted.
     ClassFolders {
         /// The folder that holds the class folders.
@@ -86,7 +86,7 @@ impl UnitSource {
     /// # Errors
     /// The tar, or the Parquet table or statistics beside it, are there and cannot be read.
     pub fn open_tar(path: &Path) -> Result<UnitSource, ArchiveError> {
-        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(Beside::read(path)?)))
+        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(SideFiles::read(path)?)))
     }
 
     /// Number of samples.
@@ -113,8 +113,8 @@ impl UnitSource {
     /// [`ReadFailure`] says whether the sample is bad or the whole input.
     pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, beside) => {
-                read_texts_from_tar(tar, beside.table.as_ref(), index, raw)
+            UnitSource::Tar(tar, side_files) => {
+                read_texts_from_tar(tar, side_files.table.as_ref(), index, raw)
             }
             UnitSource::ClassFolders { root, files, .. } => {
                 let (path, label) = &files[index];
@@ -156,8 +156,8 @@ impl UnitSource {
     /// What is wrong with the input as a whole, and what it lists and does not hold.
     pub fn account(&self) -> Account {
         match self {
-            UnitSource::Tar(tar, beside) => {
-                let Account { problems, not_downloaded } = beside.account(tar);
+            UnitSource::Tar(tar, side_files) => {
+                let Account { problems, not_downloaded } = side_files.account(tar);
                 Account { problems: [tar_problems(tar), problems].concat(), not_downloaded }
             }
             UnitSource::ClassFolders { .. } => Account::default(),
