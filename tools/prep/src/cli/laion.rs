@@ -18,8 +18,9 @@ use crate::{
     image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits},
     ingest::{
         self, dry_run,
-        options::{Dedup, Filter, IngestOptions, repair_named},
+        options::{Dedup, Filter, IngestOptions},
         pipeline::Input,
+        repairs::repair_named,
     },
     lists::List,
 };

@@ -1,17 +1,20 @@
 //! From dirty web tars to a data set in which nothing is lost and everything is counted.
 //!
 //! ```text
-//! tar ─► samples by key ─► filter ─► clean, tokenize, tag ─► decode, repair ─► resize ─► shard + rejects + entry
-//! [archive]                [sample]  [text]                  [image]                     [sink]
+//! tar ─► samples by key ─► clean, tokenize, tag ─► decode, repair ─► resize ─► shard + rejects + entry
+//! [archive]    └── judge ──── [text] ──── judge ──── [image] ── judge ──┘      [sink]
 //! ```
 //!
-//! [`pipeline`] is the assembly line, [`crate::dataset`] guards the folder, [`report`] tells what happened. Output bytes
-//! are a function of input, options and program version: not of threads, timing, or where a run was killed.
+//! [`pipeline`] is the assembly line, [`sample`] what it does to a sample, `judge` which samples are rows, [`report`]
+//! tells what happened; [`crate::dataset`] guards the folder. Output bytes are a function of input, options and
+//! program version: not of threads, timing, or where a run was killed.
 
 pub mod account;
 pub mod dry_run;
+mod judge;
 pub mod options;
 pub mod pipeline;
+pub mod repairs;
 pub mod report;
 pub mod sample;
 pub mod sample_total;
