@@ -30,14 +30,14 @@ use std::{
     time::Instant,
 };
 
-use clipa_schemas::{ledger::Source, manifest::read_entries};
+use clipa_schemas::ledger::Source;
 
 use self::{
-    options::{Dedup, IngestOptions},
+    options::IngestOptions,
     pipeline::{Input, PendingUnit},
     report::{Report, Run},
 };
-use crate::{dataset::Output, edit::duplicates::Duplicates};
+use crate::dataset::Output;
 use clipa_talk::Printer;
 
 /// Ingests every input into `dataset`, continuing where an earlier run stopped. Unit n is input n.
@@ -62,24 +62,9 @@ pub fn ingest(
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
     output.record(done.entries.iter().cloned());
-    let all_done = !stop.load(Ordering::Relaxed) && done.failed.is_empty();
-    // which one is the first is known when every unit is there
-    let mut duplicates = None;
-    if options.dedup == Dedup::Exact && all_done {
-        let entries: Vec<_> = output.done().values().collect();
-        let found = Duplicates::find(dataset, &entries, threads)?;
-        let removed = found.remove(dataset, output.done(), threads, stop)?;
-        output.record(removed);
-        duplicates = Some(found);
-    }
     let interrupted = stop.load(Ordering::Relaxed);
-    let manifest = output.finish(all_done && !interrupted)?;
-    if options.dedup == Dedup::Report && !interrupted && !done.entries.is_empty() {
-        let entries = read_entries(dataset)?;
-        let entries: Vec<_> = entries.iter().collect();
-        duplicates = Some(Duplicates::find(dataset, &entries, threads)?);
-    }
-    let run = Run { units_skipped, seconds, threads, interrupted, duplicates };
+    let manifest = output.finish(!interrupted && done.failed.is_empty())?;
+    let run = Run { units_skipped, seconds, threads, interrupted };
     Ok(Report::new(dataset, manifest, done, run))
 }
 

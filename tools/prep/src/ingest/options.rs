@@ -38,22 +38,8 @@ pub struct IngestOptions {
     pub filter: Filter,
     /// Repairs, by name, that are not made: the sample is rejected instead. Sorted.
     pub refused: Vec<&'static str>,
-    /// What becomes of images that are there more than once.
-    pub dedup: Dedup,
     /// Tokenizers and tagger.
     pub text: TextConfig,
-}
-
-/// What becomes of samples whose image, byte for byte, an earlier sample of the data set has too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Dedup {
-    /// Nothing: they are not even looked for
-    Off,
-    /// They are counted and stay
-    #[default]
-    Report,
-    /// All but the first are left out
-    Exact,
 }
 
 /// Samples that are left out on request; the default leaves nothing out.
@@ -119,9 +105,6 @@ impl IngestOptions {
         set("max-side", self.limits.max_side_px.to_string());
         if !self.refused.is_empty() {
             set("refuse", self.refused.join(","));
-        }
-        if self.dedup == Dedup::Exact {
-            set("dedup", "exact".to_owned());
         }
         for (key, value) in self.filter.settings() {
             set(key, value);

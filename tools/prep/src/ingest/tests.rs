@@ -6,7 +6,7 @@ use clipa_schemas::manifest::Kind;
 use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, codecs::gif::GifEncoder};
 
 use super::{
-    options::{Dedup, Filter, IngestOptions},
+    options::{Filter, IngestOptions},
     repairs::repair_names,
     sample::{Preparer, Texts},
     source::{RawSample, Unusable},
@@ -28,7 +28,6 @@ fn options(refused: Vec<&'static str>) -> IngestOptions {
         limits: DecodeLimits::default(),
         filter: Filter::default(),
         refused,
-        dedup: Dedup::Off,
         text: TextConfig { tagger: TaggerChoice::None, bert_vocab: None },
     }
 }
