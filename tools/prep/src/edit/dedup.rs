@@ -56,8 +56,8 @@ pub struct Dedup {
 /// A removal that is killed or stopped leaves a data set whose files are whole; run it again and it ends.
 ///
 /// # Errors
-/// No data set, or a file is damaged or cannot be written. For a removal also: another run is writing to the data set,
-/// a takedown in it has not ended, or not all of its inputs are done.
+/// No data set, a file is damaged or cannot be written, or it was stopped while it looked. For a removal also: another
+/// run is writing to the data set, a takedown in it has not ended, or not all of its inputs are done.
 pub fn dedup(
     dataset: &Path,
     remove: bool,
@@ -70,7 +70,7 @@ pub fn dedup(
     let entries = read_entries(dataset)?;
     let rows = entries.iter().filter_map(|entry| Some(entry.shard.as_ref()?.rows)).sum();
     let progress = printer.progress("looking for images that come again", "rows", rows);
-    let found = Duplicates::find(dataset, &entries, threads, |rows| progress.advance(rows))?;
+    let found = Duplicates::find(dataset, &entries, threads, stop, |rows| progress.advance(rows))?;
     drop(progress);
     let mut report = Dedup {
         dataset: dataset.display().to_string(),

@@ -7,10 +7,13 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use arrow::array::AsArray;
 use clipa_schemas::{
     ledger::{UnitEntry, unit_stem},
@@ -41,16 +44,18 @@ impl Duplicates {
     /// Reads the image hashes of every row, of `threads` units at once; `advance` is told how many rows were read.
     ///
     /// # Errors
-    /// A shard cannot be read.
+    /// A shard cannot be read, or `stop` was set.
     pub fn find(
         dataset: &Path,
         entries: &[UnitEntry],
         threads: usize,
+        stop: &AtomicBool,
         advance: impl Fn(u64) + Sync,
     ) -> Result<Duplicates> {
         let rows: u64 = entries.iter().filter_map(|entry| Some(entry.shard.as_ref()?.rows)).sum();
         let hashes = Mutex::new(Vec::with_capacity(usize::try_from(rows)?));
         in_order(entries, threads, |entry| -> Result<()> {
+            ensure!(!stop.load(Ordering::Relaxed), "interrupted; nothing was changed");
             let of_unit = hashes_of(dataset, entry)?;
             advance(of_unit.len() as u64);
             lock(&hashes).extend(of_unit);
