@@ -14,6 +14,7 @@ const COMMANDS: [(&str, &[&str]); 4] = [
             "laion ingest",
             "classes ingest",
             "takedown",
+            "dedup",
             "synth",
             "tagger train",
             "tagger eval",

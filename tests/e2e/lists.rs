@@ -19,6 +19,10 @@ fn takedown(dataset: &Path, list: &Path) -> Program {
     prep(["takedown", "--json"]).arg(dataset).arg("--deny").arg(list)
 }
 
+fn dedup(dataset: &Path) -> Program {
+    prep(["dedup", "--json"]).arg(dataset)
+}
+
 fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
@@ -280,62 +284,75 @@ fn repeated(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn images_that_come_again_are_counted_and_left_out_on_request() {
+fn images_that_come_again_are_counted_and_taken_out_on_request() {
     let folder = temporary();
     let input = repeated(folder.path());
-    let report =
-        ingest(&input, &folder.path().join("all")).succeeds().says(["--dedup exact"]).json();
-    assert_eq!((counts(&report).accepted, number(&report["duplicates"], "kept")), (15, 5));
-    assert_eq!(report["duplicates"]["examples"][0], "10: the image of 03 in unit 00000");
-    let off = ingest(&input, &folder.path().join("off")).args(["--dedup", "off"]).succeeds().json();
-    assert!(off["duplicates"].is_null());
-    // the same rows, so the same bytes
-    tree(&folder.path().join("all")).must_equal(&tree(&folder.path().join("off")));
+    let output = folder.path().join("pairs");
+    ingest(&input, &output).succeeds();
+    let before = tree(&output);
+    let report = dedup(&output).succeeds().says(["--remove"]).json();
+    assert_eq!((number(&report, "rows"), number(&report, "duplicates")), (15, 5));
+    assert_eq!(number(&report, "units_with_duplicates"), 2);
+    assert_eq!(report["examples"][0], "10: the image of 03 in unit 00000");
+    before.must_equal(&tree(&output));
 
-    let output = folder.path().join("exact");
-    let report = ingest(&input, &output).args(["--dedup", "exact"]).succeeds().json();
-    assert_eq!((counts(&report).accepted, counts(&report).found), (10, 15));
-    assert_eq!(number(&report["rejected"]["duplicate_image"], "count"), 5);
-    assert_eq!(
-        (number(&report["duplicates"], "kept"), number(&report["duplicates"], "dropped")),
-        (0, 5)
-    );
+    let report = dedup(&output).arg("--remove").succeeds().json();
+    assert_eq!((number(&report, "duplicates"), number(&report, "removed")), (5, 5));
     let keys: Vec<String> = rows(&output).into_iter().map(|row| row.key).collect();
     assert_eq!(keys, ["00", "01", "02", "03", "11", "12", "13", "20", "21", "22"]);
     let rejects = rejected(&output);
+    assert!(rejects.iter().all(|reject| reject.reason == "duplicate_image"));
     assert_eq!(rejects[1].detail, "the image of 00 in unit 00000");
     assert_eq!(rejects[1].caption.as_deref(), Some("caption 1 4"));
     inspect(["verify"]).arg(&output).succeeds();
+    let report = ingest(&input, &output).succeeds().says(["nothing to do"]).json();
+    assert_eq!((counts(&report).accepted, counts(&report).rejected), (10, 5));
+
+    let after = tree(&output);
+    let report = dedup(&output).arg("--remove").succeeds().json();
+    assert_eq!((number(&report, "duplicates"), number(&report, "removed")), (0, 0));
+    after.must_equal(&tree(&output));
 }
 
 #[test]
 fn which_duplicate_stays_depends_on_nothing_but_the_inputs() {
     let folder = temporary();
     let input = repeated(folder.path());
-    let exact = |name: &str, tars: &[&str], more: [&str; 2]| -> PathBuf {
+    let ingest_some = |name: &str, tars: &[&str]| -> PathBuf {
         let output = folder.path().join(name);
         let paths: Vec<PathBuf> = tars.iter().map(|tar| input.join(tar)).collect();
-        ingest(&paths[0], &output).args(&paths[1..]).args(["--dedup", "exact"]).args(more).run();
+        ingest(&paths[0], &output).args(&paths[1..]).run();
         output
     };
+    let distinct = |name: &str, tars: &[&str], threads: &str| -> Tree {
+        let output = ingest_some(name, tars);
+        dedup(&output).args(["--remove", "--threads", threads]).succeeds();
+        tree(&output)
+    };
     let all = ["0.tar", "1.tar", "2.tar", "3.tar"];
-    let whole: Tree = tree(&exact("whole", &all, ["--threads", "1"]));
-    whole.must_equal(&tree(&exact("threads", &all, ["--threads", "3"])));
+    let whole = distinct("whole", &all, "1");
+    whole.must_equal(&distinct("threads", &all, "3"));
     // some inputs first, then all
-    exact("grown", &all[..2], ["--threads", "2"]);
-    whole.must_equal(&tree(&exact("grown", &all, ["--threads", "2"])));
+    distinct("grown", &all[..2], "2");
+    whole.must_equal(&distinct("grown", &all, "2"));
     // the first tar cannot be read in the first run
     let away = folder.path().join("away.tar");
     std::fs::rename(input.join("0.tar"), &away).unwrap();
     std::fs::write(input.join("0.tar"), "no tar").unwrap();
-    let late = exact("late", &all, ["--threads", "2"]);
-    assert_eq!(rows(&late).len(), 11, "nothing is left out before all inputs are there");
+    let late = ingest_some("late", &all);
+    dedup(&late).arg("--remove").exits_with(1).says(["not all inputs", "hint: run the command"]);
+    assert_eq!(rows(&late).len(), 11, "nothing is taken out before all inputs are there");
+    assert_eq!(number(&dedup(&late).succeeds().json(), "duplicates"), 3);
     std::fs::rename(&away, input.join("0.tar")).unwrap();
-    whole.must_equal(&tree(&exact("late", &all, ["--threads", "2"])));
+    whole.must_equal(&distinct("late", &all, "2"));
+    // an entry that is not there any more: its unit is to be made again first
+    std::fs::remove_file(late.join("shards/00001.json")).unwrap();
+    dedup(&late).arg("--remove").exits_with(1).says(["not all inputs"]);
+    whole.must_equal(&distinct("late", &all, "2"));
 }
 
 #[test]
-fn killed_while_duplicates_are_left_out_it_ends_the_same() {
+fn killed_while_duplicates_are_taken_out_it_ends_the_same() {
     let folder = temporary();
     let input = folder.path().join("drawn");
     draw(&input, 640, 8);
@@ -345,15 +362,42 @@ fn killed_while_duplicates_are_left_out_it_ends_the_same() {
         std::fs::copy(train.join(format!("0000{tar}.tar")), train.join(format!("1000{tar}.tar")))
             .unwrap();
     }
-    let run = |output: &Path| ingest(&train, output).args(["--dedup", "exact"]);
+    let before = folder.path().join("before");
+    ingest(&train, &before).succeeds();
     let undisturbed = folder.path().join("undisturbed");
-    let report = run(&undisturbed).succeeds().json();
-    assert!(number(&report["rejected"]["duplicate_image"], "count") >= 640, "{report}");
+    copied(&before, &undisturbed);
+    let report = dedup(&undisturbed).arg("--remove").succeeds().json();
+    assert!(number(&report, "removed") >= 640, "{report}");
     for last in ["rejects/00008.1.parquet", "rejects/00012.1.parquet"] {
         let output = folder.path().join(last.replace('/', "-"));
-        run(&output).killed_when(|| output.join(last).exists());
+        copied(&before, &output);
+        dedup(&output).arg("--remove").killed_when(|| output.join(last).exists());
         is_consistent(&output);
-        run(&output).succeeds();
+        // what was not taken out yet is harmless
+        ingest(&train, &output).succeeds().says(["nothing to do"]);
+        inspect(["verify"]).arg(&output).succeeds();
+        dedup(&output).arg("--remove").succeeds();
         tree(&undisturbed).must_equal(&tree(&output));
     }
+}
+
+#[test]
+fn duplicates_are_not_taken_out_while_a_takedown_is_under_way() {
+    let folder = temporary();
+    let output = folder.path().join("pairs");
+    ingest(&repeated(folder.path()), &output).succeeds();
+    written(&output, "takedown.json", &json!({"lists_sha256": ["abc"]}).to_string());
+    dedup(&output).arg("--remove").exits_with(1).says(["takedown", "abc"]);
+    assert_eq!(rows(&output).len(), 15);
+}
+
+#[test]
+fn an_ingest_that_is_told_to_drop_duplicates_names_the_command_that_does() {
+    let folder = temporary();
+    let output = folder.path().join("pairs");
+    for value in [&["--dedup", "exact"][..], &["--dedup"]] {
+        let refused = ingest(&drawn().join("train"), &output).args(value);
+        refused.exits_with(2).says(["hint: ", "clipa-prep dedup DATASET --remove"]);
+    }
+    assert!(!output.exists(), "a data set was begun");
 }

@@ -20,7 +20,7 @@ use clipa_prep::{
     image::{DecodeLimits, RenderPlan, Scratch, decode, render},
     ingest::{
         ingest,
-        options::{Dedup, Filter, IngestOptions},
+        options::{Filter, IngestOptions},
         pipeline::Input,
     },
 };
@@ -119,7 +119,6 @@ fn options() -> IngestOptions {
         limits: DecodeLimits::default(),
         filter: Filter::default(),
         refused: Vec::new(),
-        dedup: Dedup::default(),
         text: TextConfig::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! clipa-prep: prepares image-text data once, offline, losing nothing.
 //!
 //! ```text
-//! tar ──► archive ──► clipa_text ─► ingest ──► clipa_schemas::shard ──► edit (takedown, duplicates)
+//! tar ──► archive ──► clipa_text ─► ingest ──► dataset (the folder) ◄── edit (takedown, dedup)
 //!                └──► image ────────┘  ▲
 //! clipa_synth (draws tars)            classes (folders, prompts)
 //! ```
@@ -9,6 +9,7 @@
 pub mod archive;
 pub mod classes;
 pub mod cli;
+pub mod dataset;
 pub mod edit;
 pub mod foreign_table;
 pub mod image;

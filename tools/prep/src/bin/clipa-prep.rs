@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use clipa_prep::cli::{
     classes::{self, ClassesCommand},
+    dedup::{self, DedupArgs},
     laion::{self, LaionCommand},
     synth::{self, SynthArgs},
     tagger::{self, TaggerArgs},
@@ -34,6 +35,7 @@ enum Command {
     /// among the rejects, so that nothing goes uncounted; caption, URL, hashes and pixels do not. Run it again if it was
     /// interrupted. Whoever makes the data set again must give the same list to `laion ingest --deny`.
     Takedown(TakedownArgs),
+    Dedup(DedupArgs),
     /// Draw a captioned training set and a zero-shot set
     Synth(SynthArgs),
     /// Train and measure the part-of-speech tagger
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Laion(command) => laion::run(command, &printer),
         Command::Classes(command) => classes::run(command, &printer),
         Command::Takedown(args) => takedown::run(&args, &printer),
+        Command::Dedup(args) => dedup::run(&args, &printer),
         Command::Synth(args) => synth::run(&args, &printer),
         Command::Tagger(args) => tagger::run(&args, &printer),
     };

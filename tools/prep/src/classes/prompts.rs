@@ -15,7 +15,7 @@ use clipa_text::TextParts;
 pub const DEFAULT_TEMPLATES: [&str; 4] =
     ["a photo of a {}.", "a picture of the {}.", "an image that shows a {}.", "{}"];
 
-/// Writes `prompts.parquet` of a data set, replacing what was there, and names it in the manifest; gives the number
+/// Writes `prompts.parquet` of a data set, replacing what was there, and names it in the manifest; returns the number
 /// of prompts.
 ///
 /// # Errors

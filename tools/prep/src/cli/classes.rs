@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use clipa_schemas::manifest::Kind;
 
-use super::laion::{self, CommonArgs};
+use super::{flags::IngestFlags, ingest::ingest, options::threads};
 use crate::classes::{ClassSet, Files, write_prompts};
 use clipa_talk::{Outcome, Printer, figures};
 
@@ -45,9 +45,9 @@ pub struct IngestArgs {
     /// [default: held_out.txt beside the tars]
     #[arg(long, value_name = "FILE")]
     pub held_out: Option<PathBuf>,
-    /// Options that every ingest has
+    /// Flags that every ingest has
     #[command(flatten)]
-    pub common: CommonArgs,
+    pub ingest: IngestFlags,
 }
 
 /// Runs a command.
@@ -59,12 +59,15 @@ pub fn run(command: ClassesCommand, printer: &Printer) -> Result<Outcome> {
     let files =
         Files { class_names: args.classnames, templates: args.templates, held_out: args.held_out };
     let mut set = ClassSet::find(&args.input, &files)?;
-    let mut options = args.common.options(Kind::Classes)?;
+    let mut options = args.ingest.options(Kind::Classes)?;
     options.classes = Some(set.class_names.len() as u32);
-    let outcome = laion::ingest(std::mem::take(&mut set.inputs), &options, &args.common, printer)?;
+    let IngestFlags { output, json, .. } = args.ingest;
+    let inputs = std::mem::take(&mut set.inputs);
+    let threads = threads(args.ingest.threads);
+    let outcome = ingest(inputs, &output, &options, threads, json, printer)?;
     let text = options.text.open()?;
     let columns = options.text.token_columns();
-    let prompts = write_prompts(&args.common.output, &set, &text, &columns)?;
+    let prompts = write_prompts(&output, &set, &text, &columns)?;
     printer.say(format!(
         "  {} prompts for {} classes",
         figures::count(prompts as u64),

@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use anyhow::Result;
 use clap::Args;
 
-use crate::edit::takedown;
-use crate::lists::List;
+use super::options::threads;
+use crate::{edit::takedown, lists::List};
 use clipa_talk::{Outcome, Printer, shell};
 
 const EXAMPLES: &str = "\
@@ -44,7 +44,7 @@ pub struct TakedownArgs {
 /// A list or the data set cannot be read, or the data set cannot be written.
 pub fn run(args: &TakedownArgs, printer: &Printer) -> Result<Outcome> {
     let list = List::read(&args.deny)?;
-    let threads = args.threads.map_or_else(clipa_pool::cores, NonZeroUsize::get);
+    let threads = threads(args.threads);
     let report = takedown::takedown(&args.dataset, &list, args.dry_run, threads, printer)?;
     report.tell(printer);
     if args.json {

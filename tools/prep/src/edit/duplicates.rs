@@ -1,8 +1,8 @@
-//! Images that are there more than once, byte for byte: found by `image_hash` when all units are done.
+//! Images that are there more than once, byte for byte: found by `image_hash`.
 //!
-//! The first one in the order of the inputs stays, so the result is a function of the inputs: not of threads, nor of
-//! where a run was killed, because what an interrupted removal took out was never a first one. Costs 24 bytes of
-//! memory for each row and reads one column of 32 bytes a row (407 million rows: 9.8 GB and 13 GB).
+//! The first one in the order of the inputs counts as the original, so the result is a function of the inputs: not of
+//! threads. Costs 24 bytes of memory for each row and reads one column of 32 bytes a row (407 million rows: 9.8 GB and
+//! 13 GB).
 
 use std::{
     collections::BTreeMap,
@@ -13,54 +13,51 @@ use std::{
     },
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use arrow::array::AsArray;
 use clipa_schemas::{
     ledger::{UnitEntry, unit_stem},
     shard::ShardReader,
 };
 
-use super::removal::{Leaving, remove_rows};
 use clipa_pool::{in_order, lock};
-
-/// Reason of a sample whose image an earlier one has.
-pub const DUPLICATE_IMAGE: &str = "duplicate_image";
-
-/// Keys that a report names.
-const EXAMPLES: usize = 5;
 
 /// A row of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    unit: u32,
-    row: u32,
+pub(super) struct Place {
+    pub(super) unit: u32,
+    pub(super) row: u32,
 }
 
 /// A row whose image an earlier row has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Duplicate {
-    place: Place,
-    first: Place,
+pub(super) struct Duplicate {
+    pub(super) place: Place,
+    pub(super) first: Place,
 }
 
 /// All duplicates of a data set, in order.
 #[derive(Debug, Default)]
-pub struct Duplicates {
-    rows: Vec<Duplicate>,
-    /// Keys of the first few, with what they are duplicates of.
-    pub examples: Vec<String>,
-}
+pub struct Duplicates(Vec<Duplicate>);
 
 impl Duplicates {
-    /// Reads the image hashes of every row, of `threads` units at once.
+    /// Reads the image hashes of every row, of `threads` units at once; `advance` is told how many rows were read.
     ///
     /// # Errors
-    /// A shard cannot be read.
-    pub fn find(dataset: &Path, entries: &[&UnitEntry], threads: usize) -> Result<Duplicates> {
+    /// A shard cannot be read, or `stop` was set.
+    pub fn find(
+        dataset: &Path,
+        entries: &[UnitEntry],
+        threads: usize,
+        stop: &AtomicBool,
+        advance: impl Fn(u64) + Sync,
+    ) -> Result<Duplicates> {
         let rows: u64 = entries.iter().filter_map(|entry| Some(entry.shard.as_ref()?.rows)).sum();
         let hashes = Mutex::new(Vec::with_capacity(usize::try_from(rows)?));
         in_order(entries, threads, |entry| -> Result<()> {
+            ensure!(!stop.load(Ordering::Relaxed), "interrupted; nothing was changed");
             let of_unit = hashes_of(dataset, entry)?;
+            advance(of_unit.len() as u64);
             lock(&hashes).extend(of_unit);
             Ok(())
         })?;
@@ -73,58 +70,55 @@ impl Duplicates {
         }
         drop(hashes);
         rows.sort_unstable_by_key(|duplicate| duplicate.place);
-        let shown: Vec<Duplicate> = rows.iter().take(EXAMPLES).copied().collect();
-        let keys = keys_of(
-            dataset,
-            entries.iter().copied(),
-            shown.iter().flat_map(|row| [row.place, row.first]),
-        )?;
-        let examples = shown
-            .iter()
-            .map(|row| format!("{}: {}", keys[&row.place], said_of(&keys[&row.first], row.first)))
-            .collect();
-        Ok(Duplicates { rows, examples })
+        Ok(Duplicates(rows))
     }
 
     /// How many rows have an image that an earlier row has.
     pub fn len(&self) -> u64 {
-        self.rows.len() as u64
+        self.0.len() as u64
     }
 
     /// Are there none?
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.0.is_empty()
     }
 
-    /// Takes them out of their units, of `threads` at once, until `stop` is set; gives the new entries.
+    /// The duplicates of each unit that has any.
+    pub(super) fn by_unit(&self) -> impl Iterator<Item = &[Duplicate]> {
+        self.0.chunk_by(|one, other| one.place.unit == other.place.unit)
+    }
+
+    /// The first `count`: key, and what it is a duplicate of.
     ///
     /// # Errors
-    /// A unit is damaged or cannot be written; units that were done stay done.
-    pub fn remove(
+    /// A shard cannot be read.
+    pub fn examples(
         &self,
         dataset: &Path,
-        entries: &BTreeMap<u32, UnitEntry>,
-        threads: usize,
-        stop: &AtomicBool,
-    ) -> Result<Vec<UnitEntry>> {
-        let firsts = self.rows.iter().map(|row| row.first);
-        let keys = keys_of(dataset, entries.values(), firsts)?;
-        let units: Vec<&[Duplicate]> =
-            self.rows.chunk_by(|one, other| one.place.unit == other.place.unit).collect();
-        let new = in_order(&units, threads, |rows| -> Result<Option<UnitEntry>> {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let unit = rows[0].place.unit;
-            let entry = entries.get(&unit).with_context(|| format!("no entry of unit {unit}"))?;
-            let removed: BTreeMap<u64, String> = rows
-                .iter()
-                .map(|row| (u64::from(row.place.row), said_of(&keys[&row.first], row.first)))
-                .collect();
-            let kept = Leaving::Text;
-            remove_rows(dataset, entry, &removed, DUPLICATE_IMAGE, kept, |_| {}).map(Some)
-        })?;
-        Ok(new.into_iter().flatten().collect())
+        entries: &[UnitEntry],
+        count: usize,
+    ) -> Result<Vec<String>> {
+        let shown = &self.0[..self.0.len().min(count)];
+        let places = shown.iter().flat_map(|row| [row.place, row.first]);
+        let keys = keys_of(dataset, entries.iter(), places)?;
+        Ok(shown
+            .iter()
+            .map(|row| format!("{}: {}", keys[&row.place], said_of(&keys[&row.first], row.first)))
+            .collect())
+    }
+
+    /// For each row that has duplicates, what is said of these in the rejects.
+    ///
+    /// # Errors
+    /// A shard cannot be read.
+    pub(super) fn said_of_all<'e>(
+        &self,
+        dataset: &Path,
+        entries: impl Iterator<Item = &'e UnitEntry>,
+    ) -> Result<BTreeMap<Place, String>> {
+        let mut firsts = keys_of(dataset, entries, self.0.iter().map(|row| row.first))?;
+        firsts.iter_mut().for_each(|(place, key)| *key = said_of(key, *place));
+        Ok(firsts)
     }
 }
 

@@ -20,16 +20,27 @@ use clipa_schemas::{
     shard::{ShardReader, ShardWriter},
 };
 
-/// What happens to rows that are taken out.
+/// Why rows are taken out; this decides what of them stays among the rejects, beside place and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaving {
-    /// Only place and key stay: a takedown.
-    NoText,
-    /// URL and caption stay too: they can be found again.
-    Text,
+pub enum Removal {
+    /// A list names them: nothing else stays.
+    Takedown,
+    /// An earlier row has their image: URL and caption stay, so that they can be found again.
+    Duplicate,
 }
 
-/// Takes out `rows` (number within the unit, and why, for a person) for `reason`, lets `clear` strip rejects, and replaces the unit's entry.
+impl Removal {
+    /// The reason in ledger and rejects; stable.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Removal::Takedown => "takedown",
+            Removal::Duplicate => "duplicate_image",
+        }
+    }
+}
+
+/// Takes out `rows` (number within the unit, and why, for a person), lets `clear` strip rejects that are there already,
+/// and replaces the unit's entry. Returns the new one.
 ///
 /// # Errors
 /// Files of the unit are damaged or cannot be written; the unit is then what it was.
@@ -37,8 +48,7 @@ pub fn remove_rows(
     dataset: &Path,
     entry: &UnitEntry,
     rows: &BTreeMap<u64, String>,
-    reason: &str,
-    leaving: Leaving,
+    removal: Removal,
     clear: impl Fn(&mut Reject),
 ) -> Result<UnitEntry> {
     let mut new = entry.clone();
@@ -55,8 +65,8 @@ pub fn remove_rows(
     if let Some(digest) = entry.shard.as_ref().filter(|_| !rows.is_empty()) {
         new.shard = rewrite(dataset, digest, &file, |row, sample| {
             let Some(detail) = rows.get(&row) else { return true };
-            rejected.push(reject(entry, sample, reason, detail, leaving));
-            new.ledger.take_away(reason);
+            rejected.push(reject(entry, sample, removal, detail));
+            new.ledger.take_away(removal.reason());
             false
         })?;
     }
@@ -100,19 +110,13 @@ fn rewrite(
     Ok(writer.map(|writer: ShardWriter| writer.finish(name)).transpose()?)
 }
 
-fn reject(
-    entry: &UnitEntry,
-    sample: &Sample,
-    reason: &str,
-    detail: &str,
-    leaving: Leaving,
-) -> Reject {
-    let keeps_text = leaving == Leaving::Text;
+fn reject(entry: &UnitEntry, sample: &Sample, removal: Removal, detail: &str) -> Reject {
+    let keeps_text = removal == Removal::Duplicate;
     Reject {
         source: entry.source.path.clone(),
         offset: Some(sample.source_offset),
         key: sample.key.clone(),
-        reason: reason.to_owned(),
+        reason: removal.reason().to_owned(),
         detail: detail.to_owned(),
         url: sample.metadata.url.clone().filter(|_| keeps_text),
         caption: keeps_text.then(|| sample.caption.clone()),

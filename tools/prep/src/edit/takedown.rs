@@ -19,15 +19,12 @@ use clipa_schemas::{
 use serde::Serialize;
 
 use crate::{
-    edit::removal::{Leaving, remove_rows},
-    ingest::output::Output,
+    dataset::Output,
+    edit::removal::{Removal, remove_rows},
     lists::{Identity, List},
 };
 use clipa_pool::{in_order, lock};
 use clipa_talk::{Failure, Printer, figures, printable};
-
-/// Reason in ledger and rejects.
-pub const TAKEDOWN: &str = "takedown";
 
 /// Keys that a report names.
 const EXAMPLES: usize = 5;
@@ -85,12 +82,12 @@ pub fn takedown(
     threads: usize,
     printer: &Printer,
 ) -> Result<Takedown> {
+    Manifest::read(dataset)?;
     let output = if dry_run { None } else { Some(Output::reopen(dataset)?) };
     let pending = PendingTakedown { lists_sha256: list.files_sha256().to_vec() };
     if output.is_some() {
         refuse_other_takedown(dataset, &pending)?;
     }
-    let manifest = Manifest::read(dataset)?;
     let entries = read_entries(dataset)?;
     let mut report = Takedown {
         dataset: dataset.display().to_string(),
@@ -112,7 +109,7 @@ pub fn takedown(
                     (reject.url, reject.caption) = (None, None);
                 }
             };
-            let new = remove_rows(dataset, entry, &rows, TAKEDOWN, Leaving::NoText, clear)?;
+            let new = remove_rows(dataset, entry, &rows, Removal::Takedown, clear)?;
             unit.new = Some(new);
         }
         progress.advance(entry.ledger.accepted);
@@ -124,7 +121,8 @@ pub fn takedown(
     }
     if let Some(mut output) = output {
         output.record(units.into_iter().filter_map(|unit| unit.new));
-        output.finish(manifest.complete)?;
+        let complete = output.is_complete();
+        output.finish(complete)?;
         end(dataset)?;
     }
     Ok(report)

@@ -1,22 +1,23 @@
 //! From dirty web tars to a data set in which nothing is lost and everything is counted.
 //!
 //! ```text
-//! tar ─► samples by key ─► filter ─► clean, tokenize, tag ─► decode, repair ─► resize ─► shard + rejects + entry
-//! [archive]                [sample]  [text]                  [image]                     [sink]
+//! tar ─► samples by key ─► clean, tokenize, tag ─► decode, repair ─► resize ─► shard + rejects + entry
+//! [archive]    └── judge ──── [text] ──── judge ──── [image] ── judge ──┘      [sink]
 //! ```
 //!
-//! [`pipeline`] is the assembly line, [`output`] guards the folder, [`report`] tells what happened. Output bytes
-//! are a function of input, options and program version: not of threads, timing, or where a run was killed.
+//! [`pipeline`] is the assembly line, [`sample`] what it does to a sample, `judge` which samples are rows, [`report`]
+//! tells what happened; [`crate::dataset`] guards the folder. Output bytes are a function of input, options and
+//! program version: not of threads, timing, or where a run was killed.
 
+pub mod account;
 pub mod dry_run;
-pub mod expected;
+mod judge;
 pub mod options;
-pub mod output;
 pub mod pipeline;
-pub mod reconcile;
-
+pub mod repairs;
 pub mod report;
 pub mod sample;
+pub mod sample_total;
 mod sink;
 pub mod source;
 #[cfg(test)]
@@ -29,15 +30,14 @@ use std::{
     time::Instant,
 };
 
-use clipa_schemas::{ledger::Source, manifest::read_entries};
+use clipa_schemas::ledger::Source;
 
 use self::{
-    options::{Dedup, IngestOptions},
-    output::Output,
+    options::IngestOptions,
     pipeline::{Input, PendingUnit},
     report::{Report, Run},
 };
-use crate::edit::duplicates::Duplicates;
+use crate::dataset::Output;
 use clipa_talk::Printer;
 
 /// Ingests every input into `dataset`, continuing where an earlier run stopped. Unit n is input n.
@@ -62,24 +62,9 @@ pub fn ingest(
     drop(progress);
     let seconds = started.elapsed().as_secs_f64();
     output.record(done.entries.iter().cloned());
-    let all_done = !stop.load(Ordering::Relaxed) && done.failed.is_empty();
-    // which one is the first is known when every unit is there
-    let mut duplicates = None;
-    if options.dedup == Dedup::Exact && all_done {
-        let entries: Vec<_> = output.done().values().collect();
-        let found = Duplicates::find(dataset, &entries, threads)?;
-        let removed = found.remove(dataset, output.done(), threads, stop)?;
-        output.record(removed);
-        duplicates = Some(found);
-    }
     let interrupted = stop.load(Ordering::Relaxed);
-    let manifest = output.finish(all_done && !interrupted)?;
-    if options.dedup == Dedup::Report && !interrupted && !done.entries.is_empty() {
-        let entries = read_entries(dataset)?;
-        let entries: Vec<_> = entries.iter().collect();
-        duplicates = Some(Duplicates::find(dataset, &entries, threads)?);
-    }
-    let run = Run { units_skipped, seconds, threads, interrupted, duplicates };
+    let manifest = output.finish(!interrupted && done.failed.is_empty())?;
+    let run = Run { units_skipped, seconds, threads, interrupted };
     Ok(Report::new(dataset, manifest, done, run))
 }
 

@@ -8,18 +8,14 @@ use clipa_schemas::{
     shard::ShardLayout,
 };
 
-use super::source::READ_REPAIRS;
 use crate::{
-    image::{DecodeLimits, RenderError, RenderOptions, RenderPlan, Repair},
+    image::{DecodeLimits, RenderError, RenderOptions, RenderPlan},
     lists::List,
 };
 use clipa_text::TextConfig;
 
 /// Program and version in every manifest: output bytes are a function of it.
 pub const CREATED_BY: &str = concat!("clipa-prep ", env!("CARGO_PKG_VERSION"));
-
-/// Longest caption that is stored, in bytes. LAION's longest has 61,192 characters.
-pub const MAX_CAPTION_BYTES: u64 = 1 << 20;
 
 /// Everything that the rows depend on besides the input.
 #[derive(Clone, Debug)]
@@ -42,40 +38,8 @@ pub struct IngestOptions {
     pub filter: Filter,
     /// Repairs, by name, that are not made: the sample is rejected instead. Sorted.
     pub refused: Vec<&'static str>,
-    /// What becomes of images that are there more than once.
-    pub dedup: Dedup,
     /// Tokenizers and tagger.
     pub text: TextConfig,
-}
-
-/// What becomes of samples whose image, byte for byte, an earlier sample of the data set has too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Dedup {
-    /// Nothing: they are not even looked for
-    Off,
-    /// They are counted and stay
-    #[default]
-    Report,
-    /// All but the first are left out
-    Exact,
-}
-
-/// The name of every repair, as reports have it.
-pub fn repair_names() -> impl Iterator<Item = &'static str> {
-    Repair::ALL.into_iter().map(Repair::name).chain(READ_REPAIRS)
-}
-
-/// The repair of that name.
-///
-/// # Errors
-/// There is none; the message lists those that there are.
-pub fn repair_named(name: &str) -> Result<&'static str, String> {
-    repair_names().find(|known| *known == name).ok_or_else(|| {
-        format!(
-            "there is no repair `{name}`; there are {}",
-            repair_names().collect::<Vec<_>>().join(", ")
-        )
-    })
 }
 
 /// Samples that are left out on request; the default leaves nothing out.
@@ -141,9 +105,6 @@ impl IngestOptions {
         set("max-side", self.limits.max_side_px.to_string());
         if !self.refused.is_empty() {
             set("refuse", self.refused.join(","));
-        }
-        if self.dedup == Dedup::Exact {
-            set("dedup", "exact".to_owned());
         }
         for (key, value) in self.filter.settings() {
             set(key, value);

@@ -30,15 +30,14 @@ use clipa_schemas::{
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{
-    expected::Expected,
     options::IngestOptions,
-    output::Output,
     sample::{Preparer, Verdict},
+    sample_total::SampleTotal,
     sink::{Delivered, UnitFiles, UnitSink},
     source::UnitSource,
     timing::{Stage, StageTimes},
 };
-use crate::{archive::ArchiveError, image::RenderPlan};
+use crate::{archive::ArchiveError, dataset::Output, image::RenderPlan};
 use clipa_pool::lock;
 use clipa_talk::Progress;
 use clipa_text::TextParts;
@@ -333,15 +332,15 @@ impl Line<'_> {
 
 /// Opens one unit after the other, [`UNITS_AHEAD`] of the feeder: where a disk is slow, nobody waits for it.
 fn open_in_turn(units: Vec<PendingUnit>, opened: Sender<Opened>, progress: &Progress<'_>) {
-    let mut expected = Expected::new(units.iter().map(|unit| unit.bytes).sum());
-    progress.expect(expected.samples());
+    let mut total = SampleTotal::new(units.iter().map(|unit| unit.bytes).sum());
+    progress.expect(total.samples());
     for PendingUnit { unit, input, bytes } in units {
         let input = open(input);
         match &input {
-            Ok(source) => expected.opened(bytes, source.samples() as u64),
-            Err(_) => expected.failed(bytes),
+            Ok(source) => total.opened(bytes, source.samples() as u64),
+            Err(_) => total.failed(bytes),
         }
-        progress.expect(expected.samples());
+        progress.expect(total.samples());
         // fails when the run has ended early
         if opened.send((unit, input)).is_err() {
             return;

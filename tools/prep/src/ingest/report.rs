@@ -9,7 +9,6 @@ use super::{
     pipeline::Done,
     timing::{Stage, StageTimes},
 };
-use crate::edit::duplicates::{DUPLICATE_IMAGE, Duplicates};
 use clipa_talk::{Printer, figures, printable, shell};
 
 /// Problems that are printed; the JSON has all of them.
@@ -38,8 +37,6 @@ pub struct Report {
     /// Images that the inputs list and do not hold because they were never downloaded, by reason; not among those
     /// found.
     pub not_downloaded: BTreeMap<String, u64>,
-    /// Images that are there more than once; absent where they were not looked for.
-    pub duplicates: Option<Repeated>,
     /// Does found equal accepted plus rejected?
     pub balanced: bool,
     /// Samples that went through this run.
@@ -64,24 +61,12 @@ pub struct Report {
     pub next: String,
 }
 
-/// Images that are there more than once.
-#[derive(Debug, Serialize)]
-pub struct Repeated {
-    /// Rows that are there although an earlier one has the same image.
-    pub kept: u64,
-    /// Samples that are no rows because an earlier one has the same image.
-    pub dropped: u64,
-    /// The first few of those that this run found.
-    pub examples: Vec<String>,
-}
-
 /// Of a run, what its line does not know.
 pub(super) struct Run {
     pub(super) units_skipped: usize,
     pub(super) seconds: f64,
     pub(super) threads: usize,
     pub(super) interrupted: bool,
-    pub(super) duplicates: Option<Duplicates>,
 }
 
 /// Samples rejected for one reason.
@@ -97,15 +82,8 @@ pub struct Rejected {
 
 impl Report {
     pub(super) fn new(dataset: &Path, manifest: Manifest, done: Done, run: Run) -> Report {
-        let Run { units_skipped, seconds, threads, interrupted, duplicates } = run;
+        let Run { units_skipped, seconds, threads, interrupted } = run;
         let totals = &manifest.totals;
-        let dropped = totals.rejected.get(DUPLICATE_IMAGE).copied().unwrap_or_default();
-        let drops = manifest.configuration.contains_key("dedup");
-        let duplicates = duplicates.map(|found| Repeated {
-            kept: if drops { 0 } else { found.len() },
-            dropped,
-            examples: found.examples,
-        });
         let mut problems: Vec<String> = Vec::new();
         let entries = clipa_schemas::manifest::read_entries(dataset).unwrap_or_default();
         for entry in &entries {
@@ -146,7 +124,6 @@ impl Report {
             rejected,
             repaired: totals.repaired.clone(),
             not_downloaded: totals.not_downloaded.clone(),
-            duplicates,
             balanced: totals.is_balanced(),
             samples: done.samples,
             seconds,
@@ -227,15 +204,6 @@ impl Report {
         reasons.sort_by(|one, other| other.1.cmp(one.1));
         for (reason, count) in reasons.into_iter().take(SHOWN_REASONS) {
             printer.say(format!("    {}: {}", printable(reason), figures::count(*count)));
-        }
-        if let Some(Repeated { kept, examples, .. }) =
-            self.duplicates.as_ref().filter(|d| d.kept > 0)
-        {
-            printer.say(format!(
-                "  the image of an earlier row: {} (for example {}); --dedup exact leaves them out",
-                figures::count(*kept),
-                printable(examples.first().map_or("", String::as_str)),
-            ));
         }
         for problem in self.problems.iter().take(SHOWN_PROBLEMS) {
             printer.warn(printable(problem));

@@ -1,24 +1,22 @@
-//! One sample on its way from raw bytes to a row: filter, decode, resize, clean, tokenize, tag.
+//! Samples on their way from raw bytes to rows: clean, tokenize, tag, decode, resize, as far as [`super::judge`] keeps
+//! them.
 
 use std::time::Instant;
 
-use clipa_schemas::{manifest::Kind, rejects::Reject, sample::Sample};
+use clipa_schemas::{rejects::Reject, sample::Sample};
 use sha2::{Digest, Sha256};
 
 use super::{
-    options::{Filter, IngestOptions},
+    judge::{DENIED, Judge},
+    options::IngestOptions,
     source::{RawSample, ReadFailure, UnitSource, Unusable},
     timing::{Stage, StageTimes},
 };
 use crate::{
     archive::ArchiveError,
-    image::{DecodeLimits, Decoded, RenderPlan, Repair, Scratch, decode, render, unpad},
-    lists::Identity,
+    image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
 };
 use clipa_text::{CaptionEncoder, EncodedCaption, TextParts, words::Words};
-
-/// Reason of what `--deny` lists. Its URL and caption are not kept.
-pub const DENIED: &str = "denied";
 
 /// What became of a sample.
 pub enum Verdict {
@@ -28,9 +26,27 @@ pub enum Verdict {
     Rejected(Box<Reject>),
 }
 
+/// A sample between its caption and its image.
+struct Candidate {
+    index: usize,
+    raw: RawSample,
+    texts: Texts,
+}
+
+/// What is known of a sample before its image is read.
+pub(super) enum Texts {
+    /// It is denied, or cannot be read: its image is not looked at.
+    Unusable(Unusable),
+    /// Its metadata keep it out, unless its image cannot be read or is listed: that reason comes first.
+    Filtered(Unusable),
+    /// Its caption, encoded, or why that keeps it out, with the same exception.
+    Caption(Result<EncodedCaption, Unusable>),
+}
+
 /// Turns raw samples into rows; one a thread, with its own buffers.
 pub struct Preparer<'o> {
     options: &'o IngestOptions,
+    judge: Judge<'o>,
     plan: &'o RenderPlan,
     limits: DecodeLimits,
     encoder: CaptionEncoder,
@@ -48,6 +64,7 @@ impl<'o> Preparer<'o> {
         let largest_side_px = plan.largest_side().filter(|_| !options.unpad);
         Preparer {
             options,
+            judge: Judge(options),
             plan,
             limits: DecodeLimits { largest_side_px, ..options.limits },
             encoder: text.encoder(),
@@ -78,95 +95,107 @@ impl<'o> Preparer<'o> {
             raws.push((index, raw, read));
         }
         let started = self.times.add(Stage::Read, started);
-        let texts = self.texts(raws.iter().map(|(_, raw, read)| read.is_ok().then_some(raw)));
+        let candidates = self.candidates(raws);
         self.times.add(Stage::Text, started);
 
         let mut image = std::mem::take(&mut self.image);
-        let mut verdicts = Vec::with_capacity(raws.len());
-        for ((index, mut raw, read), text) in raws.into_iter().zip(texts) {
-            let started = Instant::now();
-            image.clear();
-            let read = match read {
-                Ok(()) => {
-                    usable(source.read_image(index, self.options.limits.max_bytes, &mut image))?
+        let mut verdicts = Vec::with_capacity(candidates.len());
+        for Candidate { index, mut raw, texts } in candidates {
+            let row = match texts {
+                Texts::Unusable(bad) => Err(bad),
+                texts => {
+                    let started = Instant::now();
+                    image.clear();
+                    let limit = self.options.limits.max_bytes;
+                    let read = usable(source.read_image(index, limit, &mut image))?;
+                    self.times.add(Stage::Read, started);
+                    read.and_then(|()| self.row(&mut raw, texts, &image))
                 }
-                unusable => unusable,
             };
-            self.times.add(Stage::Read, started);
-            verdicts.push(self.verdict(&mut raw, read, text, &image, name));
+            verdicts.push(match row {
+                Ok(sample) => Verdict::Accepted(Box::new(sample), raw.repairs),
+                Err(bad) => Verdict::Rejected(reject(raw, name, bad)),
+            });
         }
         self.image = image;
         Ok(verdicts)
     }
 
-    /// One sample's way; `read` is what became of reading it.
-    pub(super) fn verdict(
+    /// Judges what is known without the images, and encodes the captions that are kept; all are tagged together.
+    fn candidates(
         &mut self,
-        raw: &mut RawSample,
-        read: Result<(), Unusable>,
-        text: Option<EncodedCaption>,
-        image: &[u8],
-        source: &str,
-    ) -> Verdict {
-        // the list comes first, so that of what it denies nothing is kept, however unusable it is
-        let row = self.not_denied(raw, None).and(read).and_then(|()| self.row(raw, text, image));
-        match row {
-            Ok(sample) => Verdict::Accepted(Box::new(sample), std::mem::take(&mut raw.repairs)),
-            Err(bad) => Verdict::Rejected(reject(raw, source, bad)),
-        }
-    }
-
-    /// Tokens and tags of captions, tagged all together; `None` where a sample is unusable, or filtered by what is
-    /// known already.
-    fn texts<'r>(
-        &mut self,
-        raws: impl Iterator<Item = Option<&'r RawSample>>,
-    ) -> Vec<Option<EncodedCaption>> {
-        let filter = &self.options.filter;
+        raws: Vec<(usize, RawSample, Result<(), Unusable>)>,
+    ) -> Vec<Candidate> {
         let mut words = Vec::new();
-        let mut texts: Vec<Option<EncodedCaption>> = raws
-            .map(|raw| {
-                let raw = raw?;
-                let caption = raw.caption.as_deref().unwrap_or_default();
-                keep_metadata(filter, raw).and_then(|()| keep_characters(filter, caption)).ok()?;
-                let mut of_caption = Words::default();
-                let text = self.encoder.encode_untagged(caption, &mut of_caption);
-                words.push(of_caption);
-                Some(text)
+        let mut candidates: Vec<Candidate> = raws
+            .into_iter()
+            .map(|(index, raw, read)| {
+                let texts = self.texts(&raw, read, &mut words);
+                Candidate { index, raw, texts }
             })
             .collect();
         let tags = self.encoder.tag_all(&words);
-        for (text, tags) in texts.iter_mut().flatten().zip(tags) {
-            text.pos = tags;
+        let captions = candidates.iter_mut().filter_map(|candidate| match &mut candidate.texts {
+            Texts::Caption(Ok(caption)) => Some(caption),
+            _ => None,
+        });
+        for (caption, tags) in captions.zip(tags) {
+            caption.pos = tags;
         }
-        texts
+        candidates
     }
 
-    fn row(
+    /// Judges texts of which `read` says whether they could be read; adds the words of a caption that is kept.
+    fn texts(
+        &mut self,
+        raw: &RawSample,
+        read: Result<(), Unusable>,
+        words: &mut Vec<Words>,
+    ) -> Texts {
+        if let Err(bad) = self.judge.deny_list(raw).and(read) {
+            return Texts::Unusable(bad);
+        }
+        if let Err(bad) = self.judge.metadata(raw) {
+            return Texts::Filtered(bad);
+        }
+        Texts::Caption(self.encoded(raw.caption.as_deref().unwrap_or_default(), words))
+    }
+
+    fn encoded(
+        &mut self,
+        caption: &str,
+        words: &mut Vec<Words>,
+    ) -> Result<EncodedCaption, Unusable> {
+        self.judge.caption(caption)?;
+        let mut of_caption = Words::default();
+        let encoded = self.encoder.encode_untagged(caption, &mut of_caption);
+        self.judge.words(encoded.words)?;
+        words.push(of_caption);
+        Ok(encoded)
+    }
+
+    /// The row of a sample whose image file was read; what was repaired is added to the sample.
+    pub(super) fn row(
         &mut self,
         raw: &mut RawSample,
-        text: Option<EncodedCaption>,
+        texts: Texts,
         image: &[u8],
     ) -> Result<Sample, Unusable> {
-        let filter = &self.options.filter;
         let started = Instant::now();
         let image_hash = Sha256::digest(image).into();
         let decoding = self.times.add(Stage::Hash, started);
 
-        self.not_denied(raw, Some(&image_hash))?;
-        self.allowed(raw, &image_hash)?;
-        self.not_refused(raw.repairs.iter().copied())?;
-        self.check_class(raw)?;
-        keep_metadata(filter, raw)?;
-        let caption = self.caption(raw)?;
-        keep_characters(filter, &caption)?;
-
-        let mut text = text.unwrap_or_default();
-        keep_words(filter, &text)?;
-
+        self.judge.image_lists(raw, &image_hash)?;
+        let mut text = match texts {
+            Texts::Unusable(bad) | Texts::Filtered(bad) => return Err(bad),
+            Texts::Caption(encoded) => {
+                // a caption that is missing was judged as an empty one, and is written as that
+                raw.caption.get_or_insert_default();
+                encoded?
+            }
+        };
         let decoded = self.decoded(raw, image)?;
-        self.not_refused(decoded.repairs.iter().map(Repair::name))?;
-        keep_image(filter, &decoded)?;
+        self.judge.picture(&decoded)?;
         let rendering = self.times.add(Stage::Decode, decoding);
         let images = render(&decoded, image, self.plan, &mut self.scratch)
             .map_err(|error| Unusable { reason: "unrenderable", detail: error.to_string() })?;
@@ -175,7 +204,7 @@ impl<'o> Preparer<'o> {
         raw.repairs.extend(decoded.repairs.iter().map(|repair| repair.name()));
         Ok(Sample {
             key: std::mem::take(&mut raw.key),
-            caption,
+            caption: raw.caption.take().unwrap_or_default(),
             source_offset: raw.offset.unwrap_or_default(),
             image_hash,
             label: raw.label,
@@ -184,52 +213,6 @@ impl<'o> Preparer<'o> {
             tokens: text.into_columns(),
             images,
         })
-    }
-
-    fn not_denied(&self, raw: &RawSample, image_hash: Option<&[u8; 32]>) -> Result<(), Unusable> {
-        let deny = self.options.filter.deny.as_ref();
-        match deny.and_then(|list| list.finds(&identity(raw, image_hash))) {
-            Some(by) => filtered(DENIED, format!("listed by its {by}")),
-            None => Ok(()),
-        }
-    }
-
-    fn allowed(&self, raw: &RawSample, image_hash: &[u8; 32]) -> Result<(), Unusable> {
-        match &self.options.filter.allow {
-            Some(list) if list.finds(&identity(raw, Some(image_hash))).is_none() => {
-                filtered("not_allowed", "not listed by URL, hash or key".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn not_refused(&self, repairs: impl IntoIterator<Item = &'static str>) -> Result<(), Unusable> {
-        let refused = &self.options.refused;
-        match repairs.into_iter().find(|repair| refused.contains(repair)) {
-            Some(repair) => filtered(repair, "a repair that --refuse names".to_owned()),
-            None => Ok(()),
-        }
-    }
-
-    fn check_class(&self, raw: &RawSample) -> Result<(), Unusable> {
-        let unusable = |reason, detail| Err(Unusable { reason, detail });
-        match (self.options.kind, raw.label, self.options.classes) {
-            (Kind::Classes, None, _) => unusable("no_label", "no .cls member and no label".into()),
-            (Kind::Classes, Some(label), Some(classes)) if label >= classes => {
-                unusable("bad_label", format!("class {label} of {classes} classes"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn caption(&self, raw: &mut RawSample) -> Result<String, Unusable> {
-        let caption = raw.caption.take().unwrap_or_default();
-        if self.options.kind == Kind::Pairs && caption.trim().is_empty() {
-            raw.caption = Some(caption);
-            return Err(Unusable { reason: "empty_caption", detail: "no words in it".into() });
-        }
-        raw.caption = Some(caption.clone());
-        Ok(caption)
     }
 
     fn decoded(&self, raw: &RawSample, image: &[u8]) -> Result<Decoded, Unusable> {
@@ -256,98 +239,15 @@ fn usable(read: Result<(), ReadFailure>) -> Result<Result<(), Unusable>, Archive
 }
 
 /// The reject of a sample that could not be read or prepared.
-fn reject(raw: &mut RawSample, source: &str, bad: Unusable) -> Box<Reject> {
+fn reject(raw: RawSample, source: &str, bad: Unusable) -> Box<Reject> {
     let is_denied = bad.reason == DENIED;
     Box::new(Reject {
         source: source.to_owned(),
         offset: raw.offset,
-        key: std::mem::take(&mut raw.key),
+        key: raw.key,
         reason: bad.reason.to_owned(),
         detail: bad.detail,
-        url: raw.sidecar.metadata.url.take().filter(|_| !is_denied),
-        caption: raw.caption.take().filter(|_| !is_denied),
+        url: raw.sidecar.metadata.url.filter(|_| !is_denied),
+        caption: raw.caption.filter(|_| !is_denied),
     })
-}
-
-/// What a sample can be listed by.
-fn identity<'s>(raw: &'s RawSample, image_hash: Option<&'s [u8; 32]>) -> Identity<'s> {
-    Identity {
-        url: raw.sidecar.metadata.url.as_deref(),
-        sha256: raw.sidecar.metadata.sha256.as_ref(),
-        md5: raw.sidecar.md5.as_ref(),
-        image_hash,
-        key: Some(&raw.key),
-    }
-}
-
-fn filtered(reason: &'static str, detail: String) -> Result<(), Unusable> {
-    Err(Unusable { reason, detail })
-}
-
-fn keep_metadata(filter: &Filter, raw: &RawSample) -> Result<(), Unusable> {
-    let sidecar = &raw.sidecar.metadata;
-    if let (Some(least), Some(found)) = (filter.min_similarity, sidecar.similarity)
-        && found < least
-    {
-        return filtered("similarity", format!("similarity {found}"));
-    }
-    if let (Some(most), Some(found)) = (filter.max_punsafe, sidecar.punsafe)
-        && found > most
-    {
-        return filtered("punsafe", format!("punsafe {found}"));
-    }
-    if let (Some(most), Some(found)) = (filter.max_pwatermark, sidecar.pwatermark)
-        && found > most
-    {
-        return filtered("pwatermark", format!("pwatermark {found}"));
-    }
-    if let Some(language) = &sidecar.language
-        && !filter.languages.is_empty()
-        && !filter.languages.iter().any(|kept| kept.eq_ignore_ascii_case(language))
-    {
-        return filtered("language", format!("language {language}"));
-    }
-    match &sidecar.nsfw {
-        Some(verdict) if filter.drop_nsfw.iter().any(|drop| drop.eq_ignore_ascii_case(verdict)) => {
-            filtered("nsfw", format!("NSFW {verdict}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn keep_characters(filter: &Filter, caption: &str) -> Result<(), Unusable> {
-    let (least, most) = (filter.min_chars.unwrap_or(0), filter.max_chars.unwrap_or(u32::MAX));
-    if least == 0 && most == u32::MAX {
-        return Ok(());
-    }
-    let characters = caption.chars().count();
-    if characters < least as usize || characters > most as usize {
-        return filtered("caption_chars", format!("{characters} characters"));
-    }
-    Ok(())
-}
-
-fn keep_words(filter: &Filter, text: &EncodedCaption) -> Result<(), Unusable> {
-    if filter.min_words.is_some_and(|least| text.words < least)
-        || filter.max_words.is_some_and(|most| text.words > most)
-    {
-        return filtered("caption_words", format!("{} words", text.words));
-    }
-    Ok(())
-}
-
-fn keep_image(filter: &Filter, image: &Decoded) -> Result<(), Unusable> {
-    let (width, height) = image.full_size;
-    let (short, long) = (width.min(height), width.max(height));
-    let size = || format!("{width}×{height} pixels");
-    if filter.min_side.is_some_and(|least| short < least) {
-        return filtered("too_small", size());
-    }
-    if filter.min_area.is_some_and(|least| u64::from(width) * u64::from(height) < least) {
-        return filtered("small_area", size());
-    }
-    if filter.max_aspect.is_some_and(|most| f64::from(long) > most * f64::from(short)) {
-        return filtered("aspect", size());
-    }
-    Ok(())
 }

@@ -14,7 +14,7 @@ use clipa_schemas::{
     shard::{ShardBuffers, ShardLayout, ShardWriter},
 };
 
-use super::{reconcile::Account, sample::Verdict};
+use super::{account::Account, sample::Verdict};
 
 /// Collects a unit's chunks, finished in any order by any thread, and writes them in order.
 ///

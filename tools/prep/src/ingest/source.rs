@@ -9,35 +9,19 @@ use std::{
 use clipa_schemas::ledger::Source;
 
 use super::{
-    options::MAX_CAPTION_BYTES,
-    reconcile::{Account, Beside},
+    account::{Account, SideFiles},
+    repairs::ReadRepair,
 };
 use crate::archive::{
     ArchiveError, MemberId, TarEnd, TarIndex,
     sidecar::{MAX_SIDECAR_BYTES, MetadataTable, Sidecar},
 };
 
+/// Longest caption that is stored, in bytes. LAION's longest has 61,192 characters.
+const MAX_CAPTION_BYTES: u64 = 1 << 20;
+
 /// Longest class label in a `.cls` member, in bytes.
 const MAX_CLASS_BYTES: u64 = 64;
-
-/// The `.json` is no JSON object: the sample goes on without it.
-const SIDECAR_IGNORED: &str = "sidecar_ignored";
-
-/// The `.json` is larger than [`MAX_SIDECAR_BYTES`]: the sample goes on without it.
-const SIDECAR_TOO_LARGE: &str = "sidecar_too_large";
-
-/// The tar ends within the `.json`: the sample goes on without it.
-const SIDECAR_CUT: &str = "sidecar_cut";
-
-/// The row of the table beside the tar names another URL than the `.json`: it is another image's, and not used.
-const TABLE_IGNORED: &str = "table_ignored";
-
-/// Bytes of the caption that are no UTF-8 became U+FFFD.
-const CAPTION_NOT_UTF8: &str = "caption_not_utf8";
-
-/// Repairs that reading makes, by their names in reports; those of the pixels are [`crate::image::Repair`].
-pub const READ_REPAIRS: [&str; 5] =
-    [SIDECAR_IGNORED, SIDECAR_TOO_LARGE, SIDECAR_CUT, TABLE_IGNORED, CAPTION_NOT_UTF8];
 
 /// A sample as found, without its image.
 #[derive(Debug, Default)]
@@ -67,8 +51,8 @@ pub struct Unusable {
 
 /// One unit of input, open.
 pub enum UnitSource {
-    /// A WebDataset tar, and what lies beside it.
-    Tar(Box<TarIndex>, Box<Beside>),
+    /// A WebDataset tar, and the files that img2dataset wrote beside it.
+    Tar(Box<TarIndex>, Box<SideFiles>),
     /// Files of one folder a class: (path, class), sorted.
     ClassFolders {
         /// The folder that holds the class folders.
@@ -86,7 +70,7 @@ impl UnitSource {
     /// # Errors
     /// The tar, or the Parquet table or statistics beside it, are there and cannot be read.
     pub fn open_tar(path: &Path) -> Result<UnitSource, ArchiveError> {
-        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(Beside::read(path)?)))
+        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(SideFiles::read(path)?)))
     }
 
     /// Number of samples.
@@ -113,8 +97,8 @@ impl UnitSource {
     /// [`ReadFailure`] says whether the sample is bad or the whole input.
     pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, beside) => {
-                read_texts_from_tar(tar, beside.table.as_ref(), index, raw)
+            UnitSource::Tar(tar, side_files) => {
+                read_texts_from_tar(tar, side_files.table.as_ref(), index, raw)
             }
             UnitSource::ClassFolders { root, files, .. } => {
                 let (path, label) = &files[index];
@@ -156,8 +140,8 @@ impl UnitSource {
     /// What is wrong with the input as a whole, and what it lists and does not hold.
     pub fn account(&self) -> Account {
         match self {
-            UnitSource::Tar(tar, beside) => {
-                let Account { problems, not_downloaded } = beside.account(tar);
+            UnitSource::Tar(tar, side_files) => {
+                let Account { problems, not_downloaded } = side_files.account(tar);
                 Account { problems: [tar_problems(tar), problems].concat(), not_downloaded }
             }
             UnitSource::ClassFolders { .. } => Account::default(),
@@ -247,7 +231,9 @@ fn read_texts_from_tar(
 /// the same ones; the URL tells.
 fn fill(raw: &mut RawSample, row: Sidecar) {
     match (&raw.sidecar.metadata.url, &row.metadata.url) {
-        (Some(own), Some(other)) if own != other => raw.repairs.push(TABLE_IGNORED),
+        (Some(own), Some(other)) if own != other => {
+            raw.repairs.push(ReadRepair::TableIgnored.name())
+        }
         _ => raw.sidecar.fill_from(row),
     }
 }
@@ -265,13 +251,13 @@ fn read_sidecar(
                 raw.sidecar = sidecar;
                 return Ok(());
             }
-            Err(_) => SIDECAR_IGNORED,
+            Err(_) => ReadRepair::SidecarIgnored,
         },
-        Err(ArchiveError::MemberTooLarge { .. }) => SIDECAR_TOO_LARGE,
-        Err(ArchiveError::MemberCut { .. }) => SIDECAR_CUT,
+        Err(ArchiveError::MemberTooLarge { .. }) => ReadRepair::SidecarTooLarge,
+        Err(ArchiveError::MemberCut { .. }) => ReadRepair::SidecarCut,
         Err(error) => return Err(ReadFailure::Unit(error)),
     };
-    raw.repairs.push(repair);
+    raw.repairs.push(repair.name());
     Ok(())
 }
 
@@ -295,7 +281,7 @@ fn text_of(bytes: &[u8], raw: &mut RawSample) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => {
-            raw.repairs.push(CAPTION_NOT_UTF8);
+            raw.repairs.push(ReadRepair::CaptionNotUtf8.name());
             String::from_utf8_lossy(bytes).into_owned()
         }
     }

@@ -6,15 +6,16 @@ use clipa_schemas::{manifest::Kind, metadata::Metadata};
 use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, codecs::gif::GifEncoder};
 
 use super::{
-    options::{Dedup, Filter, IngestOptions, repair_names},
-    sample::{Preparer, Verdict},
-    source::{READ_REPAIRS, RawSample},
+    options::{Filter, IngestOptions},
+    repairs::repair_names,
+    sample::{Preparer, Texts},
+    source::{RawSample, Unusable},
 };
 use crate::{
     archive::sidecar::Sidecar,
-    image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits, Orientation},
+    image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits, Orientation, Repair},
 };
-use clipa_text::{TaggerChoice, TextConfig};
+use clipa_text::{EncodedCaption, TaggerChoice, TextConfig};
 
 fn options(refused: Vec<&'static str>) -> IngestOptions {
     IngestOptions {
@@ -27,7 +28,6 @@ fn options(refused: Vec<&'static str>) -> IngestOptions {
         limits: DecodeLimits::default(),
         filter: Filter::default(),
         refused,
-        dedup: Dedup::Off,
         text: TextConfig { tagger: TaggerChoice::none(), bert_vocab: None },
     }
 }
@@ -37,7 +37,8 @@ struct Picture {
     sidecar: Sidecar,
 }
 
-fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Verdict {
+/// The repairs that were made, where the picture becomes a row.
+fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Result<Vec<&'static str>, Unusable> {
     let options = options(refused);
     let (plan, text) = (options.render_plan().unwrap(), options.text.open().unwrap());
     let mut raw = RawSample {
@@ -46,7 +47,9 @@ fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Verdict {
         sidecar: picture.sidecar.clone(),
         ..RawSample::default()
     };
-    Preparer::new(&options, &plan, &text).verdict(&mut raw, Ok(()), None, &picture.image, "a.tar")
+    let texts = Texts::Caption(Ok(EncodedCaption::default()));
+    Preparer::new(&options, &plan, &text).row(&mut raw, texts, &picture.image)?;
+    Ok(raw.repairs)
 }
 
 fn picture() -> RgbImage {
@@ -113,24 +116,16 @@ fn needing_repair() -> BTreeMap<&'static str, Picture> {
 #[test]
 fn every_repair_is_counted_and_refused_by_its_name() {
     let samples = needing_repair();
-    let of_pixels = repair_names().filter(|name| !READ_REPAIRS.contains(name));
-    for repair in of_pixels {
+    for repair in Repair::ALL.map(Repair::name) {
         let picture = samples.get(repair).unwrap_or_else(|| panic!("no picture needs {repair}"));
-        match prepared(picture, Vec::new()) {
-            Verdict::Accepted(_, repairs) => {
-                assert!(repairs.contains(&repair), "{repair}: {repairs:?}");
-            }
-            Verdict::Rejected(reject) => panic!("{repair}: {reject:?}"),
-        }
-        match prepared(picture, vec![repair]) {
-            Verdict::Rejected(reject) => assert_eq!(reject.reason, repair, "{}", reject.detail),
-            Verdict::Accepted(..) => panic!("{repair} was made though it was refused"),
-        }
+        let repairs = prepared(picture, Vec::new()).unwrap();
+        assert!(repairs.contains(&repair), "{repair}: {repairs:?}");
+        let refused = prepared(picture, vec![repair]).unwrap_err();
+        assert_eq!(refused.reason, repair, "{}", refused.detail);
     }
     let plain = Picture {
         image: jpeg(picture().as_raw(), 3, turbojpeg::PixelFormat::RGB),
         sidecar: Sidecar::default(),
     };
-    let every = repair_names().collect();
-    assert!(matches!(prepared(&plain, every), Verdict::Accepted(_, repairs) if repairs.is_empty()));
+    assert!(prepared(&plain, repair_names().collect()).unwrap().is_empty());
 }

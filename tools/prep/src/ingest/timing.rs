@@ -42,7 +42,7 @@ impl Stage {
 }
 
 impl StageTimes {
-    /// Adds the time since `started`; gives the present, where the next stage starts.
+    /// Adds the time since `started`; returns the present, where the next stage starts.
     pub fn add(&mut self, stage: Stage, started: Instant) -> Instant {
         let now = Instant::now();
         self.0[stage as usize] += now - started;

@@ -1,8 +1,8 @@
 //! The output folder: locked, guarded against another configuration, and asked what is already done.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::{self, File, TryLockError},
+    collections::BTreeMap,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -13,11 +13,12 @@ use clipa_schemas::{
     vocabulary,
 };
 
+use super::{
+    lock::{LOCK, lock},
+    settle::{self, remove_replaced_files, remove_temporary_files, settle},
+};
 use clipa_talk::{Failure, shell};
 use clipa_text::TextParts;
-
-/// Held while a run writes to a folder; the system drops it with the process, so a crash leaves none behind.
-const LOCK: &str = ".lock";
 
 /// An output folder that this run may write to.
 #[derive(Debug)]
@@ -75,9 +76,9 @@ impl Output {
         Ok(Output { dataset: dataset.to_owned(), manifest, done, _lock: lock })
     }
 
-    /// Was every unit done when the manifest was written?
+    /// Did a run end with every unit done, and has no unit come or gone since?
     pub fn is_complete(&self) -> bool {
-        self.manifest.complete
+        settle::is_complete(&self.manifest, &self.done)
     }
 
     /// The folder.
@@ -188,21 +189,6 @@ fn refuse_foreign_folder(dataset: &Path) -> Result<()> {
     Ok(())
 }
 
-fn lock(dataset: &Path) -> Result<File> {
-    let path = dataset.join(LOCK);
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let error = anyhow!("another run is writing to {}", dataset.display());
-            Err(Failure::new(error, "wait for it, or name another --output").into())
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
-        }
-    }
-}
-
 fn refuse_other_configuration(dataset: &Path, now: &Manifest) -> Result<()> {
     let there = Manifest::read(dataset)?;
     if there.configuration_sha256 == now.configuration_sha256 && there.kind == now.kind {
@@ -220,7 +206,11 @@ fn refuse_other_configuration(dataset: &Path, now: &Manifest) -> Result<()> {
     Err(Failure::new(error, "use the same options as before, or another --output").into())
 }
 
-fn refuse_pending_takedown(dataset: &Path) -> Result<()> {
+/// Refuses a data set in which a takedown has not ended.
+///
+/// # Errors
+/// There is one (with the lists that end it), or the system refuses.
+pub fn refuse_pending_takedown(dataset: &Path) -> Result<()> {
     let Some(pending) = PendingTakedown::of(dataset)? else { return Ok(()) };
     let error = anyhow!("a takedown in {} was interrupted", dataset.display());
     let hint = format!(
@@ -229,66 +219,4 @@ fn refuse_pending_takedown(dataset: &Path) -> Result<()> {
         pending.lists_sha256.join(", ")
     );
     Err(Failure::new(error, hint).into())
-}
-
-/// Ends what an interrupted removal of rows began: the manifest follows the entries, and files that were replaced
-/// go, in this order, so that every file that an entry or the manifest names is there at any moment.
-fn settle(dataset: &Path, done: &BTreeMap<u32, UnitEntry>) -> Result<()> {
-    let mut manifest = Manifest::read(dataset)?;
-    let is_behind = manifest
-        .units
-        .iter()
-        .any(|unit| done.get(&unit.unit).is_some_and(|entry| entry.shard != unit.shard));
-    if is_behind {
-        let entries: Vec<UnitEntry> = done.values().cloned().collect();
-        manifest.finish(&entries, manifest.complete);
-        manifest.write(dataset)?;
-    }
-    remove_replaced_files(dataset, done.values())
-}
-
-/// Shards and rejects of finished units that their entries do not name (any more).
-fn remove_replaced_files<'e>(
-    dataset: &Path,
-    entries: impl Iterator<Item = &'e UnitEntry>,
-) -> Result<()> {
-    let (mut units, mut named) = (BTreeSet::new(), BTreeSet::new());
-    for entry in entries {
-        units.insert(entry.unit);
-        named.extend(entry.shard.as_ref().map(|shard| shard.file.file.clone()));
-        named.extend(entry.rejects.as_ref().map(|file| file.file.clone()));
-    }
-    for part in [SHARDS, REJECTS] {
-        let folder = dataset.join(part);
-        let context = || format!("cannot look into {}", folder.display());
-        for file in fs::read_dir(&folder).with_context(context)? {
-            let file = file.with_context(context)?;
-            let name = file.file_name().to_string_lossy().into_owned();
-            let unit = name.split('.').next().and_then(|stem| stem.parse().ok());
-            let is_of_unit = name.ends_with(".parquet") && unit.is_some_and(|u| units.contains(&u));
-            if is_of_unit && !named.contains(&format!("{part}/{name}")) {
-                fs::remove_file(file.path())
-                    .with_context(|| format!("cannot remove {}", file.path().display()))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What an interrupted run left under temporary names.
-fn remove_temporary_files(dataset: &Path) -> Result<()> {
-    for folder in [dataset.to_owned(), dataset.join(SHARDS), dataset.join(REJECTS)] {
-        for entry in fs::read_dir(&folder)
-            .with_context(|| format!("cannot look into {}", folder.display()))?
-        {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') && name.ends_with(".tmp") {
-                fs::remove_file(entry.path())
-                    .with_context(|| format!("cannot remove {}", entry.path().display()))?;
-            }
-        }
-    }
-    Ok(())
 }

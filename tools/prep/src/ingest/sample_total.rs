@@ -3,18 +3,18 @@
 /// Bytes of a LAION sample in its tar (407,332,084 in 10 TB), until an input of this run was opened.
 const TYPICAL_SAMPLE_BYTES: f64 = 25_000.0;
 
-/// Samples that a run will meet, ever more exactly.
+/// Estimate of the samples that a run will meet, ever more exact.
 #[derive(Debug)]
-pub struct Expected {
+pub struct SampleTotal {
     samples: u64,
     bytes: u64,
     unopened_bytes: u64,
 }
 
-impl Expected {
+impl SampleTotal {
     /// Inputs of so many bytes, none of them open.
-    pub fn new(bytes: u64) -> Expected {
-        Expected { samples: 0, bytes: 0, unopened_bytes: bytes }
+    pub fn new(bytes: u64) -> SampleTotal {
+        SampleTotal { samples: 0, bytes: 0, unopened_bytes: bytes }
     }
 
     /// Notes that an input of so many bytes holds so many samples.
@@ -45,21 +45,21 @@ mod tests {
 
     #[test]
     fn what_is_open_tells_of_what_is_not() {
-        let mut expected = Expected::new(400_000);
-        assert_eq!(expected.samples(), 16);
-        expected.opened(100_000, 10);
-        assert_eq!(expected.samples(), 10 + 30);
-        expected.failed(100_000);
-        assert_eq!(expected.samples(), 10 + 20);
-        expected.opened(200_000, 7);
-        assert_eq!(expected.samples(), 17, "all are open");
+        let mut total = SampleTotal::new(400_000);
+        assert_eq!(total.samples(), 16);
+        total.opened(100_000, 10);
+        assert_eq!(total.samples(), 10 + 30);
+        total.failed(100_000);
+        assert_eq!(total.samples(), 10 + 20);
+        total.opened(200_000, 7);
+        assert_eq!(total.samples(), 17, "all are open");
     }
 
     #[test]
     fn an_empty_input_tells_nothing() {
-        let mut expected = Expected::new(50_000);
-        expected.opened(0, 0);
-        assert_eq!(expected.samples(), 2);
-        assert_eq!(Expected::new(0).samples(), 0);
+        let mut total = SampleTotal::new(50_000);
+        total.opened(0, 0);
+        assert_eq!(total.samples(), 2);
+        assert_eq!(SampleTotal::new(0).samples(), 0);
     }
 }
