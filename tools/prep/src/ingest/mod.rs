@@ -10,6 +10,7 @@
 
 pub mod dry_run;
 pub mod expected;
+mod in_work;
 pub mod options;
 pub mod output;
 pub mod pipeline;

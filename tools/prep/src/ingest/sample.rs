@@ -6,6 +6,7 @@ use clipa_schemas::{manifest::Kind, rejects::Reject, sample::Sample};
 use sha2::{Digest, Sha256};
 
 use super::{
+    in_work::InWork,
     options::{Filter, IngestOptions},
     source::{RawSample, ReadFailure, UnitSource, Unusable},
     timing::{Stage, StageTimes},
@@ -28,6 +29,9 @@ pub enum Verdict {
     Rejected(Box<Reject>),
 }
 
+/// A sample's index in its source, all of it but the image, and what became of reading that.
+type ReadSample = (usize, RawSample, Result<(), Unusable>);
+
 /// Turns raw samples into rows; one a thread, with its own buffers.
 pub struct Preparer<'o> {
     options: &'o IngestOptions,
@@ -39,6 +43,8 @@ pub struct Preparer<'o> {
     image: Vec<u8>,
     /// Time spent in each stage by this thread.
     pub times: StageTimes,
+    /// For the message, should it panic.
+    pub(super) in_work: InWork,
 }
 
 impl<'o> Preparer<'o> {
@@ -54,6 +60,7 @@ impl<'o> Preparer<'o> {
             scratch: Scratch::default(),
             image: Vec::new(),
             times: StageTimes::default(),
+            in_work: InWork::default(),
         }
     }
 
@@ -70,20 +77,23 @@ impl<'o> Preparer<'o> {
         samples: impl Iterator<Item = usize>,
         name: &str,
     ) -> Result<Vec<Verdict>, ArchiveError> {
+        self.in_work.input(name);
         let started = Instant::now();
         let mut raws = Vec::with_capacity(samples.size_hint().0);
         for index in samples {
+            self.in_work.sample(Stage::Read, index);
             let mut raw = RawSample::default();
             let read = usable(source.read_texts(index, &mut raw))?;
             raws.push((index, raw, read));
         }
         let started = self.times.add(Stage::Read, started);
-        let texts = self.texts(raws.iter().map(|(_, raw, read)| read.is_ok().then_some(raw)));
+        let texts = self.texts(&raws);
         self.times.add(Stage::Text, started);
 
         let mut image = std::mem::take(&mut self.image);
         let mut verdicts = Vec::with_capacity(raws.len());
         for ((index, mut raw, read), text) in raws.into_iter().zip(texts) {
+            self.in_work.sample(Stage::Read, index);
             let started = Instant::now();
             image.clear();
             let read = match read {
@@ -118,15 +128,14 @@ impl<'o> Preparer<'o> {
 
     /// Tokens and tags of captions, tagged all together; `None` where a sample is unusable, or filtered by what is
     /// known already.
-    fn texts<'r>(
-        &mut self,
-        raws: impl Iterator<Item = Option<&'r RawSample>>,
-    ) -> Vec<Option<EncodedCaption>> {
+    fn texts(&mut self, raws: &[ReadSample]) -> Vec<Option<EncodedCaption>> {
         let filter = &self.options.filter;
         let mut words = Vec::new();
         let mut texts: Vec<Option<EncodedCaption>> = raws
-            .map(|raw| {
-                let raw = raw?;
+            .iter()
+            .map(|(index, raw, read)| {
+                self.in_work.sample(Stage::Text, *index);
+                read.as_ref().ok()?;
                 let caption = raw.caption.as_deref().unwrap_or_default();
                 keep_metadata(filter, raw).and_then(|()| keep_characters(filter, caption)).ok()?;
                 let mut of_caption = Words::default();
@@ -135,6 +144,9 @@ impl<'o> Preparer<'o> {
                 Some(text)
             })
             .collect();
+        if let [(first, ..), .., (last, ..)] = raws {
+            self.in_work.samples(Stage::Text, *first, *last);
+        }
         let tags = self.encoder.tag_all(&words);
         for (text, tags) in texts.iter_mut().flatten().zip(tags) {
             text.pos = tags;
@@ -149,8 +161,10 @@ impl<'o> Preparer<'o> {
         image: &[u8],
     ) -> Result<Sample, Unusable> {
         let filter = &self.options.filter;
+        self.in_work.step(Stage::Hash);
         let started = Instant::now();
         let image_hash = Sha256::digest(image).into();
+        self.in_work.step(Stage::Decode);
         let decoding = self.times.add(Stage::Hash, started);
 
         self.not_denied(raw, Some(&image_hash))?;
@@ -167,6 +181,7 @@ impl<'o> Preparer<'o> {
         let decoded = self.decoded(raw, image)?;
         self.not_refused(decoded.repairs.iter().map(Repair::name))?;
         keep_image(filter, &decoded)?;
+        self.in_work.step(Stage::Resize);
         let rendering = self.times.add(Stage::Decode, decoding);
         let images = render(&decoded, image, self.plan, &mut self.scratch)
             .map_err(|error| Unusable { reason: "unrenderable", detail: error.to_string() })?;
