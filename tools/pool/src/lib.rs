@@ -1,87 +1,63 @@
-//! Independent pieces of work on a few threads.
+//! Threads of ours: independent pieces of work, and what assembly lines are built of.
+//!
+//! Whoever starts threads follows one pattern, so that a panic anywhere ends the run with a message and nobody waits
+//! for ever:
+//!
+//! - Pieces that need nothing of each other go through [`in_order`].
+//! - An assembly line joins its threads by bounded channels: who waits at one wakes up when the other side is gone.
+//! - What is in memory carries a [`Permit`]. It returns itself when the thing is dropped, also while a thread unwinds;
+//!   so none is lost, and [`Permits::close`] wakes who waits for one.
+//! - A thread's work runs in [`caught`]: a panic becomes [`Panicked`], an error that names what was in work.
+//! - The first error is kept by [`FirstError`], which raises the flag that the other threads look at.
+//!
+//! ```
+//! use std::{sync::atomic::AtomicBool, thread};
+//! use clipa_pool::{FirstError, Panicked, Permits, caught};
+//!
+//! fn read_row(row: u32) -> Vec<u8> {
+//!     panic!("no row {row}")
+//! }
+//!
+//! let (stop, permits) = (AtomicBool::new(false), Permits::new(3));
+//! let failure = FirstError::new(&stop);
+//! thread::scope(|scope| {
+//!     scope.spawn(|| {
+//!         let done = caught(|| {
+//!             let _permit = permits.take(2);
+//!             read_row(7)
+//!         });
+//!         if let Err(panic) = done {
+//!             failure.keep(panic.of("the worker"));
+//!             permits.close();
+//!         }
+//!     });
+//! });
+//! assert_eq!(permits.free(), 3);
+//! let Panicked { what, message } = failure.into_result().unwrap_err();
+//! assert_eq!((&*what, &*message), ("the worker", "no row 7"));
+//! ```
+
+mod first_error;
+mod in_order;
+mod panicked;
+mod permits;
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
+
+pub use first_error::FirstError;
+pub use in_order::in_order;
+pub use panicked::{Panic, Panicked, caught};
+pub use permits::{Permit, Permits};
 
 /// Cores that this process may use.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Does `work` on every item, on at most so many threads; gives what it gave, in the order of the items.
-///
-/// # Errors
-/// The first error in time; no other item is begun after it.
-pub fn in_order<T: Sync, R: Send, E: Send>(
-    items: &[T],
-    threads: usize,
-    work: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
-    let next = AtomicUsize::new(0);
-    let (done, failure) = (Mutex::new(Vec::with_capacity(items.len())), Mutex::new(None));
-    let work_on = || {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(place) else { return };
-            match work(item) {
-                Ok(result) => lock(&done).push((place, result)),
-                Err(error) => {
-                    next.store(items.len(), Ordering::Relaxed);
-                    lock(&failure).get_or_insert(error);
-                }
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..threads.min(items.len()) {
-            scope.spawn(work_on);
-        }
-        work_on();
-    });
-    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|&(place, _)| place);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
-}
-
 /// Locks. A thread that panicked behind the lock left something whole, or the whole run ends with it.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn results_keep_the_order_of_the_items_whichever_is_done_first() {
-        let items: Vec<u64> = (0..20).collect();
-        for threads in [0, 1, 3, 50] {
-            let tenfold = in_order(&items, threads, |&item| {
-                thread::sleep(Duration::from_millis(item % 3));
-                Ok::<_, ()>(item * 10)
-            });
-            assert_eq!(tenfold.unwrap(), (0..20).map(|item| item * 10).collect::<Vec<_>>());
-        }
-        assert_eq!(in_order(&[], 4, |item: &u64| Ok::<_, ()>(*item)), Ok(vec![]));
-    }
-
-    #[test]
-    fn nothing_is_begun_after_an_error() {
-        let begun = AtomicUsize::new(0);
-        let failed = in_order(&[1, 2, 3, 4, 5, 6], 1, |&item| {
-            begun.fetch_add(1, Ordering::Relaxed);
-            if item == 2 { Err("two") } else { Ok(item) }
-        });
-        assert_eq!((failed, begun.into_inner()), (Err("two"), 2));
-    }
 }

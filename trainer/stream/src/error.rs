@@ -75,13 +75,8 @@ pub enum StreamError {
         source: std::io::Error,
     },
     /// A thread ended with a programmer's mistake.
-    #[error("the thread `{thread}` panicked: {message}")]
-    Panicked {
-        /// Its name.
-        thread: String,
-        /// What it said.
-        message: String,
-    },
+    #[error(transparent)]
+    Panicked(#[from] clipa_pool::Panicked),
     /// An earlier error ended the stream.
     #[error("the stream has ended with an earlier error")]
     Ended,

@@ -13,9 +13,9 @@ use super::{
     colour::{jitter_colours, to_grey},
     config::StreamConfig,
     crop::{CropBox, draw_crop},
+    cut::Job,
     error::StreamError,
     painter::Painter,
-    pipeline::Job,
     window::{Row, Window},
 };
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! manifest ─> order (seed, epoch) ─> windows of row groups ─> jobs ─> workers ─> Batch
-//!             order.rs               source.rs, window.rs     pipeline.rs        filler.rs, painter.rs
+//!             order.rs               source.rs, window.rs     cut.rs  pipeline.rs  filler.rs, painter.rs
 //! ```
 //! - A sample's image is borrowed from the mapped shard and copied once, into the batch: plainly where column and
 //!   stage have the same size, with crop and resize in the same pass otherwise.
@@ -16,6 +16,7 @@ mod batch;
 mod colour;
 mod config;
 mod crop;
+mod cut;
 mod error;
 mod filler;
 mod order;
@@ -40,9 +41,10 @@ pub use self::{
 };
 use self::{
     batch::BufferPool,
+    cut::{Cut, Job},
     filler::Filler,
     order::{GroupRef, Order, Sequence},
-    pipeline::{Cut, Job, Pipeline},
+    pipeline::Pipeline,
     source::{Columns, Source},
     window::Window,
 };
@@ -172,7 +174,7 @@ fn start_pipeline(
         workers: config.workers,
     };
     let labels = source.columns().label;
-    // What is under way, what the consumer holds, and one that is just being given back.
+    // What is under way, what the consumer holds, and one that is just being returned.
     let pool = BufferPool::new(config.in_flight() + 2);
     Pipeline::start(
         order.windows(start),

@@ -5,14 +5,15 @@
 //!              (1 thread, ahead)   ^  (1 thread)                             │ puts results in order
 //!                                  └────────────── permits ──────────────────┘
 //! ```
-//! Which thread fills which batch is left to chance, what is in it is not: a job names its samples. A permit is
-//! taken for every batch under way and given back by `next()`, so that memory is bounded whatever is slow.
+//! Which thread fills which batch is left to chance, what is in it is not: a job names its samples. Every batch under
+//! way carries a permit, which returns itself when `next()` hands the batch out, so that memory is bounded whatever is
+//! slow.
+//!
+//! A panic ends the stream with an error: that of a `fill` in the place of its batch, for which the consumer waits;
+//! that of the other threads after the batches that they had brought on their way.
 
 use std::{
-    any::Any,
-    collections::{BTreeMap, VecDeque},
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,9 +21,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use clipa_pool::{Panic, Permit, Permits, caught};
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::{
+    cut::{Cut, Cutter, Job, Loaded},
     error::StreamError,
     order::{WindowPlan, Windows},
 };
@@ -30,55 +33,16 @@ use super::{
 /// Loaded windows that wait for the one that cuts; another one is being loaded meanwhile.
 const WINDOWS_AHEAD: usize = 1;
 
-/// How samples become batches.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
-    /// The first sample of the first batch.
-    pub(super) start: u64,
-    /// Samples of a batch.
-    pub(super) batch: usize,
-    /// Is what remains at the end of a finite order a batch, too?
-    pub(super) keep_rest: bool,
-    /// Batches under way or waiting at most.
-    pub(super) in_flight: usize,
-    /// Threads that fill.
-    pub(super) workers: usize,
-}
-
-/// A plan with what was loaded for it.
-#[derive(Debug)]
-pub(super) struct Loaded<W> {
-    pub(super) plan: WindowPlan,
-    pub(super) content: W,
-}
-
-/// One batch to fill.
-#[derive(Debug)]
-pub(super) struct Job<W> {
-    /// Its place among the batches.
-    pub(super) number: u64,
-    pub(super) first_sample: u64,
-    /// Consecutive samples: indices into the rows of windows.
-    pub(super) parts: Vec<(Arc<Loaded<W>>, Range<u32>)>,
-}
-
-impl<W> Job<W> {
-    /// Samples of the batch.
-    pub(super) fn len(&self) -> usize {
-        self.parts.iter().map(|(_, part)| part.len()).sum()
-    }
-}
-
-type Windowed<W> = Result<Loaded<W>, StreamError>;
-type Numbered<B> = (u64, Result<B, StreamError>);
+/// A batch, or why it could not be made, with the permit of its job. Where none could be cut, there is no job.
+type Filled<B> = (Result<B, StreamError>, Option<Permit>);
 
 /// The running threads. Dropping it ends and joins them.
 #[derive(Debug)]
 pub(super) struct Pipeline<B> {
-    results: Option<Receiver<Numbered<B>>>,
-    permits: Option<Sender<()>>,
+    results: Option<Receiver<(u64, Filled<B>)>>,
+    permits: Permits,
     /// Results that came before their turn.
-    early: BTreeMap<u64, Result<B, StreamError>>,
+    early: BTreeMap<u64, Filled<B>>,
     next: u64,
     threads: Vec<(String, JoinHandle<()>)>,
     stop: Arc<AtomicBool>,
@@ -100,13 +64,10 @@ impl<B: Send + 'static> Pipeline<B> {
         let (windows_to, windows_from) = bounded(WINDOWS_AHEAD);
         let (jobs_to, jobs_from) = bounded::<Job<W>>(cut.in_flight);
         let (results_to, results_from) = bounded(cut.in_flight + 1);
-        let (permits_to, permits_from) = bounded(cut.in_flight);
-        for _ in 0..cut.in_flight {
-            let _ = permits_to.send(()); // there is room for exactly these
-        }
+        let permits = Permits::new(cut.in_flight as u64);
         let mut pipeline = Pipeline {
             results: Some(results_from),
-            permits: Some(permits_to),
+            permits: permits.clone(),
             early: BTreeMap::new(),
             next: 0,
             threads: Vec::new(),
@@ -119,8 +80,9 @@ impl<B: Send + 'static> Pipeline<B> {
             })?;
         }
         pipeline.spawn("stream-cut".to_owned(), move |_| {
-            let mut cutter = Cutter { windows: windows_from, held: VecDeque::new(), ended: false };
-            cutter.run(cut, &permits_from, &jobs_to, &results_to);
+            if let Err((number, error)) = Cutter::new(windows_from).run(cut, &permits, &jobs_to) {
+                let _ = results_to.send((number, (Err(error), None))); // fails when the stream has ended
+            }
         })?;
         pipeline.spawn("stream-load".to_owned(), move |_| {
             for plan in windows {
@@ -163,15 +125,12 @@ impl<B: Send + 'static> Pipeline<B> {
                 Err(_) => return self.end().map(|()| None),
             }
         }
-        let result = self.early.remove(&self.next).unwrap_or(Err(StreamError::Ended));
+        // the permit returns when this call does
+        let (result, _permit) =
+            self.early.remove(&self.next).unwrap_or((Err(StreamError::Ended), None));
         self.next += 1;
         match result {
-            Ok(batch) => {
-                if let Some(permits) = &self.permits {
-                    let _ = permits.send(()); // nobody takes it where the last batch is already cut
-                }
-                Ok(Some(batch))
-            }
+            Ok(batch) => Ok(Some(batch)),
             Err(error) => {
                 // The first error is what the caller needs; a panic while stopping would hide it.
                 let _ = self.end();
@@ -185,14 +144,14 @@ impl<B> Pipeline<B> {
     /// Ends and joins all threads; says which one panicked.
     fn end(&mut self) -> Result<(), StreamError> {
         self.stop.store(true, Ordering::Relaxed);
-        // Without partners every thread that waits at a channel wakes up and returns.
-        self.permits = None;
+        // Without partners every thread that waits at a channel, or for a permit, wakes up and returns.
+        self.permits.close();
         self.results = None;
         self.early.clear();
         let mut outcome = Ok(());
         for (thread, handle) in self.threads.drain(..) {
             if let Err(panic) = handle.join() {
-                outcome = Err(StreamError::Panicked { thread, message: panic_message(&*panic) });
+                outcome = Err(panicked(panic.into(), &thread));
             }
         }
         outcome
@@ -205,99 +164,29 @@ impl<B> Drop for Pipeline<B> {
     }
 }
 
-/// Cuts windows into jobs.
-struct Cutter<W> {
-    windows: Receiver<Windowed<W>>,
-    /// Windows that have samples which are not in a job yet.
-    held: VecDeque<Arc<Loaded<W>>>,
-    ended: bool,
-}
-
-impl<W> Cutter<W> {
-    fn run<B>(
-        &mut self,
-        cut: Cut,
-        permits: &Receiver<()>,
-        jobs: &Sender<Job<W>>,
-        results: &Sender<Numbered<B>>,
-    ) {
-        let mut sample = cut.start;
-        for number in 0.. {
-            if permits.recv().is_err() {
-                return;
-            }
-            if let Err(error) = self.hold_until(sample + cut.batch as u64) {
-                let _ = results.send((number, Err(error)));
-                return;
-            }
-            let parts = self.parts(sample, cut.batch);
-            let job = Job { number, first_sample: sample, parts };
-            let len = job.len();
-            let whole = len == cut.batch || (cut.keep_rest && len > 0);
-            if !whole || jobs.send(job).is_err() {
-                return;
-            }
-            sample += len as u64;
-        }
-    }
-
-    /// Receives windows until the samples before `end` are there, or the order ends.
-    fn hold_until(&mut self, end: u64) -> Result<(), StreamError> {
-        while !self.ended && self.held.back().is_none_or(|window| window.plan.end_sample() < end) {
-            match self.windows.recv() {
-                Ok(window) => self.held.push_back(Arc::new(window?)),
-                Err(_) => self.ended = true,
-            }
-        }
-        Ok(())
-    }
-
-    fn parts(&mut self, first: u64, len: usize) -> Vec<(Arc<Loaded<W>>, Range<u32>)> {
-        let end = first + len as u64;
-        let mut parts = Vec::new();
-        while let Some(window) = self.held.front() {
-            let base = window.plan.first_sample;
-            let from = first.max(base) - base;
-            let to = end.min(window.plan.end_sample()) - base;
-            if from < to {
-                parts.push((Arc::clone(window), from as u32..to as u32));
-            }
-            if window.plan.end_sample() > end {
-                break;
-            }
-            self.held.pop_front();
-        }
-        parts
-    }
-}
-
+/// Fills job after job, until the cutter hangs up, the consumer does, or `fill` panics.
 fn fill_jobs<W, B>(
     name: &str,
     jobs: &Receiver<Job<W>>,
-    results: &Sender<Numbered<B>>,
+    results: &Sender<(u64, Filled<B>)>,
     mut fill: impl FnMut(&Job<W>) -> Result<B, StreamError>,
 ) {
     for job in jobs {
         // Caught here because the consumer waits for this very number; what `fill` left behind is not used again.
-        let filled = catch_unwind(AssertUnwindSafe(|| fill(&job)));
-        let panicked = filled.is_err();
-        let result = filled.unwrap_or_else(|panic| {
-            let message = panic_message(&*panic);
-            Err(StreamError::Panicked { thread: name.to_owned(), message })
-        });
-        let number = job.number;
+        let filled = caught(|| fill(&job));
+        let has_panicked = filled.is_err();
+        let filled = filled.unwrap_or_else(|panic| Err(panicked(panic, name)));
+        let Job { number, parts, permit, .. } = job;
         // Before the batch is handed over, so that the consumer never waits for a window to be unmapped.
-        drop(job);
-        if results.send((number, result)).is_err() || panicked {
+        drop(parts);
+        if results.send((number, (filled, Some(permit)))).is_err() || has_panicked {
             return;
         }
     }
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+fn panicked(panic: Panic, thread: &str) -> StreamError {
+    panic.of(format!("the thread `{thread}`")).into()
 }
 
 #[cfg(test)]

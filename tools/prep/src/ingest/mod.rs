@@ -11,6 +11,7 @@
 
 pub mod account;
 pub mod dry_run;
+mod in_work;
 mod judge;
 pub mod options;
 pub mod pipeline;

@@ -7,6 +7,7 @@ use clipa_schemas::{rejects::Reject, sample::Sample};
 use sha2::{Digest, Sha256};
 
 use super::{
+    in_work::InWork,
     judge::{DENIED, Judge},
     options::IngestOptions,
     source::{RawSample, ReadFailure, UnitSource, Unusable},
@@ -55,6 +56,8 @@ pub struct Preparer<'o> {
     image: Vec<u8>,
     /// Time spent in each stage by this thread.
     pub times: StageTimes,
+    /// For the message, should it panic.
+    pub(super) in_work: InWork,
 }
 
 impl<'o> Preparer<'o> {
@@ -71,6 +74,7 @@ impl<'o> Preparer<'o> {
             scratch: Scratch::default(),
             image: Vec::new(),
             times: StageTimes::default(),
+            in_work: InWork::default(),
         }
     }
 
@@ -87,9 +91,11 @@ impl<'o> Preparer<'o> {
         samples: impl Iterator<Item = usize>,
         name: &str,
     ) -> Result<Vec<Verdict>, ArchiveError> {
+        self.in_work.input(name);
         let started = Instant::now();
         let mut raws = Vec::with_capacity(samples.size_hint().0);
         for index in samples {
+            self.in_work.sample(Stage::Read, index);
             let mut raw = RawSample::default();
             let read = usable(source.read_texts(index, &mut raw))?;
             raws.push((index, raw, read));
@@ -104,6 +110,7 @@ impl<'o> Preparer<'o> {
             let row = match texts {
                 Texts::Unusable(bad) => Err(bad),
                 texts => {
+                    self.in_work.sample(Stage::Read, index);
                     let started = Instant::now();
                     image.clear();
                     let limit = self.options.limits.max_bytes;
@@ -130,10 +137,14 @@ impl<'o> Preparer<'o> {
         let mut candidates: Vec<Candidate> = raws
             .into_iter()
             .map(|(index, raw, read)| {
+                self.in_work.sample(Stage::Text, index);
                 let texts = self.texts(&raw, read, &mut words);
                 Candidate { index, raw, texts }
             })
             .collect();
+        if let [first, .., last] = candidates.as_slice() {
+            self.in_work.samples(Stage::Text, first.index, last.index);
+        }
         let tags = self.encoder.tag_all(&words);
         let captions = candidates.iter_mut().filter_map(|candidate| match &mut candidate.texts {
             Texts::Caption(Ok(caption)) => Some(caption),
@@ -181,8 +192,10 @@ impl<'o> Preparer<'o> {
         texts: Texts,
         image: &[u8],
     ) -> Result<Sample, Unusable> {
+        self.in_work.step(Stage::Hash);
         let started = Instant::now();
         let image_hash = Sha256::digest(image).into();
+        self.in_work.step(Stage::Decode);
         let decoding = self.times.add(Stage::Hash, started);
 
         self.judge.image_lists(raw, &image_hash)?;
@@ -196,6 +209,7 @@ impl<'o> Preparer<'o> {
         };
         let decoded = self.decoded(raw, image)?;
         self.judge.picture(&decoded)?;
+        self.in_work.step(Stage::Resize);
         let rendering = self.times.add(Stage::Decode, decoding);
         let images = render(&decoded, image, self.plan, &mut self.scratch)
             .map_err(|error| Unusable { reason: "unrenderable", detail: error.to_string() })?;

@@ -81,6 +81,17 @@ impl UnitSource {
         }
     }
 
+    /// The key of a sample, as messages name it.
+    pub fn key(&self, index: usize) -> String {
+        let key = match self {
+            UnitSource::Tar(tar, _) => tar.samples.get(index).map(|sample| sample.key.clone()),
+            UnitSource::ClassFolders { files, .. } => {
+                files.get(index).map(|(path, _)| path.display().to_string())
+            }
+        };
+        key.unwrap_or_else(|| index.to_string())
+    }
+
     /// How the entry names it.
     pub fn source(&self) -> Source {
         let (path, bytes) = match self {

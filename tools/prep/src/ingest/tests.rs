@@ -17,7 +17,7 @@ use crate::{
 };
 use clipa_text::{EncodedCaption, TaggerChoice, TextConfig};
 
-fn options(refused: Vec<&'static str>) -> IngestOptions {
+pub(super) fn options(refused: Vec<&'static str>) -> IngestOptions {
     IngestOptions {
         kind: Kind::Pairs,
         classes: None,
@@ -52,11 +52,11 @@ fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Result<Vec<&'stati
     Ok(raw.repairs)
 }
 
-fn picture() -> RgbImage {
+pub(super) fn picture() -> RgbImage {
     RgbImage::from_fn(32, 24, |x, y| Rgb([(x * 8) as u8, (y * 10) as u8, 90]))
 }
 
-fn png(image: DynamicImage) -> Vec<u8> {
+pub(super) fn png(image: DynamicImage) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, ImageFormat::Png).unwrap();
     bytes.into_inner()

@@ -126,7 +126,8 @@ fn fails(dataset: &Path, manifest: &Manifest, image: &str) -> bool {
     let (mut source, groups) = Source::open(dataset, manifest, columns).unwrap();
     let plan = Order::new(groups, Sequence::Stored, 1).windows(0).next().unwrap();
     let Ok(window) = source.load(&plan, &AtomicBool::new(false)) else { return true };
-    let loaded = std::sync::Arc::new(pipeline::Loaded { plan, content: window });
-    let job = Job { number: 0, first_sample: 0, parts: vec![(loaded, 0..6)] };
+    let loaded = std::sync::Arc::new(cut::Loaded { plan, content: window });
+    let permit = clipa_pool::Permits::new(1).take(1).unwrap();
+    let job = Job { number: 0, first_sample: 0, parts: vec![(loaded, 0..6)], permit };
     Filler::new(&config, 8, false, &BufferPool::new(1)).fill(&job).is_err()
 }
