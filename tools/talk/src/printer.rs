@@ -12,7 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
 use crate::{
-    Captured, Counted, EXIT_PROBLEM, Outcome, Progress, failure,
+    Captured, EXIT_PROBLEM, Outcome, failure,
     printable::{escape_json, strip},
 };
 
@@ -112,11 +112,6 @@ impl Printer {
         for hint in failure::hints(error) {
             self.hint(hint);
         }
-    }
-
-    /// Starts to show progress through `total` things of a kind (`"images"`), or bytes.
-    pub fn progress(&self, doing: &str, unit: impl Into<Counted>, total: u64) -> Progress<'_> {
-        Progress::start(self, doing, unit.into(), total)
     }
 
     /// Whether stdout is a terminal.

@@ -45,6 +45,13 @@ struct Lines {
     last: Instant,
 }
 
+impl Printer {
+    /// Starts to show progress through `total` things of a kind (`"images"`), or bytes.
+    pub fn progress(&self, doing: &str, unit: impl Into<Counted>, total: u64) -> Progress<'_> {
+        Progress::start(self, doing, unit.into(), total)
+    }
+}
+
 impl<'p> Progress<'p> {
     pub(crate) fn start(printer: &'p Printer, doing: &str, unit: Counted, total: u64) -> Self {
         let bar = printer.talk_is_terminal().then(|| {

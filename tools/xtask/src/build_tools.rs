@@ -6,15 +6,12 @@
 
 use crate::wheel::{Wheel, preparation_folder};
 use crate::workspace::Workspace;
-use crate::{child, debian_package, libtorch, talk};
+use crate::{child, debian_package, libtorch, system, talk};
 use anyhow::{Result, anyhow};
 use clipa_talk::{WithHint, shell};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// What brings Python with its pip.
-const INSTALL_PYTHON: &str = "sudo apt-get install python3-pip";
 
 static CMAKE: Wheel = Wheel {
     requirement: "cmake==4.4.4",
@@ -61,7 +58,7 @@ pub(crate) fn prepare(workspace: &Workspace) -> Result<OsString> {
 
 /// The PATH with the build tools.
 fn build_path(workspace: &Workspace) -> Result<OsString> {
-    require_compiler()?;
+    system::require_compiler()?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = Vec::new();
     let mut missing = Vec::new();
@@ -124,41 +121,4 @@ pub(crate) fn print_environment(workspace: &Workspace) -> Result<()> {
     let (libtorch, path) = (shell::quoted(libtorch), shell::quoted(path));
     talk::printer().data(format_args!("export LIBTORCH={libtorch}\nexport PATH={path}"));
     Ok(())
-}
-
-/// The C compiler: `CC`, or `cc`.
-pub(crate) fn c_compiler() -> OsString {
-    std::env::var_os("CC").unwrap_or_else(|| "cc".into())
-}
-
-/// # Errors
-/// Names the package where the C or the C++ compiler is missing.
-pub(crate) fn require_compiler() -> Result<()> {
-    let cxx = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-    for compiler in [c_compiler(), cxx] {
-        if child::capture(Command::new(&compiler).arg("--version")).is_err() {
-            return Err(anyhow!("the compiler {} does not run", compiler.display()))
-                .hint("sudo apt-get install g++");
-        }
-    }
-    Ok(())
-}
-
-/// # Errors
-/// Names the package where Python 3 is missing.
-pub(crate) fn python() -> Result<&'static str> {
-    match child::capture(Command::new("python3").arg("--version")) {
-        Ok(_) => Ok("python3"),
-        Err(_) => Err(anyhow!("python3 does not run")).hint(INSTALL_PYTHON),
-    }
-}
-
-/// # Errors
-/// Names the package where Python 3 or its pip is missing.
-pub(crate) fn python_with_pip() -> Result<&'static str> {
-    let python = python()?;
-    match child::capture(Command::new(python).args(["-m", "pip", "--version"])) {
-        Ok(_) => Ok(python),
-        Err(_) => Err(anyhow!("python3 has no pip")).hint(INSTALL_PYTHON),
-    }
 }

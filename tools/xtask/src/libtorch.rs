@@ -6,7 +6,7 @@
 
 use crate::wheel::{CheckedWheel, Wheel, preparation_folder};
 use crate::workspace::Workspace;
-use crate::{build_tools, child, talk};
+use crate::{child, system, talk};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use clipa_talk::{WithHint, figures};
@@ -80,7 +80,7 @@ pub(crate) fn provide(workspace: &Workspace, keep_wheels: bool) -> Result<PathBu
     }
     let _lock = workspace.lock_deps()?;
     if !is_complete(&ours) {
-        build_tools::require_compiler()?;
+        system::require_compiler()?;
         fetch(workspace, &ours, keep_wheels)?;
     }
     Ok(ours)
@@ -141,7 +141,7 @@ fn fetch(workspace: &Workspace, place: &Path, keep_wheels: bool) -> Result<()> {
 }
 
 fn link_stub(lib: &Path) -> Result<()> {
-    let mut compiler = Command::new(build_tools::c_compiler());
+    let mut compiler = Command::new(system::c_compiler());
     compiler
         .args(["-shared", "-x", "c", "/dev/null", "-Wl,-soname,libtorch.so", "-Wl,--no-as-needed"])
         .args(["-Wl,-rpath,$ORIGIN", "-ltorch_cpu"])

@@ -21,6 +21,7 @@ mod debian_package;
 mod demo;
 mod libtorch;
 mod peers;
+mod system;
 mod talk;
 mod wheel;
 mod workspace;

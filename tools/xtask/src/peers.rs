@@ -1,7 +1,7 @@
 //! `cargo xtask peers NAME`: another program beside ours, on the same data.
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, demo, talk};
+use crate::{child, demo, system, talk};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use clipa_talk::WithHint;
@@ -59,7 +59,7 @@ fn environment(workspace: &Workspace, name: &str, requirements: &Path) -> Result
     }
     let _lock = workspace.lock_deps()?;
     talk::note("peers", &format!("making the Python environment {}", place.display()));
-    let system_python = build_tools::python_with_pip()?;
+    let system_python = system::python_with_pip()?;
     if place.exists() {
         std::fs::remove_dir_all(&place)?;
     }

@@ -2,7 +2,7 @@
 //! believed only with the right SHA-256, unpacked in part.
 
 use crate::workspace::Workspace;
-use crate::{build_tools, child, talk};
+use crate::{child, system, talk};
 use anyhow::{Context, Result, anyhow, bail};
 use clipa_talk::{WithHint, figures};
 use sha2::{Digest, Sha256};
@@ -76,7 +76,7 @@ impl Wheel {
     }
 
     fn download(&self, folder: &Path) -> Result<()> {
-        let python = build_tools::python_with_pip()?;
+        let python = system::python_with_pip()?;
         std::fs::create_dir_all(folder)?;
         let size = figures::bytes(self.bytes);
         talk::note("wheel", &format!("downloading {} ({size})", self.requirement));
@@ -115,7 +115,7 @@ impl CheckedWheel {
     /// Writes the wanted members under `folder`.
     pub(crate) fn unpack(&self, folder: &Path) -> Result<()> {
         talk::note("wheel", &format!("unpacking {}", self.wheel.requirement));
-        let mut python = Command::new(build_tools::python()?);
+        let mut python = Command::new(system::python()?);
         python.arg("-c").arg(UNPACK).arg(&self.path).arg(folder);
         python.args(self.wheel.members.iter().map(|(from, to)| format!("{from}={to}")));
         let written = child::capture(&mut python)?;
@@ -203,7 +203,7 @@ mod tests {
             z.writestr('pkg/other', 'o')\n\
             i = zipfile.ZipInfo('pkg/tool'); i.external_attr = 0o755 << 16\n\
             z.writestr(i, 't')\n";
-        let python = build_tools::python().unwrap();
+        let python = system::python().unwrap();
         child::capture(Command::new(python).args(["-c", script]).arg(&path)).unwrap();
         let wheel = CheckedWheel { wheel: &WHEEL, path, fetched: false };
         let target = folder.join("out");

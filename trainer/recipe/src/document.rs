@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_path_to_error::{Path, Segment};
 use toml::{
     Table, Value,
-    de::{DeArray, DeTable, DeValue, Deserializer},
+    de::{DeTable, Deserializer},
 };
 
 use super::{Recipe, RecipeError, keys, open_clip_keys, overrides::Change};
@@ -144,20 +144,4 @@ fn keys_of(path: &Path) -> Vec<String> {
         _ => None,
     };
     path.iter().filter_map(key).collect()
-}
-
-/// The table that a value is.
-pub(super) fn table_mut<'v, 't>(value: &'v mut DeValue<'t>) -> Option<&'v mut DeTable<'t>> {
-    match value {
-        DeValue::Table(table) => Some(table),
-        _ => None,
-    }
-}
-
-/// The recipe's array of stages.
-pub(super) fn stages_mut<'v, 't>(recipe: &'v mut DeTable<'t>) -> Option<&'v mut DeArray<'t>> {
-    match recipe.get_mut("stage")?.get_mut() {
-        DeValue::Array(stages) => Some(stages),
-        _ => None,
-    }
 }

@@ -21,6 +21,7 @@ pub mod schedule;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod whole;
 
 use std::{fs, path::Path};

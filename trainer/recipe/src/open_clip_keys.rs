@@ -15,7 +15,7 @@ use toml::{
 
 use super::{
     RecipeError,
-    document::{stages_mut, table_mut},
+    tree::{stages_mut, table_mut},
 };
 
 /// open_clip's table of the tokenizer's options.

@@ -8,9 +8,8 @@ use toml::{
 };
 
 use super::{
-    RecipeError,
-    document::{stages_mut, table_mut},
-    open_clip_keys,
+    RecipeError, open_clip_keys,
+    tree::{stages_mut, table_mut},
 };
 
 /// Pairs of which a stage has exactly one: setting one removes the other.

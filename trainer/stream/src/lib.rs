@@ -14,6 +14,7 @@
 
 mod batch;
 mod colour;
+mod columns;
 mod config;
 mod crop;
 mod cut;
@@ -41,11 +42,12 @@ pub use self::{
 };
 use self::{
     batch::BufferPool,
+    columns::Columns,
     cut::{Cut, Job},
     filler::Filler,
     order::{GroupRef, Order, Sequence},
     pipeline::Pipeline,
-    source::{Columns, Source},
+    source::Source,
     window::Window,
 };
 

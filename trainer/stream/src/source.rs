@@ -9,16 +9,10 @@ use std::{
     },
 };
 
-use clipa_schemas::{
-    image_column::ImageColumn,
-    ledger::ShardDigest,
-    manifest::{Kind, Manifest},
-    shard::ShardReader,
-    vocabulary::{self, Vocabulary},
-};
+use clipa_schemas::{ledger::ShardDigest, manifest::Manifest, shard::ShardReader};
 
 use super::{
-    config::StreamConfig,
+    columns::Columns,
     error::StreamError,
     order::{GroupRef, MAX_GROUP_ROWS, WindowPlan},
     window::{Group, Window},
@@ -35,104 +29,6 @@ pub(super) struct Source {
     open: VecDeque<(u32, ShardReader)>,
     /// Row groups that some window still holds: in a small data set the next window has them, too.
     alive: HashMap<(u32, u32), Weak<Group>>,
-}
-
-/// What is read of every row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Columns {
-    pub(super) image: ImageColumn,
-    /// Name of the token column.
-    pub(super) tokens: Option<String>,
-    /// What the token column's ids are, where the text reduction asks for it.
-    pub(super) vocabulary: Option<Arc<Vocabulary>>,
-    /// Is the class read?
-    pub(super) label: bool,
-}
-
-impl Columns {
-    /// Their names in the shard.
-    fn names(&self) -> Vec<String> {
-        let mut names = vec![self.image.name()];
-        names.extend(
-            self.image.size_names().into_iter().flat_map(|(width, height)| [width, height]),
-        );
-        names.extend(self.tokens.iter().flat_map(|tokens| [tokens.clone(), "pos".to_owned()]));
-        names.extend(self.label.then(|| "label".to_owned()));
-        names
-    }
-
-    /// What training reads: images and captions.
-    pub(super) fn of_pairs(
-        dataset: &Path,
-        manifest: &Manifest,
-        config: &StreamConfig,
-    ) -> Result<Columns, StreamError> {
-        if !manifest.tokens.contains(&config.tokenizer) {
-            return Err(StreamError::NoTokenColumn {
-                path: dataset.to_owned(),
-                wanted: config.tokenizer.clone(),
-                stored: listed(&manifest.tokens),
-            });
-        }
-        let vocabulary = match config.text.reads_vocabulary() {
-            true => vocabulary::read(dataset, &config.tokenizer)?.map(Arc::new),
-            false => None,
-        };
-        if config.text.reads_words() && !manifest.tagged
-            || config.text.reads_vocabulary() && vocabulary.is_none()
-        {
-            let reduction = config.text.to_string();
-            return Err(StreamError::NoTags { path: dataset.to_owned(), reduction });
-        }
-        let image = image_column(dataset, manifest, config)?;
-        Ok(Columns { image, tokens: Some(config.tokenizer.clone()), vocabulary, label: false })
-    }
-
-    /// What an evaluation reads: classes of a classification set, captions of pairs.
-    pub(super) fn of_evaluation(
-        dataset: &Path,
-        manifest: &Manifest,
-        config: &StreamConfig,
-    ) -> Result<Columns, StreamError> {
-        match manifest.kind {
-            Kind::Pairs => Columns::of_pairs(dataset, manifest, config),
-            Kind::Classes => {
-                let image = image_column(dataset, manifest, config)?;
-                Ok(Columns { image, tokens: None, vocabulary: None, label: true })
-            }
-        }
-    }
-}
-
-/// The column that is asked for, or the smallest that is large enough, or the largest.
-fn image_column(
-    dataset: &Path,
-    manifest: &Manifest,
-    config: &StreamConfig,
-) -> Result<ImageColumn, StreamError> {
-    let mut stored = manifest.images.clone();
-    stored.sort_by_key(|column| column.side);
-    let chosen = match &config.image_column {
-        Some(name) => {
-            stored.iter().find(|column| *name == column.name() || *name == column.to_string())
-        }
-        None => stored
-            .iter()
-            .find(|column| column.side >= config.augment.wanted_side(config.image_size))
-            .or(stored.last()),
-    };
-    chosen.copied().ok_or_else(|| StreamError::NoImageColumn {
-        path: dataset.to_owned(),
-        wanted: config.image_column.clone().unwrap_or_else(|| "image_*".to_owned()),
-        stored: listed(&stored),
-    })
-}
-
-fn listed(names: &[impl ToString]) -> String {
-    if names.is_empty() {
-        return "none at all".to_owned();
-    }
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Source {

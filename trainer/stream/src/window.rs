@@ -12,7 +12,7 @@ use clipa_schemas::{
     text::StoredText,
 };
 
-use super::{error::StreamError, painter::StoredPixels, source::Columns};
+use super::{columns::Columns, error::StreamError, painter::StoredPixels};
 
 /// One row group.
 pub(super) struct Group {

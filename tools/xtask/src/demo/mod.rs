@@ -1,63 +1,18 @@
 //! `cargo xtask demo`: the main job end to end, each step as a user would type it.
 
+mod options;
 mod report;
 mod steps;
+
+pub(crate) use options::DemoOptions;
 
 use crate::workspace::Workspace;
 use crate::{build_tools, child, talk};
 use anyhow::{Context, Result, anyhow, bail};
-use clap::Args;
 use clipa_talk::{WithHint, figures};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use steps::Step;
-
-/// The default folder of everything that is written, in the repository root.
-const DEFAULT_OUTPUT: &str = "demo";
-
-/// What the demo works on, and where it writes.
-#[derive(Args, Clone, Debug, PartialEq)]
-pub(crate) struct DemoOptions {
-    /// Train on this img2dataset tar instead of drawn images; may be repeated. Accuracy is then
-    /// reported only with --classes
-    #[arg(long, value_name = "TAR")]
-    pub(crate) input: Vec<PathBuf>,
-    /// Evaluate on this set: a folder per class, or WebDataset tars with .cls
-    #[arg(long, value_name = "DIR")]
-    pub(crate) classes: Option<PathBuf>,
-    /// Folder of everything that is written
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUTPUT)]
-    pub(crate) output: PathBuf,
-}
-
-impl Default for DemoOptions {
-    fn default() -> Self {
-        Self { input: Vec::new(), classes: None, output: PathBuf::from(DEFAULT_OUTPUT) }
-    }
-}
-
-impl DemoOptions {
-    /// The same with paths that hold in the repository root, where the commands run: a user's relative
-    /// path starts at `here`, the default output in the repository.
-    fn located(&self, here: &Path, root: &Path) -> Self {
-        if here == root {
-            return self.clone();
-        }
-        let locate = |path: &PathBuf| here.join(path);
-        let is_default = self.output == Path::new(DEFAULT_OUTPUT);
-        Self {
-            input: self.input.iter().map(locate).collect(),
-            classes: self.classes.as_ref().map(locate),
-            output: if is_default { self.output.clone() } else { locate(&self.output) },
-        }
-    }
-}
-
-/// A step that has been done, now or by an earlier run.
-struct DoneStep {
-    step: Step,
-    took: Duration,
-}
+use steps::{DoneStep, Step};
 
 /// Runs the steps that are not done yet, in order, and prints the report.
 pub(crate) fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What the demo says at the end: accuracy beside chance, the files to look at, the commands.
 
-use super::{DemoOptions, DoneStep};
+use super::{options::DemoOptions, steps::DoneStep};
 use crate::talk;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};

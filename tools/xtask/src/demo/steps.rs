@@ -1,10 +1,11 @@
 //! The demo's steps as data: name, program, arguments, and what is kept of the output.
 
-use super::DemoOptions;
+use super::options::DemoOptions;
 use crate::child;
 use clipa_talk::shell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// The recipe that learns on two cores in minutes.
 const RECIPE: &str = "tiny-i17-t8";
@@ -23,6 +24,12 @@ pub(super) struct Step {
     resumes: Option<PathBuf>,
     /// The file that the program writes and would not overwrite.
     pub(super) makes: Option<PathBuf>,
+}
+
+/// A step that has been done, now or by an earlier run.
+pub(super) struct DoneStep {
+    pub(super) step: Step,
+    pub(super) took: Duration,
 }
 
 /// Every step for these options, in order.
