@@ -123,7 +123,7 @@ fn options() -> IngestOptions {
     }
 }
 
-/// The floor: every image is read, decoded and resized, and nothing else. Gives the number of samples.
+/// The floor: every image is read, decoded and resized, and nothing else. Returns the number of samples.
 fn decode_and_resize(tars: &[PathBuf], plan: &RenderPlan) -> usize {
     let limits = DecodeLimits { largest_side_px: plan.largest_side(), ..DecodeLimits::default() };
     let (mut scratch, mut bytes, mut count) = (Scratch::new(), Vec::new(), 0);

@@ -101,7 +101,7 @@ impl AdamW {
             .collect()
     }
 
-    /// Puts back what [`AdamW::moments`] gave, and tells the bias correction how many steps they have seen.
+    /// Puts back what [`AdamW::moments`] returned, and tells the bias correction how many steps they have seen.
     ///
     /// # Errors
     /// The name of a moment that is missing, left over or of another shape; nothing is changed then.

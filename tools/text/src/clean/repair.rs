@@ -117,7 +117,7 @@ fn replace_characters(text: Cow<'_, str>) -> Cow<'_, str> {
             '\u{2bc}' | '\u{2018}'..='\u{201b}' => out.push('\''),
             '\u{201c}'..='\u{201f}' => out.push('"'),
             '\u{3000}' => out.push(' '),
-            // Half and full widths: NFKC gives the standard one.
+            // Half and full widths: NFKC makes the standard one.
             '\u{ff01}'..='\u{ffef}' => out.extend(std::iter::once(c).nfkc()),
             // The escape character itself is dropped with the others, after the sequences have been.
             '\x1b' => out.push(c),

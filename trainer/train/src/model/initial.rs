@@ -55,7 +55,7 @@ impl Initial {
     }
 }
 
-/// Normal numbers, both of each pair that Box and Muller's transform gives.
+/// Normal numbers, both of each pair that Box and Muller's transform makes.
 fn normals(random: &mut Random, std: f64, count: usize) -> Vec<f32> {
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {

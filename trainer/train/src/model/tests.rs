@@ -196,7 +196,7 @@ fn only_kept_patches_are_looked_at() {
     assert_eq!(changed(31, 31), (false, false));
 }
 
-/// Dropping patches before the projection gives what PatchDropout gives: positions first, then the choice.
+/// Dropping patches before the projection is what PatchDropout does: positions first, then the choice.
 #[test]
 fn kept_patches_keep_their_positions() {
     let mut config = second_dialect();
