@@ -1,4 +1,4 @@
-//! What decoding and rendering cost on one core: `cargo bench -p clipa-tools --bench images`.
+//! What decoding and rendering cost on one core: `cargo bench -p clipa-prep --bench images`.
 //!
 //! The images are those of `data/pairs` beside the checkout (or under `CLIPA_SHARED`), whose short side is 256 px as
 //! in LAION's tars; without them, drawn ones. Ratios within one run are what may be compared.
