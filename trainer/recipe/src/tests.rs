@@ -29,7 +29,7 @@ fn every_built_in_recipe_is_sound_and_survives_being_written() {
     }
 }
 
-/// Exact counts of the published models at 224 px, made by building them in open_clip.
+/// Exact counts of the published models at 224 px, made by building them in open_clip (`cargo xtask peers model`).
 #[test]
 fn parameters_of_the_published_models() {
     let counts = |name| {
