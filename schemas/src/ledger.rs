@@ -183,6 +183,23 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_has_every_count_of_its_parts() {
+        let mut part = Ledger::default();
+        part.accept(["grey", "orientation"]);
+        part.accept(["grey"]);
+        part.reject("truncated");
+        part.not_downloaded.insert("failed_to_resize".to_owned(), 4);
+        let mut total = Ledger::default();
+        total.add(&part);
+        assert_eq!(total, part);
+        total.add(&part);
+        assert!(total.is_balanced());
+        assert_eq!((total.found, total.accepted, total.rejected["truncated"]), (6, 4, 2));
+        assert_eq!((total.repaired["grey"], total.repaired["orientation"]), (4, 2));
+        assert_eq!(total.not_downloaded["failed_to_resize"], 8);
+    }
+
+    #[test]
     fn what_is_taken_away_is_rejected_and_the_sum_stays() {
         let mut ledger = Ledger::default();
         ledger.accept(["grey"]);

@@ -1,5 +1,5 @@
 //! `clipa-prep laion ingest` on a machine that fails: killed at random moments and at every rename, and with a disk that
-//! cannot be read. What it leaves is continued to the same bytes.
+//! cannot be read, or cannot keep what it was given. What it leaves is continued to the same bytes.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use clipa_schemas::random::Random;
@@ -82,7 +82,7 @@ fn killed_before_and_after_every_rename_it_ends_the_same() {
         }
         renames = number;
     }
-    // every file once, the manifest three times: when it begins, with the vocabulary, at the end
+    // Every file once, the manifest three times: when it begins, with the vocabulary, at the end.
     let files = undisturbed.names().iter().filter(|name| **name != ".lock").count();
     assert_eq!(renames, files + 2, "a file was written without a rename");
 }
@@ -107,9 +107,34 @@ fn a_read_error_fails_its_tar_and_no_other() {
     for other in ["00000", "00002", "00003"] {
         assert!(output.join(format!("shards/{other}.json")).exists(), "{other} was not ingested");
     }
-    // the disk works again
+    // The disk works again.
     ingest(tars, &output).succeeds();
     undisturbed.must_equal(&tree(&output));
+}
+
+#[test]
+fn what_the_disk_does_not_keep_is_an_error_and_no_unit_is_done_by_it() {
+    let (tars, undisturbed, _) = &*INPUT;
+    let folder = temporary();
+    // A shard, rejects, an entry, the folder of the shards, the manifest.
+    let paths = [
+        ("shards/.00001.parquet.tmp", "shards/00001.json"),
+        ("rejects/.00004.parquet.tmp", "shards/00004.json"),
+        ("shards/.00001.json.tmp", "shards/00001.json"),
+        ("shards", "shards/00000.json"),
+        (".dataset.json.tmp", "shards/00000.json"),
+    ];
+    for (number, (path, entry)) in paths.into_iter().enumerate() {
+        let output = folder.path().join(number.to_string());
+        ingest(tars, &output)
+            .with_fault("CLIPA_FAIL_SYNC", path)
+            .exits_with(1)
+            .says([path, "Input/output error"]);
+        assert!(!output.join(entry).exists(), "{path}");
+        // The disk works again.
+        ingest(tars, &output).succeeds();
+        undisturbed.must_equal(&tree(&output));
+    }
 }
 
 /// The second tar of the input.

@@ -3,10 +3,6 @@
 
 use std::path::Path;
 
-#[allow(unreachable_pub, reason = "it is a crate of its own too")]
-#[path = "../fuzz/src/lib.rs"]
-mod targets;
-
 fn run(target: &str, function: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut files: Vec<_> =
@@ -16,27 +12,27 @@ fn run(target: &str, function: fn(&[u8])) {
     for file in files {
         let bytes = std::fs::read(&file).unwrap();
         function(&bytes);
-        // cut anywhere, it must hold too
+        // The same must hold where the bytes are cut anywhere.
         (0..bytes.len()).step_by(1 + bytes.len() / 50).for_each(|cut| function(&bytes[..cut]));
     }
 }
 
 #[test]
 fn tar_walk() {
-    run("walk", targets::walk);
+    run("walk", clipa_fuzz::walk);
 }
 
 #[test]
 fn sidecar_parser() {
-    run("sidecar", targets::sidecar);
+    run("sidecar", clipa_fuzz::sidecar);
 }
 
 #[test]
 fn exif_reader() {
-    run("exif", targets::exif);
+    run("exif", clipa_fuzz::exif);
 }
 
 #[test]
 fn image_decoder() {
-    run("image", targets::image);
+    run("image", clipa_fuzz::image);
 }

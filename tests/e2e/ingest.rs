@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use clipa_prep::ingest::pipeline::CHUNK_SAMPLES;
+use clipa_schemas::file::{read_json, write_json};
+use clipa_schemas::ledger::UnitEntry;
 use clipa_schemas::prompts;
 use clipa_tests::{
     DRAWN_SAMPLES, Tree, counts, draw, drawn, drawn_tars, ingest_every_encoding as ingest, inspect,
     number, prep, temporary, tree,
 };
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
@@ -21,6 +24,26 @@ fn every_sample_found_is_accepted_or_rejected_and_can_be_read_back() {
     let summary = inspect(["summary", "--json"]).arg(&output).succeeds().json();
     assert_eq!(number(&summary, "rows"), counted.accepted);
     inspect(["verify"]).arg(&output).succeeds();
+}
+
+/// Whatever loses a sample, or counts one twice, must not end in silence: here an entry that says so stands for it.
+#[test]
+fn counts_that_do_not_add_up_are_a_problem() {
+    let folder = temporary();
+    let output = folder.path().join("pairs");
+    ingest(&drawn().join("train"), &output).succeeds();
+    let path = output.join("shards/00001.json");
+    let entry: UnitEntry = read_json(&path).unwrap();
+    for found in [entry.ledger.found + 1, entry.ledger.found - 1, 0] {
+        let mut changed = entry.clone();
+        changed.ledger.found = found;
+        write_json(&path, &changed).unwrap();
+        let report = ingest(&drawn().join("train"), &output).arg("--json").exits_with(1).json();
+        assert_eq!(report["balanced"], false, "{report}");
+        let problems = report["problems"].as_array().unwrap();
+        let named = |problem: &Value| problem.as_str().unwrap().contains("00001.tar: found is not");
+        assert!(problems.len() == 1 && problems.iter().all(named), "{report}");
+    }
 }
 
 #[test]
@@ -45,7 +68,7 @@ fn a_second_run_does_nothing() {
 
 #[test]
 fn the_number_of_threads_changes_no_byte() {
-    // tars of several chunks, so that threads can bring the parts of a tar in another order
+    // Tars of several chunks, so that threads can bring the parts of a tar in another order.
     let folder = temporary();
     let input = folder.path().join("input");
     draw(&input, 12 * CHUNK_SAMPLES, 3);

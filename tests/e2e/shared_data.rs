@@ -28,7 +28,7 @@ fn every_pair_of_img2dataset_is_found() {
     let Counts { found, accepted, .. } = counts(&report);
     assert_eq!(found, PAIRS);
     assert!(accepted >= PAIRS * 9 / 10, "{report}");
-    // the tables beside the tars list them, with 40 that were not to be had
+    // The tables beside the tars list them, with 40 that could not be downloaded.
     let failed = report["not_downloaded"].as_object().unwrap().values().filter_map(Value::as_u64);
     assert_eq!(failed.sum::<u64>(), 40);
     assert!(report["repaired"]["table_ignored"].is_null(), "{report}");

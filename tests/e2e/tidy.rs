@@ -45,7 +45,7 @@ fn none<T: std::fmt::Display>(what: &str, found: impl Iterator<Item = T>) {
 }
 
 #[test]
-fn no_source_file_is_a_landscape() {
+fn no_source_file_is_longer_than_its_limit() {
     let long = texts()
         .into_iter()
         .filter(|(name, _)| {

@@ -3,6 +3,8 @@
 //! | variable | effect |
 //! |---|---|
 //! | `CLIPA_KILL_AT_RENAME=N:before` or `N:after` | SIGKILL at the Nth rename, counted from 1 |
+//! | `CLIPA_KILL_AT_SYNC=N:before` or `N:after` | SIGKILL at the Nth fsync or fdatasync, counted from 1 |
+//! | `CLIPA_FAIL_SYNC=PATH` | fsync and fdatasync of what has a path that ends in PATH fail with EIO |
 //! | `CLIPA_FAIL_READ=NAME:OFFSET` | reads of the file NAME that touch byte OFFSET fail with EIO |
 
 #![allow(unsafe_code, reason = "it takes the place of functions of the C library")]
@@ -10,10 +12,12 @@
 use std::{
     ffi::{c_char, c_int, c_void},
     os::fd::RawFd,
+    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 static RENAMES: AtomicUsize = AtomicUsize::new(0);
+static SYNCS: AtomicUsize = AtomicUsize::new(0);
 
 /// `rename(2)`.
 ///
@@ -21,19 +25,49 @@ static RENAMES: AtomicUsize = AtomicUsize::new(0);
 /// As in C: both are paths that end with a zero byte.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
-    let number = RENAMES.fetch_add(1, Ordering::SeqCst) + 1;
-    let fatal = std::env::var("CLIPA_KILL_AT_RENAME").ok();
+    around(&RENAMES, "CLIPA_KILL_AT_RENAME", || {
+        // SAFETY: the arguments are passed on as they came, and the system call is the one that C's `rename` makes.
+        unsafe {
+            libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from, libc::AT_FDCWD, to, 0) as c_int
+        }
+    })
+}
+
+/// `fsync(2)`.
+#[unsafe(no_mangle)]
+pub extern "C" fn fsync(file: RawFd) -> c_int {
+    sync(file, libc::SYS_fsync)
+}
+
+/// `fdatasync(2)`.
+#[unsafe(no_mangle)]
+pub extern "C" fn fdatasync(file: RawFd) -> c_int {
+    sync(file, libc::SYS_fdatasync)
+}
+
+fn sync(file: RawFd, call: libc::c_long) -> c_int {
+    around(&SYNCS, "CLIPA_KILL_AT_SYNC", || {
+        if sync_fails(file).unwrap_or(false) {
+            return input_output_error() as c_int;
+        }
+        // SAFETY: the only argument is a number, passed on as it came.
+        unsafe { libc::syscall(call, file) as c_int }
+    })
+}
+
+/// Counts a call, makes it, and dies before or after it where the variable says so.
+fn around(calls: &AtomicUsize, variable: &str, call: impl FnOnce() -> c_int) -> c_int {
+    let number = calls.fetch_add(1, Ordering::SeqCst) + 1;
+    let fatal = std::env::var(variable).ok();
     let dies = |when: &str| fatal.as_deref() == Some(format!("{number}:{when}").as_str());
     if dies("before") {
         die();
     }
-    // SAFETY: the arguments are passed on as they came, and the system call is the one that C's `rename` makes.
-    let result =
-        unsafe { libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from, libc::AT_FDCWD, to, 0) };
+    let result = call();
     if dies("after") {
         die();
     }
-    result as c_int
+    result
 }
 
 fn die() {
@@ -52,21 +86,35 @@ pub unsafe extern "C" fn pread64(
     count: usize,
     offset: i64,
 ) -> isize {
-    if fails(file, offset, count).unwrap_or(false) {
-        // SAFETY: the C library gives each thread its own place for the error number.
-        unsafe { *libc::__errno_location() = libc::EIO };
-        return -1;
+    if read_fails(file, offset, count).unwrap_or(false) {
+        return input_output_error();
     }
     // SAFETY: the arguments are passed on as they came, and the system call is the one that C's `pread` makes.
     unsafe { libc::syscall(libc::SYS_pread64, file, buffer, count, offset) as isize }
 }
 
+/// What a call returns that failed with EIO.
+fn input_output_error() -> isize {
+    // SAFETY: the C library gives each thread its own place for the error number.
+    unsafe { *libc::__errno_location() = libc::EIO };
+    -1
+}
+
+/// Shall this sync fail?
+fn sync_fails(file: RawFd) -> Option<bool> {
+    let end = std::env::var_os("CLIPA_FAIL_SYNC")?;
+    Some(path_of(file)?.ends_with(end))
+}
+
 /// Shall this read fail?
-fn fails(file: RawFd, offset: i64, count: usize) -> Option<bool> {
+fn read_fails(file: RawFd, offset: i64, count: usize) -> Option<bool> {
     let fault = std::env::var("CLIPA_FAIL_READ").ok()?;
     let (name, bad) = fault.rsplit_once(':')?;
     let bad: i64 = bad.parse().ok()?;
-    let path = std::fs::read_link(format!("/proc/self/fd/{file}")).ok()?;
     let touched = offset <= bad && bad < offset.saturating_add(count as i64);
-    Some(touched && path.file_name().is_some_and(|found| found == name))
+    Some(touched && path_of(file)?.file_name().is_some_and(|found| found == name))
+}
+
+fn path_of(file: RawFd) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{file}")).ok()
 }

@@ -1,24 +1,35 @@
-//! The kit of the end-to-end tests: starts the built programs, makes small inputs, compares trees.
+//! The kit of the tests: starts the built programs, makes small inputs and data sets, compares trees.
 //!
 //! The programs are those of `cargo build --release` (`cargo xtask test` builds them first): cargo
 //! does not build another package's binaries for a test. Inputs are drawn by `clipa-prep synth`, so
-//! that nothing is committed or downloaded; tests on real data find it through [`shared`].
+//! that nothing is committed or downloaded; tests on real data find it through [`shared`]. Tests of
+//! what reads a data set make one without a program: [`DataSet`] writes whatever rows a test asks
+//! for, [`Numbered`] rows that know their numbers (the stream's tests and benchmark use it), and
+//! [`World`] rows that a small model learns.
 //!
 //! A test kit panics with a sentence: its only reader is a person with a failed test.
 
 mod archive;
 mod counts;
+mod dataset;
 mod folder;
+mod numbered;
 mod program;
 mod rows;
+mod running;
 mod table;
+mod world;
 
 pub use archive::{Member, members, middle_of_jpeg, write_tar};
 pub use counts::{Counts, counts, number};
+pub use dataset::{DataSet, Unit, write_shards};
 pub use folder::{Tree, tree};
+pub use numbered::{Numbered, numbered_image, numbered_tokens};
 pub use program::{Finished, Program, inspect, lasting, prep, train};
 pub use rows::{rejected, rows};
+pub use running::Running;
 pub use table::write_table;
+pub use world::World;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -126,10 +126,12 @@ impl Program {
 
     /// Runs to the end and expects this exit code, and no panic.
     pub fn exits_with(self, code: i32) -> Finished {
-        let finished = self.run();
-        assert_eq!(finished.output.status.code(), Some(code), "{}", finished.account());
-        assert!(!finished.stderr().contains("panicked at"), "{}", finished.account());
-        finished
+        self.run().has_code(code)
+    }
+
+    /// The command itself, for what starts the program in another way.
+    pub(crate) fn command_mut(&mut self) -> &mut Command {
+        &mut self.command
     }
 
     /// Starts the program and kills it with SIGKILL as soon as `reached` says so.
@@ -169,6 +171,18 @@ fn still_runs(child: &mut Child) -> bool {
 }
 
 impl Finished {
+    /// What became of the command of this shell line.
+    pub(crate) fn new(line: String, output: Output) -> Self {
+        Self { line, output }
+    }
+
+    /// Expects this exit code, and no panic.
+    pub fn has_code(self, code: i32) -> Self {
+        assert_eq!(self.output.status.code(), Some(code), "{}", self.account());
+        assert!(!self.stderr().contains("panicked at"), "{}", self.account());
+        self
+    }
+
     /// Was it ended by SIGKILL?
     pub fn was_killed(&self) -> bool {
         self.output.status.signal() == Some(SIGKILL)

@@ -2,11 +2,12 @@
 
     cargo xtask peers text [--awkward N] [--seed S] [--open-clip TOKENIZER.PY]
 
-Compares cleaning, ids, words with tags, and the rows that every text reduction leaves for contexts of 4, 8, 16, 32 and
-77 tokens of both tokenizers, BERT's in both dialects (transcribed in `reductions.py`). Does so on the LAION and CC3M captions of the shared data and on N generated strings of entities, emoji,
-right-to-left text, controls, mojibake and special tokens. Every difference is counted and the first ones are
-shown. The exit code is 1 if a real caption differs, or more than 1 in 1,000 generated strings: those hold
-characters that Python's Unicode tables of the day may not know.
+First the originals on the cases of our unit tests, whose golden values they made (`golden.py`). Then cleaning, ids,
+words with tags, and the rows that every text reduction leaves for contexts of 4, 8, 16, 32 and 77 tokens of both
+tokenizers, BERT's in both dialects (transcribed in `reductions.py`): for the LAION and CC3M captions of the shared data,
+and for N generated strings of entities, emoji, right-to-left text, controls, mojibake and special tokens. Every
+difference is counted and the first ones are shown. The exit code is 1 if a golden value or a real caption differs, or
+more than 1 in 1,000 generated strings: those hold characters that Python's Unicode tables of the day may not know.
 
 open_clip's tokenizer needs torch to be imported, so its `encode` is transcribed in `originals.py`;
 --open-clip runs the real file with an empty torch in its place.
@@ -20,6 +21,7 @@ import sys
 import time
 from pathlib import Path
 
+import golden
 from awkward import awkward
 from originals import Originals
 from reductions import CONTEXT_LENGTHS, NAMES, Reductions
@@ -107,6 +109,7 @@ def main():
     arguments = parser.parse_args()
     if not SHARED.is_dir():
         sys.exit("no shared data: put it beside the workspace or set CLIPA_SHARED")
+    wrong = golden.differences()
     originals = Originals(SHARED / "metadata", arguments.open_clip)
     laion, cc3m = captions_of_laion(), captions_of_cc3m()
     real = max(compare("LAION", laion, originals), compare("CC3M", cc3m, originals))
@@ -116,7 +119,7 @@ def main():
     real = max(real, *(compare_reductions(name, captions, reductions)
                        for name, captions in [("LAION", laion), ("CC3M", cc3m)]))
     compare_reductions("awkward", made, reductions)
-    sys.exit(1 if real > 0 or generated > 0.001 else 0)
+    sys.exit(1 if wrong > 0 or real > 0 or generated > 0.001 else 0)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,20 @@
 //! A small data set for tests: two units, every image encoding, rejects.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use clipa_schemas::{
-    file::{FileDigest, write_json},
-    image_column::ImageColumn,
-    ledger::{Ledger, Source, UnitEntry},
-    manifest::{Kind, Manifest, REJECTS, SHARDS, entry_path},
+    file::FileDigest,
+    manifest::{Kind, Manifest},
     metadata::Metadata,
     penn::PennTag,
     prompts::{self, Prompt},
-    rejects::{self, Reject},
+    rejects::Reject,
     sample::{Sample, StoredImage},
-    shard::{ShardLayout, ShardWriter},
+    shard::ShardLayout,
     text::TokenizedText,
     vocabulary::{self, Piece, Vocabulary},
 };
+use clipa_tests::DataSet;
 
 /// Rows of each unit.
 pub(crate) const ROWS: u64 = 5;
@@ -71,23 +70,25 @@ pub(crate) fn sample(index: u64) -> Sample {
 
 /// Writes the data set; `change` may spoil samples before they are stored.
 pub(crate) fn write_changed(folder: &Path, kind: Kind, mut change: impl FnMut(u64, &mut Sample)) {
-    fs::create_dir_all(folder.join(SHARDS)).unwrap();
-    fs::create_dir_all(folder.join(REJECTS)).unwrap();
-    let layout = layout();
+    let ShardLayout { images, tokens } = layout();
     let configuration = BTreeMap::from([("tagger".to_owned(), "perceptron".to_owned())]);
-    let images: Vec<ImageColumn> = layout.images.clone();
-    let tokens = layout.tokens.clone();
-    let mut manifest =
-        Manifest::begin("clipa-prep 0.1.0", kind, configuration, images, tokens, true);
-    let entries: Vec<UnitEntry> = (0..UNITS)
-        .map(|unit| write_unit(folder, unit, &manifest.configuration_sha256, &layout, &mut change))
-        .collect();
-    manifest.vocabulary = Some(write_vocabulary(folder));
-    if kind == Kind::Classes {
-        manifest.prompts = Some(write_prompts(folder, &layout.tokens));
+    let manifest = Manifest::begin("clipa-prep 0.1.0", kind, configuration, images, tokens, true);
+    let mut set = DataSet::begin(folder, manifest);
+    for number in 0..UNITS {
+        let mut unit = set.unit();
+        for index in u64::from(number) * ROWS..u64::from(number + 1) * ROWS {
+            let mut sample = sample(index);
+            change(index, &mut sample);
+            unit.accept(&sample, (index == 3).then_some("grey"));
+        }
+        rejects(number).for_each(|reject| unit.reject(reject));
+        set.commit(unit);
     }
-    manifest.finish(&entries, true);
-    manifest.write(folder).unwrap();
+    set.manifest.vocabulary = Some(write_vocabulary(folder));
+    if kind == Kind::Classes {
+        set.manifest.prompts = Some(write_prompts(folder, &set.manifest.tokens));
+    }
+    set.finish();
 }
 
 /// Writes the data set as it should be.
@@ -95,49 +96,17 @@ pub(crate) fn write(folder: &Path) {
     write_changed(folder, Kind::Pairs, |_, _| ());
 }
 
-fn write_unit(
-    folder: &Path,
-    unit: u32,
-    configuration_sha256: &str,
-    layout: &ShardLayout,
-    change: &mut impl FnMut(u64, &mut Sample),
-) -> UnitEntry {
-    let name = format!("{SHARDS}/{unit:05}.parquet");
-    let mut writer = ShardWriter::create(&folder.join(&name), layout).unwrap();
-    let mut ledger = Ledger::default();
-    for index in u64::from(unit) * ROWS..u64::from(unit + 1) * ROWS {
-        let mut sample = sample(index);
-        change(index, &mut sample);
-        writer.append(&sample).unwrap();
-        ledger.accept((index == 3).then_some("grey"));
-    }
-    let shard = writer.finish(name).unwrap();
-    let rejected: Vec<Reject> = ["truncated", "too-small", "truncated"]
-        .iter()
-        .enumerate()
-        .map(|(number, reason)| Reject {
-            source: format!("{unit:05}.tar"),
-            offset: Some(1_024),
-            key: format!("rejected-{unit}-{number}"),
-            reason: (*reason).to_owned(),
-            detail: "the JPEG ends early".to_owned(),
-            ..Reject::default()
-        })
-        .collect();
-    rejected.iter().for_each(|reject| ledger.reject(&reject.reason));
-    let name = format!("{REJECTS}/{unit:05}.parquet");
-    let rejects = rejects::write(&folder.join(&name), &name, &rejected).unwrap();
-    let entry = UnitEntry {
-        unit,
-        source: Source { path: format!("{unit:05}.tar"), bytes: 10_240 },
-        configuration_sha256: configuration_sha256.to_owned(),
-        shard: Some(shard),
-        rejects: Some(rejects),
-        ledger,
-        problems: Vec::new(),
-    };
-    write_json(&entry_path(folder, unit), &entry).unwrap();
-    entry
+/// The rejects of a unit.
+fn rejects(unit: u32) -> impl Iterator<Item = Reject> {
+    let reasons = ["truncated", "too-small", "truncated"].into_iter().enumerate();
+    reasons.map(move |(number, reason)| Reject {
+        source: format!("{unit:05}.tar"),
+        offset: Some(1_024),
+        key: format!("rejected-{unit}-{number}"),
+        reason: reason.to_owned(),
+        detail: "the JPEG ends early".to_owned(),
+        ..Reject::default()
+    })
 }
 
 /// Every id a word of its own, with the tag that it has in the caption.

@@ -44,7 +44,7 @@ fn the_built_in_recipes_are_written_as_ever() {
     assert_eq!(written, golden.map(|(name, hash)| (name, hash.to_owned())));
 }
 
-/// Exact counts of the published models at 224 px, made by building them in open_clip.
+/// Exact counts of the published models at 224 px, made by building them in open_clip (`cargo xtask peers model`).
 #[test]
 fn parameters_of_the_published_models() {
     let counts = |name| {

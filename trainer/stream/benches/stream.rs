@@ -7,9 +7,6 @@
 //! nothing else. Best of several passes.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../src/tests/dataset.rs"]
-mod dataset;
-
 use std::{
     path::Path,
     process::Command,
@@ -23,6 +20,7 @@ use clipa_schemas::{
     shard::ShardReader,
 };
 use clipa_stream::{Cursor, Stream, StreamConfig, WINDOW_ROWS};
+use clipa_tests::Numbered;
 
 const BATCH: usize = 1024;
 const ROWS: u32 = 8192;
@@ -75,7 +73,7 @@ fn main() {
         let folder = tempfile::tempdir().unwrap();
         let shards = vec![SHARD_ROWS; (rows / SHARD_ROWS).max(1) as usize];
         let draft =
-            dataset::Draft { images: &[column], shards: &shards, kind: Kind::Pairs, tagged: true };
+            Numbered { images: &[column], shards: &shards, kind: Kind::Pairs, tagged: true };
         draft.write(folder.path());
         let image_bytes = (size * size * 3) as usize;
         let cold = cold(folder.path(), StreamConfig::new(size, BATCH));

@@ -166,7 +166,7 @@ mod tests {
         (0..8 * 8 * 3u32).map(|i| ((i * 37 + (i * i) / 5 * 3) % 256) as u8).collect()
     }
 
-    /// FNV-1a, as the script that asked Pillow 12 and torchvision's formulas computed it.
+    /// FNV-1a, as `cargo xtask peers model` computes it over what torchvision makes of Pillow's images.
     fn hash(bytes: &[u8]) -> u64 {
         bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

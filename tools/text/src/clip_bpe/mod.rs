@@ -90,7 +90,7 @@ mod tests {
         tokens.into_iter().map(|token| token.to_u16()).collect()
     }
 
-    /// Rows made with open_clip 3.3.0 (facts of CLIPA, 3.3), specials and padding left out.
+    /// Rows made with open_clip 3.3.0 (`cargo xtask peers model`), specials and padding left out.
     #[test]
     fn ids_are_those_of_open_clip() {
         assert_eq!(encode("a photo of a dog."), [320, 1125, 539, 320, 1929, 269]);

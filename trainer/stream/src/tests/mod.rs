@@ -1,6 +1,5 @@
 //! Streams over real shards.
 
-mod dataset;
 mod order;
 mod samples;
 mod unhappy;
@@ -9,9 +8,9 @@ use std::path::Path;
 
 use clipa_recipe::augment::{ColourJitter, Filter, RandomResizedCrop};
 use clipa_schemas::{manifest::Kind, reduction::text::TextReduction};
+use clipa_tests::Numbered;
 use tempfile::TempDir;
 
-use self::dataset::Draft;
 use super::*;
 
 /// 101 rows in six shards.
@@ -20,7 +19,7 @@ const ROWS: u64 = 101;
 
 fn dataset(images: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    Draft { images, shards: &SHARDS, kind: Kind::Pairs, tagged: true }.write(folder.path());
+    Numbered { images, shards: &SHARDS, kind: Kind::Pairs, tagged: true }.write(folder.path());
     folder
 }
 

@@ -56,7 +56,7 @@ fn seeds_give_other_orders_and_epochs_other_crops() {
     assert_ne!(rows(1), rows(2));
     // One row only: whatever differs between its samples is augmentation.
     let single = tempfile::tempdir().unwrap();
-    Draft { images: &["26:rgb8"], shards: &[1], kind: Kind::Pairs, tagged: true }
+    Numbered { images: &["26:rgb8"], shards: &[1], kind: Kind::Pairs, tagged: true }
         .write(single.path());
     let (images, tokens) = bytes(single.path(), random(6), 0, 1);
     let images: std::collections::HashSet<&[u8]> = images.chunks(768).collect();
@@ -67,7 +67,7 @@ fn seeds_give_other_orders_and_epochs_other_crops() {
 #[test]
 fn a_data_set_smaller_than_a_batch_repeats_within_it() {
     let folder = tempfile::tempdir().unwrap();
-    Draft { images: &["16:rgb8-square"], shards: &[3, 2], kind: Kind::Pairs, tagged: true }
+    Numbered { images: &["16:rgb8-square"], shards: &[3, 2], kind: Kind::Pairs, tagged: true }
         .write(folder.path());
     let (images, _) = bytes(folder.path(), StreamConfig { workers: 2, ..plain(32) }, 0, 5);
     for epoch in images.chunks_exact(5 * 768) {
@@ -80,7 +80,7 @@ fn a_data_set_smaller_than_a_batch_repeats_within_it() {
 #[test]
 fn an_evaluation_sees_every_row_in_the_stored_order() {
     let folder = tempfile::tempdir().unwrap();
-    Draft { images: &["16:rgb8-square"], shards: &SHARDS, kind: Kind::Classes, tagged: false }
+    Numbered { images: &["16:rgb8-square"], shards: &SHARDS, kind: Kind::Classes, tagged: false }
         .write(folder.path());
     for workers in [1, 3] {
         let pass = EvalPass::open(folder.path(), StreamConfig { workers, ..random(30) }).unwrap();

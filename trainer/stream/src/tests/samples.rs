@@ -7,11 +7,9 @@ use clipa_schemas::{
     shard::ShardReader,
     text::StoredText,
 };
+use clipa_tests::{numbered_image as image, numbered_tokens as tokens};
 
-use super::{
-    dataset::{image, tokens},
-    *,
-};
+use super::*;
 use crate::{
     crop::CropBox,
     painter::{Painter, StoredPixels},

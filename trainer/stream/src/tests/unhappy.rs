@@ -25,7 +25,7 @@ fn missing_columns_are_named_with_what_is_stored() {
 #[test]
 fn a_syntax_mask_without_tags_is_refused_before_the_first_batch() {
     let folder = tempfile::tempdir().unwrap();
-    Draft { images: &["16:rgb8-square"], shards: &[4], kind: Kind::Pairs, tagged: false }
+    Numbered { images: &["16:rgb8-square"], shards: &[4], kind: Kind::Pairs, tagged: false }
         .write(folder.path());
     for text in [TextReduction::Syntax, TextReduction::SyntaxVocab] {
         let message = refused(folder.path(), StreamConfig { text, ..plain(4) });
@@ -39,7 +39,7 @@ fn a_syntax_mask_without_tags_is_refused_before_the_first_batch() {
 fn what_is_not_a_data_set_or_empty_or_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert!(refused(folder.path(), plain(4)).contains("not a clipa data set"));
-    Draft { images: &["16:rgb8-square"], shards: &[], kind: Kind::Pairs, tagged: true }
+    Numbered { images: &["16:rgb8-square"], shards: &[], kind: Kind::Pairs, tagged: true }
         .write(folder.path());
     assert!(refused(folder.path(), plain(4)).contains("holds no sample"));
     let path = folder.path().join("dataset.json");
@@ -101,7 +101,8 @@ fn a_damaged_jpeg_is_an_error_with_shard_and_row() {
 fn a_flipped_byte_is_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     let images = ["4:rgb8-square", "5:rgb8"];
-    Draft { images: &images, shards: &[6], kind: Kind::Pairs, tagged: true }.write(folder.path());
+    Numbered { images: &images, shards: &[6], kind: Kind::Pairs, tagged: true }
+        .write(folder.path());
     let path = folder.path().join("shards/00000.parquet");
     let mut bytes = fs::read(&path).unwrap();
     let manifest = Manifest::read(folder.path()).unwrap();

@@ -1,4 +1,4 @@
-//! Parity with open_clip 3.3.0 (golden numbers made by running it), masks, counts.
+//! Parity with open_clip 3.3.0 (golden numbers made by running it: `cargo xtask peers model`), masks, counts.
 
 use tch::Kind;
 

@@ -71,8 +71,8 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes a new run's folder, or opens that of the same run where `resume` allows it. An absent or empty folder
-    /// becomes a new run in both cases.
+    /// Makes a new run's folder, or opens that of the same run where `resume` allows it. A folder that is absent or
+    /// empty, or where the same run was killed while it made the folder, becomes a new run in both cases.
     ///
     /// # Errors
     /// A folder that holds something else, another run, or a run that is not to be resumed.
@@ -113,7 +113,7 @@ impl RunFolder {
             folder.compare(recipe, identity)?;
             return Ok(true);
         }
-        if holds_anything(path)? {
+        if !is_empty_or_begun(path, recipe, &identity.stage)? {
             return Err(RunError::NotARun { path: path.into() });
         }
         Ok(false)
@@ -176,12 +176,31 @@ pub fn recipe_of(run: &Path) -> Result<Recipe, RunError> {
     Ok(Recipe::parse(&text, &path.display().to_string(), &[], None)?)
 }
 
-fn holds_anything(path: &Path) -> Result<bool, RunError> {
-    match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_some()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(RunError::Io { path: path.into(), source }),
+/// Does the folder hold nothing but what this very run leaves when it is killed before `run.json` is there? A file of
+/// another content may be someone's own, even under the same name.
+fn is_empty_or_begun(path: &Path, recipe: &Recipe, stage: &str) -> Result<bool, RunError> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        entries => entries.map_err(RunError::io(path))?,
+    };
+    for entry in entries {
+        let file = entry.map_err(RunError::io(path))?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let is_ours = match &*name {
+            RECIPE => fs::read(&file).map_err(RunError::io(&file))? == recipe.to_toml().as_bytes(),
+            OPEN_CLIP_CONFIG => {
+                let there = file::read_json::<serde_json::Value>(&file).ok();
+                there == Some(open_clip_config::describe(recipe, recipe.stage(stage)?))
+            }
+            _ => [RECIPE, OPEN_CLIP_CONFIG, IDENTITY]
+                .iter()
+                .any(|whole| *name == format!(".{whole}.tmp")),
+        };
+        if !is_ours {
+            return Ok(false);
+        }
     }
+    Ok(true)
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
@@ -252,5 +271,21 @@ mod tests {
             assert!(matches!(error, Err(RunError::NotARun { .. })));
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_beginning_leaves_is_begun_again_and_another_recipe_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, first) = (folder.path().join("run"), recipe(&[]));
+        RunFolder::open(&path, &first, &identity(&first, 1), false).unwrap();
+        fs::rename(path.join(IDENTITY), path.join(".run.json.tmp")).unwrap();
+        let other = recipe(&["stage.lr=3e-4"]);
+        for resume in [false, true] {
+            let error = RunFolder::open(&path, &other, &identity(&other, 1), resume);
+            assert!(matches!(error, Err(RunError::NotARun { .. })));
+        }
+        RunFolder::open(&path, &first, &identity(&first, 1), true).unwrap();
+        assert!(path.join(IDENTITY).is_file());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 3);
     }
 }
