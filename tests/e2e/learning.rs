@@ -134,7 +134,7 @@ fn a_run_is_never_overwritten() {
     let world = World::new();
     world.succeeds(SHORT);
     let before = tree(&world.path("run"));
-    world.fails(SHORT).says(["holds a run already, pretrain at step 4 of 4: add --resume"]);
+    world.fails(SHORT).says(["holds a run already, pretrain at step 4 of 4\nhint: add --resume"]);
     world
         .fails(&format!("{PRETRAIN} --resume --seed 7"))
         .says(["seed: 0 there, 7 now", "`samples = 640` now"]);
