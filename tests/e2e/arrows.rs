@@ -9,18 +9,27 @@ use std::{
 };
 
 /// Every crate of ours with those it may depend on, from the ground up (docs/src/architecture.md).
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 13] = [
     ("schemas", &[]),
     ("tools/pool", &[]),
     ("tools/talk", &["clipa-pool"]),
     ("tools/text", &["clipa-pool", "clipa-schemas"]),
+    ("tools/bert", &["clipa-schemas", "clipa-text"]),
     ("tools/synth", &["clipa-pool", "clipa-schemas"]),
     ("trainer/recipe", &["clipa-schemas"]),
     ("trainer/torch-ext", &[]),
     ("trainer/stream", &["clipa-pool", "clipa-recipe", "clipa-schemas"]),
     (
         "tools/prep",
-        &["clipa-pool", "clipa-recipe", "clipa-schemas", "clipa-synth", "clipa-talk", "clipa-text"],
+        &[
+            "clipa-bert",
+            "clipa-pool",
+            "clipa-recipe",
+            "clipa-schemas",
+            "clipa-synth",
+            "clipa-talk",
+            "clipa-text",
+        ],
     ),
     ("tools/inspect", &["clipa-pool", "clipa-schemas", "clipa-talk"]),
     (

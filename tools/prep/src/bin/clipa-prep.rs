@@ -43,6 +43,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "bert")]
+    clipa_bert::install();
     let cli = Cli::parse();
     let printer = Printer::new();
     let outcome = match cli.command {

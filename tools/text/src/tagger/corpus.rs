@@ -81,7 +81,7 @@ pub fn read_corpus(path: &Path) -> Result<Vec<Sentence>, CorpusError> {
 /// | `AFX` | `JJ` | a prefix written apart (`pre`, `anti`) |
 /// | `GW` | `NN` | part of a word that was written apart |
 /// | `XX` | `FW` | unintelligible |
-pub(super) fn penn_tag(tag: &str) -> Option<PennTag> {
+pub fn penn_tag(tag: &str) -> Option<PennTag> {
     PennTag::from_name(match tag {
         "-LRB-" => "(",
         "-RRB-" => ")",

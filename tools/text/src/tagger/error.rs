@@ -72,12 +72,12 @@ pub enum TaggerError {
 
 impl TaggerError {
     /// A [`TaggerError::Read`] of this file.
-    pub(super) fn read(path: &Path, source: io::Error) -> TaggerError {
+    pub fn read(path: &Path, source: io::Error) -> TaggerError {
         TaggerError::Read { path: path.to_owned(), source }
     }
 
     /// A [`TaggerError::Format`] of this file.
-    pub(super) fn format(path: &Path, reason: impl Into<String>) -> TaggerError {
+    pub fn format(path: &Path, reason: impl Into<String>) -> TaggerError {
         TaggerError::Format { path: path.to_owned(), reason: reason.into() }
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-#[cfg(feature = "bert")]
-use super::bert::BertTagger;
+use clipa_pool::lock;
+
 use super::error::TaggerError;
 use super::nltk::NltkTagger;
 use super::perceptron::PerceptronTagger;
@@ -19,8 +19,31 @@ struct Row {
     name: &'static str,
     /// Whether the name is followed by `:DIR`.
     from_directory: bool,
-    /// Opens the tagger from DIR; the path is empty for a tagger without one.
-    open: fn(&Path) -> Result<Arc<dyn Tagger>, TaggerError>,
+    code: Code,
+}
+
+/// Opens a tagger from its DIR; the path is empty for a tagger without one.
+pub type OpenTagger = fn(&Path) -> Result<Arc<dyn Tagger>, TaggerError>;
+
+/// Where a tagger's code is.
+enum Code {
+    /// In this crate.
+    Here(OpenTagger),
+    /// In a crate of its own, which a program installs or not.
+    PlugIn {
+        /// What it brings into the program.
+        needs: &'static str,
+        /// The feature of cargo that builds it.
+        feature: &'static str,
+    },
+}
+
+/// Plug-ins by name.
+static INSTALLED: Mutex<Vec<(&'static str, OpenTagger)>> = Mutex::new(Vec::new());
+
+/// Brings the code of a tagger of another crate into the program, by the name that the table has for it.
+pub fn install(name: &'static str, open: OpenTagger) {
+    lock(&INSTALLED).push((name, open));
 }
 
 /// All taggers; the first one is the default.
@@ -28,27 +51,35 @@ static TAGGERS: [Row; 3] = [
     Row {
         name: "perceptron",
         from_directory: false,
-        open: |_| Ok(Arc::new(PerceptronTagger::embedded()?)),
+        code: Code::Here(|_| Ok(Arc::new(PerceptronTagger::embedded()?))),
     },
     Row {
         name: "nltk",
         from_directory: true,
-        open: |directory| Ok(Arc::new(NltkTagger::open(directory)?)),
+        code: Code::Here(|directory| Ok(Arc::new(NltkTagger::open(directory)?))),
     },
-    Row { name: "bert", from_directory: true, open: open_bert },
+    Row {
+        name: "bert",
+        from_directory: true,
+        code: Code::PlugIn { needs: "libtorch", feature: "clipa-prep/bert" },
+    },
 ];
 
 /// The value for no tagger.
 const NONE: &str = "none";
 
-#[cfg(feature = "bert")]
-fn open_bert(directory: &Path) -> Result<Arc<dyn Tagger>, TaggerError> {
-    Ok(Arc::new(BertTagger::open(directory)?))
-}
-
-#[cfg(not(feature = "bert"))]
-fn open_bert(_: &Path) -> Result<Arc<dyn Tagger>, TaggerError> {
-    Err(TaggerError::NotBuilt { name: "bert:DIR", needs: "libtorch", feature: "clipa-prep/bert" })
+impl Row {
+    fn open(&self, directory: &Path) -> Result<Arc<dyn Tagger>, TaggerError> {
+        match self.code {
+            Code::Here(open) => open(directory),
+            Code::PlugIn { needs, feature } => {
+                let open =
+                    lock(&INSTALLED).iter().find(|plug_in| plug_in.0 == self.name).map(|p| p.1);
+                let open = open.ok_or(TaggerError::NotBuilt { name: self.name, needs, feature })?;
+                open(directory)
+            }
+        }
+    }
 }
 
 /// The perceptron with weights that [`train_perceptron`] returned.
@@ -60,7 +91,7 @@ pub fn perceptron_with_weights(weights: &[u8]) -> Result<Arc<dyn Tagger>, Tagger
 }
 
 /// Which tagger cuts captions into words and tags them: `perceptron` (inside the binary), `nltk:DIR` (NLTK's JSON weights
-/// and Punkt tables), `bert:DIR` (configuration, vocabulary and weights; needs the feature `bert`) or `none`.
+/// and Punkt tables), `bert:DIR` (configuration, vocabulary and weights; needs clipa-prep's feature `bert`) or `none`.
 ///
 /// ```
 /// use clipa_text::tagger::{TagBuffers, TaggerChoice};
@@ -102,7 +133,7 @@ impl TaggerChoice {
     /// [`TaggerError`], with the file: missing, unreadable, damaged or of something else.
     pub fn open(&self) -> Result<Option<Arc<dyn Tagger>>, TaggerError> {
         let row = TAGGERS.iter().find(|row| row.name == self.name);
-        row.map(|row| (row.open)(&self.directory)).transpose()
+        row.map(|row| row.open(&self.directory)).transpose()
     }
 }
 

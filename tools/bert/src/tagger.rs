@@ -9,10 +9,10 @@ use super::config::Config;
 use super::files::missing;
 use super::labels::Labels;
 use super::network::{Network, Weights};
-use crate::tagger::error::TaggerError;
-use crate::tagger::plugin::{TagBuffers, Tagger};
-use crate::wordpiece::{WordPiece, WordPieceBuffers};
-use crate::words::{Treebank, Words};
+use clipa_text::tagger::TaggerError;
+use clipa_text::tagger::{TagBuffers, Tagger};
+use clipa_text::wordpiece::{WordPiece, WordPieceBuffers};
+use clipa_text::words::{Treebank, Words};
 
 /// Most pieces of one word that the network reads; only the first one's label counts.
 const WORD_PIECES_MAX: usize = 32;
@@ -23,7 +23,7 @@ const SPARE_PIECES_MAX: i64 = 511;
 const BATCH_PIECES_MAX: usize = 8192;
 
 /// A tagger around a network for token classification.
-pub(crate) struct BertTagger {
+pub(super) struct BertTagger {
     config: Config,
     wordpiece: WordPiece,
     /// Ids of `[CLS]`, `[SEP]` and `[PAD]`.
@@ -53,7 +53,7 @@ impl BertTagger {
     ///
     /// # Errors
     /// [`TaggerError`], with the file: missing, too large, damaged, of another architecture, or contradicting another one.
-    pub(crate) fn open(directory: &Path) -> Result<BertTagger, TaggerError> {
+    pub(super) fn open(directory: &Path) -> Result<BertTagger, TaggerError> {
         let config = Config::read(directory)?;
         let vocabulary = directory.join("vocab.txt");
         if !vocabulary.is_file() {

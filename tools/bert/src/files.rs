@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::tagger::error::TaggerError;
+use clipa_text::tagger::TaggerError;
 
 /// Where to get the files.
 const HINT: &str = "the folder needs config.json, vocab.txt and the weights as model.safetensors or rust_model.ot, for \

@@ -1,4 +1,4 @@
-//! A BERT or MobileBERT for part-of-speech tags, read from a folder; rust-bert's networks on libtorch.
+//! clipa-bert: a BERT or MobileBERT for part-of-speech tags, read from a folder; rust-bert's networks on libtorch.
 //!
 //! The words are the embedded tagger's. Each goes through our own WordPiece, and the tag of a word is the label of its
 //! first piece, as in rust-bert's pipeline. The pipeline itself is not used: it tokenizes plain text by other rules, and
@@ -12,4 +12,14 @@ mod tagger;
 #[cfg(test)]
 mod tests;
 
-pub(super) use tagger::BertTagger;
+use std::sync::Arc;
+
+use tagger::BertTagger;
+
+/// What `--tagger` calls it.
+const NAME: &str = "bert";
+
+/// Lets `--tagger bert:DIR` open this tagger in the program that calls it, before it reads its command line.
+pub fn install() {
+    clipa_text::tagger::install(NAME, |directory| Ok(Arc::new(BertTagger::open(directory)?)));
+}

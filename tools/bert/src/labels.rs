@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clipa_schemas::penn::{PennTag, WordClass};
 
-use crate::tagger::corpus::penn_tag;
+use clipa_text::tagger::corpus::penn_tag;
 
 /// Labels of a configuration by their numbers.
 pub(super) type LabelNames = BTreeMap<i64, String>;

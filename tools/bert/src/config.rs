@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::files::{check_size, missing};
 use super::labels::LabelNames;
-use crate::tagger::error::TaggerError;
+use clipa_text::tagger::TaggerError;
 
 /// Largest config.json, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;

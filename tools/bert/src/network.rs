@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor, nn::VarStore};
 
 use super::config::{Architecture, Config};
 use super::files::{check_size, missing};
-use crate::tagger::error::TaggerError;
+use clipa_text::tagger::TaggerError;
 
 /// Largest file of weights, in bytes (BERT large has 1.3 GB).
 const WEIGHTS_BYTES_MAX: u64 = 4 << 30;

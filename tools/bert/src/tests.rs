@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use tch::{Device, nn};
 
 use super::tagger::BertTagger;
-use crate::TextConfig;
-use crate::tagger::plugin::{TagBuffers, Tagger};
-use crate::tagger::registry::TaggerChoice;
-use crate::words::Words;
+use clipa_text::TaggerChoice;
+use clipa_text::TextConfig;
+use clipa_text::tagger::{TagBuffers, Tagger};
+use clipa_text::words::Words;
 
 const PIECES: &str = "[PAD] [UNK] [CLS] [SEP] [MASK] a dog on the grass run ##s my name is . , ##ning photo of small red";
 const LABELS: [&str; 6] = ["NN", "JJ", "VBZ", "DT", "IN", "."];
@@ -175,7 +175,8 @@ fn a_caption_longer_than_the_positions_is_tagged_in_rows() {
 }
 
 #[test]
-fn the_registry_opens_it_and_the_encoder_uses_it() {
+fn the_registry_opens_it_once_installed_and_the_encoder_uses_it() {
+    super::install();
     let folder = folder("bert", "model.safetensors");
     let tagger: TaggerChoice = format!("bert:{}", folder.path().display()).parse().unwrap();
     let parts = TextConfig { tagger, ..TextConfig::default() }.open().unwrap();
