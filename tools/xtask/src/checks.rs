@@ -15,7 +15,7 @@ struct Check {
 /// Cheapest first. Everything uses the release profile: the C++ of torch-sys compiles once.
 /// The build comes before the tests because these start the built programs. Every crate is built once: the whole workspace each
 /// time, with one set of features (the tagger bert:DIR is a crate of its own, which clipa-prep leaves out by default).
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
     Check { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
     Check {
         name: "clippy",
@@ -34,6 +34,21 @@ const CHECKS: [Check; 5] = [
         name: "documentation",
         arguments: &["doc", "--locked", "--release", "--workspace", "--no-deps"],
         environment: &[("RUSTDOCFLAGS", "--deny=warnings")],
+    },
+    // The one line in clipa-prep that brings bert:DIR in.
+    Check {
+        name: "clipa-prep with the tagger bert:DIR",
+        arguments: &[
+            "check",
+            "--locked",
+            "--release",
+            "--workspace",
+            "--features",
+            "clipa-prep/bert",
+            "--bin",
+            "clipa-prep",
+        ],
+        environment: &[],
     },
     Check {
         name: "build",
