@@ -1,4 +1,4 @@
-//! The command lines, in three steps: [`flags`] (and each command's own) are what a person types, [`options`] checks
+//! The command lines, in three steps: [`flags`] (and each command's own) are what a person types, `options` checks
 //! them once, and each command's `run` calls the parts of the library.
 
 pub mod classes;

@@ -1,4 +1,4 @@
-//! Samples on their way from raw bytes to rows: clean, tokenize, tag, decode, resize, as far as [`super::judge`] keeps
+//! Samples on their way from raw bytes to rows: clean, tokenize, tag, decode, resize, as far as `judge` keeps
 //! them.
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Flags that several commands have, as they are on the command line. [`super::options`] checks them.
+//! Flags that several commands have, as they are on the command line. `options` checks them.
 
 mod filter;
 mod ingest;
