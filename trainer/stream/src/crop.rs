@@ -141,6 +141,10 @@ mod tests {
         assert_eq!(drawn, CropBox { left: 400, top: 0, width: 200, height: 100 });
         let drawn = draw_crop(&crop, 100, 1000, &mut Random::new(5));
         assert_eq!(drawn, CropBox { left: 0, top: 400, width: 100, height: 200 });
+        // Narrower than the usual ratios: what they would leave whole is cut.
+        let crop = RandomResizedCrop { ratio: (0.9, 1.1), ..crop };
+        assert_eq!(fallback(&crop, 80, 100), CropBox { left: 0, top: 5, width: 80, height: 89 });
+        assert_eq!(fallback(&crop, 100, 80), CropBox { left: 6, top: 0, width: 88, height: 80 });
     }
 
     #[test]
