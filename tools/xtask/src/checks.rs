@@ -13,7 +13,7 @@ struct Check {
 }
 
 /// Cheapest first. Everything uses the release profile: the C++ of torch-sys compiles once.
-/// The build comes before the tests because these start the built programs; benchmarks are checked and not built. Every crate is built once: the whole workspace each
+/// The build comes before the tests because these start the built programs. Every crate is built once: the whole workspace each
 /// time, with one set of features (the tagger bert:DIR is a crate of its own, which clipa-prep leaves out by default).
 const CHECKS: [Check; 6] = [
     Check { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
@@ -52,7 +52,7 @@ const CHECKS: [Check; 6] = [
     },
     Check {
         name: "build",
-        arguments: &["build", "--locked", "--release", "--workspace", "--bins"],
+        arguments: &["build", "--locked", "--release", "--workspace", "--all-targets"],
         environment: &[],
     },
     // Last, and nothing is printed after it: its closing lines are what a reader and CI look for.
