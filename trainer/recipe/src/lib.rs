@@ -32,7 +32,7 @@ use self::document::Document;
 pub use self::{
     built_in::{BUILT_IN, BuiltIn},
     error::RecipeError,
-    optimizer::AdamWConfig,
+    optimizer::{AdamWConfig, Decay},
     stage::{BASE_BATCH, Precision, Stage},
 };
 use crate::model::ModelConfig;

@@ -12,7 +12,7 @@ use crate::{
         InputSizes, ModelConfig,
         config::{Tokenizer, VisionPositions},
     },
-    optimizer::AdamWConfig,
+    optimizer::{AdamWConfig, Decay},
     schedule::Schedule,
     whole,
 };
@@ -67,6 +67,9 @@ pub struct Stage {
     pub warmup_steps: u64,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
+    /// Which parameters decay.
+    #[serde(default, skip_serializing_if = "Decay::is_default")]
+    pub decay: Decay,
     /// AdamW's decay of the first moment.
     pub beta1: f64,
     /// AdamW's decay of the second moment.
@@ -161,6 +164,7 @@ impl Stage {
             beta1: self.beta1,
             beta2: self.beta2,
             eps: self.eps,
+            decay: self.decay,
         }
     }
 

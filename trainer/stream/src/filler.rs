@@ -116,6 +116,10 @@ impl Filler {
                 let crop = CropBox::centre_square(width, height);
                 self.painter.paint(stored, crop, out).map_err(|detail| row.error(detail))
             }
+            Augment::Squash => {
+                let whole = CropBox { left: 0, top: 0, width, height };
+                self.painter.paint(stored, whole, out).map_err(|detail| row.error(detail))
+            }
             Augment::Random { crop, jitter, grey_probability } => {
                 let mut random = Random::from_parts(&[self.settings.seed, IMAGE_TAG, sample]);
                 let crop = draw_crop(&crop, width, height, &mut random);

@@ -114,12 +114,17 @@ impl Stream {
 }
 
 impl EvalPass {
-    /// Opens a data set for an evaluation. Of the configuration, augmentation, seed and window are not used.
+    /// Opens a data set for an evaluation. Of the configuration, seed and window are not used, and a random augmentation
+    /// becomes the centre.
     ///
     /// # Errors
     /// As for [`Stream::open`].
     pub fn open(dataset: &Path, config: StreamConfig) -> Result<EvalPass, StreamError> {
-        let config = StreamConfig { augment: Augment::Centre, ..config };
+        let augment = match config.augment {
+            Augment::Random { .. } => Augment::Centre,
+            whole => whole,
+        };
+        let config = StreamConfig { augment, ..config };
         config.check()?;
         let manifest = Manifest::read(dataset)?;
         let columns = Columns::of_evaluation(dataset, &manifest, &config)?;

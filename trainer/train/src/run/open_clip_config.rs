@@ -3,7 +3,7 @@
 use clipa_schemas::reduction::text::TextReduction;
 use serde_json::{Map, Value, json};
 
-use clipa_recipe::augment::Filter;
+use clipa_recipe::augment::{Filter, ResizeMode};
 use clipa_recipe::model::config::{Gelu, TextPool, Tokenizer, VisionPool, VisionPositions};
 use clipa_recipe::{Recipe, Stage};
 
@@ -83,7 +83,10 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
                 Filter::Bicubic => "bicubic",
                 Filter::Bilinear => "bilinear",
             },
-            "resize_mode": "shortest",
+            "resize_mode": match stage.augment.resize_mode {
+                ResizeMode::Shortest => "shortest",
+                ResizeMode::Squash => "squash",
+            },
         },
     })
 }

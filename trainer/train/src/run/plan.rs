@@ -126,6 +126,7 @@ pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamCo
         Tokenizer::BertWordpiece => "bert_wordpiece",
     };
     StreamConfig {
+        augment: stage.augment.resize_mode.augment(),
         filter: stage.augment.filter,
         context_length: stage.context_length as usize,
         text: stage.text_reduction,
