@@ -14,12 +14,16 @@ use crate::{EXIT_INTERRUPTED, Printer};
 
 /// Set by the first Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
+/// Set once Ctrl-C is caught.
+static CAUGHT: AtomicBool = AtomicBool::new(false);
 
 /// Catches Ctrl-C from now on. Returns the flag that the first one sets; it also says what happens then, such as
 /// `stopping after this step`. The second one ends the process with [`EXIT_INTERRUPTED`].
 ///
+/// A program that runs several jobs one after the other may ask again: it is told the same flag, and the first words stay.
+///
 /// # Errors
-/// It is caught already, or the system refuses.
+/// The system refuses, or something else in the process catches it.
 pub fn catch(printer: &Printer, what_happens: &'static str) -> anyhow::Result<&'static AtomicBool> {
     catch_ending_by(printer, what_happens, process::exit)
 }
@@ -36,6 +40,9 @@ pub fn catch_ending_by(
     what_happens: &'static str,
     end: fn(i32) -> !,
 ) -> anyhow::Result<&'static AtomicBool> {
+    if CAUGHT.swap(true, Ordering::Relaxed) {
+        return Ok(&STOP);
+    }
     let printer = printer.clone();
     ctrlc::set_handler(move || {
         if STOP.swap(true, Ordering::Relaxed) {
@@ -65,6 +72,7 @@ mod tests {
     fn child() -> ! {
         let printer = Printer::new();
         let stop = catch(&printer, "stopping soon").unwrap();
+        assert!(std::ptr::eq(stop, catch(&printer, "asked again").unwrap()));
         printer.say("ready");
         while !stop.load(Ordering::Relaxed) {
             thread::yield_now();

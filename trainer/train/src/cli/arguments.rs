@@ -28,6 +28,15 @@ Examples:
   clipa-train finetune --recipe tiny-i17-t8 --from runs/pretrain --data shapes --output runs/finetune
   clipa-train finetune --recipe l16-i37-t8 --from model.safetensors --data laion --output runs/l16")]
     Finetune(FinetuneArguments),
+    /// Train every stage of a recipe, each from the weights of the one before
+    #[command(after_help = "\
+Examples:
+  clipa-train run --recipe tiny-i17-t8 --data shapes --output runs/tiny
+  clipa-train run --recipe tiny-i17-t8 --data shapes --output runs/tiny --resume
+  clipa-train run --recipe h14-i37-t8 --data datacomp --output runs/h14 --dry-run
+
+A stage NAME becomes the run OUTPUT/NAME. `--set stage.KEY=VALUE` changes every stage, `--set stage.NAME.KEY=VALUE` one.")]
+    Run(TrainArguments),
     /// Classify a set zero-shot: top-1 and top-5 accuracy
     #[command(after_help = "\
 Examples:
@@ -43,7 +52,7 @@ Examples:
 }
 
 /// Options of both training commands.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct TrainArguments {
     /// Built-in recipe, or path of a TOML file; `clipa-train recipes` lists them
     #[arg(long, value_name = "NAME|FILE")]
@@ -89,7 +98,7 @@ pub struct FinetuneArguments {
 }
 
 /// Where a command computes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct MachineArguments {
     /// Where the model runs
     #[arg(long, value_enum, default_value = "auto")]

@@ -1,6 +1,7 @@
 //! The commands of clipa-train.
 
 mod arguments;
+mod chain;
 mod eval;
 mod machine;
 mod recipes;
@@ -28,6 +29,7 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
         Command::Finetune(arguments) => {
             train::train(&arguments.train, &arguments.stage, Some(&arguments.from), printer)
         }
+        Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
     }
