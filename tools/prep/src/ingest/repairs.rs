@@ -13,17 +13,20 @@ pub enum ReadRepair {
     SidecarCut,
     /// The row of the table beside the tar names another URL than the `.json`: it is another image's, and not used.
     TableIgnored,
+    /// The sidecar's `exif` would turn a picture that its sizes say was turned already: it is not turned.
+    ExifIgnored,
     /// Bytes of the caption that are no UTF-8 became U+FFFD.
     CaptionNotUtf8,
 }
 
 impl ReadRepair {
     /// Every repair that reading makes.
-    pub const ALL: [ReadRepair; 5] = [
+    pub const ALL: [ReadRepair; 6] = [
         ReadRepair::SidecarIgnored,
         ReadRepair::SidecarTooLarge,
         ReadRepair::SidecarCut,
         ReadRepair::TableIgnored,
+        ReadRepair::ExifIgnored,
         ReadRepair::CaptionNotUtf8,
     ];
 
@@ -34,6 +37,7 @@ impl ReadRepair {
             ReadRepair::SidecarTooLarge => "sidecar_too_large",
             ReadRepair::SidecarCut => "sidecar_cut",
             ReadRepair::TableIgnored => "table_ignored",
+            ReadRepair::ExifIgnored => "exif_ignored",
             ReadRepair::CaptionNotUtf8 => "caption_not_utf8",
         }
     }

@@ -10,6 +10,7 @@ use super::{
     in_work::InWork,
     judge::{DENIED, Judge},
     options::IngestOptions,
+    repairs::ReadRepair,
     source::{RawSample, ReadFailure, UnitSource, Unusable},
     timing::{Stage, StageTimes},
 };
@@ -98,6 +99,10 @@ impl<'o> Preparer<'o> {
             self.in_work.sample(Stage::Read, index);
             let mut raw = RawSample::default();
             let read = usable(source.read_texts(index, &mut raw))?;
+            if raw.sidecar.is_turned_already() {
+                raw.sidecar.orientation = None;
+                raw.repairs.push(ReadRepair::ExifIgnored.name());
+            }
             raws.push((index, raw, read));
         }
         let started = self.times.add(Stage::Read, started);

@@ -5,7 +5,11 @@ use std::borrow::Cow;
 
 use clipa_schemas::metadata::{Metadata, MetadataSource};
 
-use super::{Sidecar, exif_text::orientation_from_exif_json, json::Scalar};
+use super::{
+    Sidecar,
+    exif_text::{orientation_from_exif_json, size_from_exif_json},
+    json::Scalar,
+};
 
 const CAPTION: &[&str] = &["caption", "TEXT", "text"];
 /// The key, or the source's own id.
@@ -65,6 +69,7 @@ impl Fields<'_> {
             width: self.whole(WIDTH),
             height: self.whole(HEIGHT),
             orientation: self.borrowed(EXIF).and_then(orientation_from_exif_json),
+            taken_size: self.borrowed(EXIF).and_then(size_from_exif_json),
             md5: self.hash(MD5),
             label: self.whole(LABEL),
         }
