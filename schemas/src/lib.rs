@@ -47,6 +47,7 @@ pub mod rejects;
 pub mod sample;
 pub mod shard;
 mod table;
+pub mod temporary;
 pub mod text;
 pub mod vocabulary;
 

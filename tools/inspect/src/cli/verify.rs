@@ -12,7 +12,7 @@ use crate::{
 use clipa_talk::{
     Counted, Outcome, Printer,
     figures::{bytes, counted},
-    printable,
+    printable, shell,
 };
 
 /// `clipa-inspect verify`.
@@ -47,19 +47,21 @@ pub(super) fn run(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcom
     if findings.problems.is_empty() {
         return Ok(Outcome::Fine);
     }
-    printer.hint(repair_hint(&findings));
+    printer.hint(repair_hint(&args.dir, &findings));
     Ok(Outcome::Problems)
 }
 
 /// The files named one by one where they are few.
-fn repair_hint(findings: &Findings) -> String {
+fn repair_hint(folder: &Path, findings: &Findings) -> String {
     if findings.problems.iter().any(|problem| problem.file == TAKEDOWN) {
         return "run the same takedown again".to_owned();
     }
-    let files = findings.damaged_units();
+    let files = findings.to_be_removed();
     let files = match files.len() {
-        0 => return "run the same ingest again: it writes the manifest anew".to_owned(),
-        1..=6 => printable(&files.join(" ")).into_owned(),
+        0 => {
+            return "run the same ingest again: it writes the manifest anew, and removes temporary files".to_owned();
+        }
+        1..=6 => shell::command_line(files.iter().map(|file| folder.join(file))),
         _ => "shards/N.json, shards/N.parquet and rejects/N.parquet of each unit".to_owned(),
     };
     format!("remove {files}, and run the same ingest again: it makes what is missing anew")
