@@ -13,6 +13,7 @@ use std::{collections::BTreeMap, convert::Infallible, path::Path};
 
 pub use self::findings::{Findings, Problem};
 use clipa_schemas::{
+    input_file::InputFile,
     ledger::{Ledger, UnitEntry, file_revision},
     manifest::{Kind, Manifest, SHARDS, TAKEDOWN, Unit, entry_path},
     prompts, rejects,
@@ -98,6 +99,9 @@ fn compare_with_unit(unit: &Unit, entry: &UnitEntry, findings: &mut Findings) {
     }
     if entry.source != unit.source {
         differs("the source");
+    }
+    if InputFile::digest_of(&entry.made_from) != unit.made_from_blake3 {
+        differs("what it was made from");
     }
     if entry.shard != unit.shard {
         differs("size, checksum or rows of the shard");

@@ -92,6 +92,7 @@ impl<'o> Preparer<'o> {
         name: &str,
     ) -> Result<Vec<Verdict>, ArchiveError> {
         self.in_work.input(name);
+        let recorded = source.source().path;
         let started = Instant::now();
         let mut raws = Vec::with_capacity(samples.size_hint().0);
         for index in samples {
@@ -121,7 +122,7 @@ impl<'o> Preparer<'o> {
             };
             verdicts.push(match row {
                 Ok(sample) => Verdict::Accepted(Box::new(sample), raw.repairs),
-                Err(bad) => Verdict::Rejected(reject(raw, name, bad)),
+                Err(bad) => Verdict::Rejected(reject(raw, &recorded, bad)),
             });
         }
         self.image = image;
