@@ -1,6 +1,9 @@
 //! `clipa-inspect verify`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use clipa_schemas::manifest::{Manifest, TAKEDOWN};
@@ -13,6 +16,7 @@ use clipa_talk::{
     Counted, Outcome, Printer,
     figures::{bytes, counted},
     printable, shell,
+    threads::thread_count,
 };
 
 /// `clipa-inspect verify`.
@@ -24,15 +28,15 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
     /// Number of threads [default: one per core].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// Checks everything; what is wrong is [`Outcome::Problems`].
 pub(super) fn run(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let manifest = Manifest::read(&args.dir).map_err(InspectError::from)?;
     let total = manifest.shards().map(|shard| shard.file.bytes).sum();
-    let threads = args.threads.unwrap_or_else(clipa_pool::cores);
+    let threads = args.threads.map_or_else(clipa_pool::cores, NonZeroUsize::get);
     let progress = printer.progress("verifying", Counted::Bytes, total);
     let findings = verify::verify(&args.dir, threads, &|read| progress.advance(read))?;
     drop(progress);
