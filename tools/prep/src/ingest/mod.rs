@@ -58,7 +58,7 @@ pub fn ingest(
     let mut output = Output::open(dataset, options.manifest(&text.identity()), printer)?;
     output.keep_vocabulary(&text, threads)?;
     let Units { pending, done: units_skipped, unreadable, shown } =
-        pending::units(inputs, &mut output, threads, printer)?;
+        pending::units(inputs, &mut output, threads, printer, stop)?;
     let started = Instant::now();
     let progress = printer.progress("ingesting", "samples", 0);
     let mut done = pipeline::run(pending, options, &text, &output, threads, &progress, stop)?;

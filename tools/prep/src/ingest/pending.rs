@@ -1,7 +1,11 @@
 //! Which units are to be done: those without an entry, and those that may be made anew because what they were made from
 //! has changed.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anyhow::{Result, anyhow};
 use clipa_pool::in_order;
@@ -16,7 +20,7 @@ use super::{
     source::tar_changes,
 };
 use crate::{archive::ArchiveError, dataset::Output};
-use clipa_talk::{Failure, Printer, printable, shell};
+use clipa_talk::{Failure, Interrupted, Printer, printable, shell};
 
 /// Units that a refusal names.
 const NAMED: usize = 5;
@@ -47,12 +51,14 @@ enum State {
 /// repair them.
 ///
 /// # Errors
-/// What other units were made from has changed (with the differences and the remedy), or the output cannot be written.
+/// What other units were made from has changed (with the differences and the remedy), `stop` was set, or the output cannot
+/// be written.
 pub(super) fn units(
     inputs: Vec<Input>,
     output: &mut Output,
     threads: usize,
     printer: &Printer,
+    stop: &AtomicBool,
 ) -> Result<Units> {
     let mut units = Units::default();
     let inputs: Vec<(u32, Input)> = inputs
@@ -62,12 +68,15 @@ pub(super) fn units(
         .collect::<Result<_>>()?;
     let progress =
         printer.progress("comparing inputs with what is done", "inputs", inputs.len() as u64);
-    let Ok(states) = in_order(&inputs, threads, |(unit, input)| {
+    let states = in_order(&inputs, threads, |(unit, input)| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Interrupted("interrupted while inputs were compared; nothing was changed"));
+        }
         let entry = output.done().get(unit);
         let state = entry.map(|entry| state(entry, input, output));
         progress.advance(1);
-        Ok::<_, std::convert::Infallible>(state)
-    });
+        Ok(state)
+    })?;
     drop(progress);
     let (mut anew, mut refused) = (Vec::new(), Vec::new());
     for ((unit, input), state) in inputs.into_iter().zip(states) {
@@ -159,7 +168,7 @@ fn refusal(output: &Output, refused: &[(u32, String)]) -> anyhow::Error {
     let hint = format!(
         "name the same inputs as before, or another --output; to make such a unit anew, remove its entry and run the \
          same command again: {}{caution}",
-        shell::command_line([std::path::PathBuf::from("rm")].into_iter().chain(entries))
+        shell::command_line([PathBuf::from("rm"), PathBuf::from("--")].into_iter().chain(entries))
     );
     Failure::new(error, hint).into()
 }
