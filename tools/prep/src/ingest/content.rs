@@ -253,3 +253,71 @@ fn time(seconds: i64, nanoseconds: i64) -> SystemTime {
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
     UNIX_EPOCH + seconds + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file larger than what is always compared whole, and what is recorded of it.
+    fn large(folder: &Path) -> (PathBuf, Vec<u8>, InputFile) {
+        let path = folder.join("a.tar");
+        let bytes: Vec<u8> = (0..SMALL_BYTES + 4096).map(|at| (at / 251) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let recorded = Content::open(&path, &[]).unwrap().digest().unwrap().remove(0);
+        (path, bytes, recorded)
+    }
+
+    fn later() -> Option<SystemTime> {
+        Some(SystemTime::now() + Duration::from_secs(60))
+    }
+
+    #[test]
+    fn the_digest_is_that_of_b3sum_and_says_nothing_of_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc.tar");
+        std::fs::write(&path, "abc").unwrap();
+        let recorded = Content::open(&path, &[]).unwrap().digest().unwrap();
+        let blake3 = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85".to_owned();
+        let file = "abc.tar".to_owned();
+        assert_eq!(recorded, [InputFile { file, bytes: 3, blake3, sampled_blake3: None }]);
+    }
+
+    #[test]
+    fn a_file_that_is_older_than_the_entry_is_compared_by_samples_and_else_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, bytes, recorded) = large(folder.path());
+        let change = |written| change(&path, &recorded, written).unwrap();
+        assert_eq!((change(later()), change(None)), (None, None));
+        // between the samples
+        let mut changed = bytes.clone();
+        changed[SAMPLE_BYTES as usize + 1] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        assert_eq!(change(later()), None, "what the documents say escapes");
+        let said = Some("a.tar has the same length and other bytes".to_owned());
+        assert_eq!((change(None), change(Some(UNIX_EPOCH))), (said.clone(), said.clone()));
+        // within them: the first, the last, and one in the middle
+        let middle = (bytes.len() as u64 - SAMPLE_BYTES) * 7 / (SAMPLES - 1) + 5;
+        for place in [0, middle as usize, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            assert_eq!(change(later()), said, "{place}");
+        }
+        std::fs::write(&path, &bytes[1..]).unwrap();
+        assert!(change(later()).is_some_and(|said| said.contains(" bytes, ")));
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        std::fs::write(&path, "abc").unwrap();
+        let content = Content::open(&path, &[]).unwrap();
+        let file = File::options().append(true).open(&path).unwrap();
+        file.set_modified(UNIX_EPOCH).unwrap();
+        let error = content.digest().unwrap_err().to_string();
+        assert!(error.contains("changed while it was read"), "{error}");
+        file.set_len(1).unwrap();
+        assert!(content.digest().is_err());
+    }
+}
