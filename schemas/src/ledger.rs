@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::FileDigest;
+use crate::{file::FileDigest, input_file::InputFile};
 
 /// Counts of one unit, or the sum over units.
 ///
@@ -98,8 +98,10 @@ impl Ledger {
 pub struct UnitEntry {
     /// Number of the unit, also in the file names.
     pub unit: u32,
-    /// The input as it was named, and its length in bytes.
+    /// The input's name and its length in bytes.
     pub source: Source,
+    /// The input and the files beside it, by content: a unit is done as long as they are what they were.
+    pub made_from: Vec<InputFile>,
     /// Hash of the configuration that it was made with.
     pub configuration_sha256: String,
     /// The shard; absent where no sample was accepted.
@@ -116,7 +118,7 @@ pub struct UnitEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Path as it was given.
+    /// Name without the folder: entries are the same wherever the input lies, and however its path is spelled.
     pub path: String,
     /// Length in bytes.
     pub bytes: u64,

@@ -35,6 +35,7 @@
 pub mod error;
 pub mod file;
 pub mod image_column;
+pub mod input_file;
 pub mod ledger;
 pub mod manifest;
 pub mod metadata;
@@ -47,6 +48,7 @@ pub mod rejects;
 pub mod sample;
 pub mod shard;
 mod table;
+pub mod temporary;
 pub mod text;
 pub mod vocabulary;
 

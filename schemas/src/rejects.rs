@@ -15,7 +15,7 @@ record! {
     /// One rejected sample.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct Reject {
-        /// The input as it was named.
+        /// Name of the input, without its folder.
         pub source: String,
         /// Byte offset of the image's data (of the first member, where there is no image) in the source.
         pub offset: Option<u64>,

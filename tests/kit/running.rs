@@ -32,6 +32,25 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Starts the program, interrupts it as Ctrl-C does as soon as `reached` says so, and waits for its end.
+    ///
+    /// # Panics
+    /// The program ended before that: the input is too small for this test.
+    pub fn interrupted_when(mut self, mut reached: impl FnMut() -> bool) -> Finished {
+        let line = self.shell_line();
+        let command = self.command_mut().stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        while !reached() {
+            let ended = child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "ended before it could be interrupted: {line}");
+            std::thread::yield_now();
+        }
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        Running { child, stderr, line }.interrupted()
+    }
+}
+
 impl Running {
     /// Kills it with SIGKILL.
     pub fn killed(mut self) {

@@ -3,6 +3,7 @@
 mod atomic;
 mod block;
 mod direct;
+mod lock;
 
 use std::{
     fs::{self, File},
@@ -13,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::atomic::AtomicFile;
+pub use self::{atomic::AtomicFile, lock::is_without_locks};
 
 use crate::error::{Error, Result};
 

@@ -12,7 +12,7 @@ use clipa_schemas::{
     text::StoredText,
 };
 
-use super::{Findings, without_path};
+use super::findings::{Findings, without_path};
 use crate::pixels::PixelReader;
 
 /// One past the greatest id of a vocabulary.

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::options::threads;
 use crate::{edit::takedown, lists::List};
-use clipa_talk::{Outcome, Printer, shell};
+use clipa_talk::{Outcome, Printer, shell, threads::thread_count};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +31,7 @@ pub struct TakedownArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Units that are worked on at once; the result does not depend on it [default: all cores]
-    #[arg(long)]
+    #[arg(long, value_parser = thread_count)]
     pub threads: Option<NonZeroUsize>,
     /// Print the report as JSON on stdout
     #[arg(long)]

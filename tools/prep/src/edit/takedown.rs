@@ -83,7 +83,7 @@ pub fn takedown(
     printer: &Printer,
 ) -> Result<Takedown> {
     Manifest::read(dataset)?;
-    let output = if dry_run { None } else { Some(Output::reopen(dataset)?) };
+    let output = if dry_run { None } else { Some(Output::reopen(dataset, printer)?) };
     let pending = PendingTakedown { lists_sha256: list.files_sha256().to_vec() };
     if output.is_some() {
         refuse_other_takedown(dataset, &pending)?;

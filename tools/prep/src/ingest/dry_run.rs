@@ -80,7 +80,7 @@ pub fn estimate(
             },
         };
         looked_into += 1;
-        let name = source.source().path;
+        let name = source.shown();
         let problems = source.account().problems;
         estimate.problems.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
         looked_samples += source.samples() as u64;
@@ -112,7 +112,7 @@ fn try_samples(
 ) {
     let stride = source.samples().div_ceil(TRIED_PER_INPUT).max(1);
     let tried = (0..source.samples()).step_by(stride);
-    let verdicts = match preparer.chunk(source, tried, &source.source().path) {
+    let verdicts = match preparer.chunk(source, tried, &source.shown()) {
         Ok(verdicts) => verdicts,
         Err(error) => return estimate.unreadable.push(error.to_string()),
     };

@@ -106,6 +106,9 @@ impl IngestOptions {
         if !self.refused.is_empty() {
             set("refuse", self.refused.join(","));
         }
+        if let Some(classes) = self.classes {
+            set("classes", classes.to_string());
+        }
         for (key, value) in self.filter.settings() {
             set(key, value);
         }

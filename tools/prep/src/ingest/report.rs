@@ -64,6 +64,8 @@ pub struct Report {
 /// Of a run, what its line does not know.
 pub(super) struct Run {
     pub(super) units_skipped: usize,
+    /// How the user names the input of each unit.
+    pub(super) shown: BTreeMap<u32, String>,
     pub(super) seconds: f64,
     pub(super) threads: usize,
     pub(super) interrupted: bool,
@@ -82,12 +84,12 @@ pub struct Rejected {
 
 impl Report {
     pub(super) fn new(dataset: &Path, manifest: Manifest, done: Done, run: Run) -> Report {
-        let Run { units_skipped, seconds, threads, interrupted } = run;
+        let Run { units_skipped, shown, seconds, threads, interrupted } = run;
         let totals = &manifest.totals;
         let mut problems: Vec<String> = Vec::new();
         let entries = clipa_schemas::manifest::read_entries(dataset).unwrap_or_default();
         for entry in &entries {
-            let path = &entry.source.path;
+            let path = shown.get(&entry.unit).unwrap_or(&entry.source.path);
             problems.extend(entry.problems.iter().map(|problem| format!("{path}: {problem}")));
             if !entry.ledger.is_balanced() {
                 problems.push(format!("{path}: found is not accepted + rejected"));

@@ -93,6 +93,7 @@ impl<'o> Preparer<'o> {
         name: &str,
     ) -> Result<Vec<Verdict>, ArchiveError> {
         self.in_work.input(name);
+        let recorded = source.source().path;
         let started = Instant::now();
         let mut raws = Vec::with_capacity(samples.size_hint().0);
         for index in samples {
@@ -126,7 +127,7 @@ impl<'o> Preparer<'o> {
             };
             verdicts.push(match row {
                 Ok(sample) => Verdict::Accepted(Box::new(sample), raw.repairs),
-                Err(bad) => Verdict::Rejected(reject(raw, name, bad)),
+                Err(bad) => Verdict::Rejected(reject(raw, &recorded, bad)),
             });
         }
         self.image = image;

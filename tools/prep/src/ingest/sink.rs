@@ -10,6 +10,7 @@ use std::{
 use clipa_pool::{Permit, lock};
 use clipa_schemas::{
     Result,
+    input_file::InputFile,
     ledger::{Ledger, Source, UnitEntry, unit_stem},
     manifest::{REJECTS, SHARDS, entry_path},
     rejects::{self, Reject},
@@ -179,6 +180,7 @@ impl UnitFiles {
     pub(super) fn commit(
         self,
         source: Source,
+        made_from: Vec<InputFile>,
         configuration_sha256: &str,
         account: Account,
     ) -> Result<Committed> {
@@ -200,6 +202,7 @@ impl UnitFiles {
         let entry = UnitEntry {
             unit: self.unit,
             source,
+            made_from,
             configuration_sha256: configuration_sha256.to_owned(),
             shard,
             rejects,
@@ -271,7 +274,7 @@ mod tests {
         /// Commits, and reads the keys of rows and rejects as they were stored.
         fn stored(&self, files: UnitFiles) -> (Vec<String>, Vec<String>) {
             let source = Source { path: "a.tar".to_owned(), bytes: 1 };
-            let entry = files.commit(source, "", Account::default()).unwrap().entry;
+            let entry = files.commit(source, Vec::new(), "", Account::default()).unwrap().entry;
             let shard = self.folder.path().join(entry.shard.unwrap().file.file);
             let rows = ShardReader::open(&shard).unwrap().columns(0, &["key"]).unwrap();
             let keys = rows.column(0).as_string::<i32>().iter().map(|key| key.unwrap().to_owned());

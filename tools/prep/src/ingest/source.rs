@@ -4,12 +4,14 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use clipa_schemas::ledger::Source;
+use clipa_schemas::{input_file::InputFile, ledger::Source};
 
 use super::{
     account::{Account, SideFiles},
+    content::{self, Content, Folder, recorded_name},
     repairs::ReadRepair,
 };
 use crate::archive::{
@@ -49,10 +51,13 @@ pub struct Unusable {
     pub detail: String,
 }
 
+/// Said of an entry without digests.
+const NOT_RECORDED: &str = "what it was made from was not recorded";
+
 /// One unit of input, open.
 pub enum UnitSource {
-    /// A WebDataset tar, and the files that img2dataset wrote beside it.
-    Tar(Box<TarIndex>, Box<SideFiles>),
+    /// A WebDataset tar, the files that img2dataset wrote beside it, and what both hold.
+    Tar(Box<TarIndex>, Box<SideFiles>, Box<Content>),
     /// Files of one folder a class: (path, class), sorted.
     ClassFolders {
         /// The folder that holds the class folders.
@@ -70,13 +75,35 @@ impl UnitSource {
     /// # Errors
     /// The tar, or the Parquet table or statistics beside it, are there and cannot be read.
     pub fn open_tar(path: &Path) -> Result<UnitSource, ArchiveError> {
-        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(SideFiles::read(path)?)))
+        let tar = TarIndex::read(path)?;
+        // digested before they are read, so that a file that is replaced meanwhile is not taken for what was read
+        let content = Content::open(path, &SideFiles::of(path))?;
+        let side_files = SideFiles::read(path)?;
+        Ok(UnitSource::Tar(Box::new(tar), Box::new(side_files), Box::new(content)))
+    }
+
+    /// What differs from the content that an entry recorded, in words, file by file; see [`super::content`].
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn changes(
+        &self,
+        recorded: &[InputFile],
+        entry_written: Option<SystemTime>,
+    ) -> Result<Vec<String>, ArchiveError> {
+        match self {
+            UnitSource::Tar(tar, ..) => tar_changes(tar.path(), recorded, entry_written),
+            UnitSource::ClassFolders { root, files, .. } => match recorded {
+                [folder] => Folder { root, files }.changes(folder, entry_written),
+                _ => Ok(vec![NOT_RECORDED.to_owned()]),
+            },
+        }
     }
 
     /// Number of samples.
     pub fn samples(&self) -> usize {
         match self {
-            UnitSource::Tar(tar, _) => tar.samples.len(),
+            UnitSource::Tar(tar, ..) => tar.samples.len(),
             UnitSource::ClassFolders { files, .. } => files.len(),
         }
     }
@@ -84,7 +111,7 @@ impl UnitSource {
     /// The key of a sample, as messages name it.
     pub fn key(&self, index: usize) -> String {
         let key = match self {
-            UnitSource::Tar(tar, _) => tar.samples.get(index).map(|sample| sample.key.clone()),
+            UnitSource::Tar(tar, ..) => tar.samples.get(index).map(|sample| sample.key.clone()),
             UnitSource::ClassFolders { files, .. } => {
                 files.get(index).map(|(path, _)| path.display().to_string())
             }
@@ -92,13 +119,37 @@ impl UnitSource {
         key.unwrap_or_else(|| index.to_string())
     }
 
-    /// How the entry names it.
+    /// How messages name it: as the user does.
+    pub fn shown(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            UnitSource::Tar(tar, ..) => tar.path(),
+            UnitSource::ClassFolders { root, .. } => root,
+        }
+    }
+
+    /// How its entry and its rejects name it: without the folder, so that they do not depend on where it lies or on how
+    /// its path is spelled.
     pub fn source(&self) -> Source {
-        let (path, bytes) = match self {
-            UnitSource::Tar(tar, _) => (tar.path(), tar.length),
-            UnitSource::ClassFolders { root, bytes, .. } => (root.as_path(), *bytes),
+        let bytes = match self {
+            UnitSource::Tar(tar, ..) => tar.length,
+            UnitSource::ClassFolders { bytes, .. } => *bytes,
         };
-        Source { path: path.display().to_string(), bytes }
+        Source { path: recorded_name(self.path()), bytes }
+    }
+
+    /// Digests of all that it was made from; reads the whole input.
+    ///
+    /// # Errors
+    /// The input cannot be read, or was changed since it was opened.
+    pub fn made_from(&self) -> Result<Vec<InputFile>, ArchiveError> {
+        match self {
+            UnitSource::Tar(_, _, content) => content.digest(),
+            UnitSource::ClassFolders { root, files, .. } => Folder { root, files }.digest(),
+        }
     }
 
     /// Reads all of a sample but its image; key, offset, url and caption are filled as far as they are known even
@@ -108,7 +159,7 @@ impl UnitSource {
     /// [`ReadFailure`] says whether the sample is bad or the whole input.
     pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, side_files) => {
+            UnitSource::Tar(tar, side_files, _) => {
                 read_texts_from_tar(tar, side_files.table.as_ref(), index, raw)
             }
             UnitSource::ClassFolders { root, files, .. } => {
@@ -132,7 +183,7 @@ impl UnitSource {
         image: &mut Vec<u8>,
     ) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, _) => {
+            UnitSource::Tar(tar, ..) => {
                 let member = tar.samples[index].image;
                 let member =
                     member.ok_or_else(|| unusable("no_image", "no image member for this key"))?;
@@ -151,13 +202,39 @@ impl UnitSource {
     /// What is wrong with the input as a whole, and what it lists and does not hold.
     pub fn account(&self) -> Account {
         match self {
-            UnitSource::Tar(tar, side_files) => {
+            UnitSource::Tar(tar, side_files, _) => {
                 let Account { problems, not_downloaded } = side_files.account(tar);
                 Account { problems: [tar_problems(tar), problems].concat(), not_downloaded }
             }
             UnitSource::ClassFolders { .. } => Account::default(),
         }
     }
+}
+
+/// What differs from the content that an entry recorded of a tar and of what lies beside it, in words.
+///
+/// # Errors
+/// A file cannot be read.
+pub(super) fn tar_changes(
+    tar: &Path,
+    recorded: &[InputFile],
+    entry_written: Option<SystemTime>,
+) -> Result<Vec<String>, ArchiveError> {
+    let mut now = vec![tar.to_owned()];
+    now.extend(SideFiles::of(tar));
+    let mut changes = Vec::new();
+    for path in &now {
+        let name = recorded_name(path);
+        match recorded.iter().find(|file| file.file == name) {
+            Some(file) => changes.extend(content::change(path, file, entry_written)?),
+            None if recorded.is_empty() => return Ok(vec![NOT_RECORDED.to_owned()]),
+            None => changes.push(format!("{name} was not there then")),
+        }
+    }
+    let names: Vec<String> = now.iter().map(|path| recorded_name(path)).collect();
+    let gone = recorded.iter().filter(|file| !names.contains(&file.file));
+    changes.extend(gone.map(|file| format!("{} is not there now", file.file)));
+    Ok(changes)
 }
 
 /// Why a sample could not be read.
@@ -280,9 +357,15 @@ fn read_member(
     bytes: &mut Vec<u8>,
     too_large: &'static str,
 ) -> Result<(), ReadFailure> {
+    // said without the tar's path: rejects do not depend on where the tar lies
     tar.read_member(member, limit_bytes, bytes).map_err(|error| match error {
-        ArchiveError::MemberTooLarge { .. } => unusable(too_large, error.to_string()),
-        ArchiveError::MemberCut { .. } => unusable("cut", error.to_string()),
+        ArchiveError::MemberTooLarge { offset, size, limit, .. } => unusable(
+            too_large,
+            format!("member at byte {offset} has {size} bytes, the limit is {limit}"),
+        ),
+        ArchiveError::MemberCut { offset, .. } => {
+            unusable("cut", format!("member at byte {offset} is cut off by the end of the file"))
+        }
         other => ReadFailure::Unit(other),
     })
 }

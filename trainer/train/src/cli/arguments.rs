@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clipa_talk::threads::MAX_THREADS;
 
 /// Trains CLIP models with CLIPA's reduced token lengths, from a data set that clipa-prep made
 #[derive(Debug, Parser)]
@@ -104,10 +105,10 @@ pub struct MachineArguments {
     #[arg(long, value_enum, default_value = "auto")]
     pub device: DeviceChoice,
     /// Threads of libtorch on the CPU; all cores where it is not given. Other numbers round differently
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS as i64))]
     pub threads: Option<u16>,
     /// Threads that load data; raise it when `data wait` is not near 0 [default: 1 on a CPU, cores - 2 with a GPU]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS as i64))]
     pub workers: Option<u16>,
 }
 

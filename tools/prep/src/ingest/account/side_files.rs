@@ -6,7 +6,7 @@ use super::{
     finding::Account,
     reasons::most_frequent,
     rows::compare_rows,
-    statistics::{Statistics, read_statistics, statistics_path},
+    statistics::{Statistics, name_of, read_statistics, statistics_path},
 };
 use crate::archive::{ArchiveError, TarIndex, sidecar::MetadataTable};
 
@@ -19,6 +19,12 @@ pub struct SideFiles {
 }
 
 impl SideFiles {
+    /// Those of a tar that are there.
+    pub fn of(tar: &Path) -> Vec<PathBuf> {
+        let named = [table_path(tar), statistics_path(tar)];
+        named.into_iter().filter(|path| path.is_file()).collect()
+    }
+
     /// Reads them, as far as they are there.
     ///
     /// # Errors
@@ -44,10 +50,10 @@ impl SideFiles {
             }
             None => None,
         };
-        let shown = table_path(tar.path()).display().to_string();
+        let shown = name_of(&table_path(tar.path()));
         let rows = self.table.as_ref().map(|table| compare_rows(table, &shown, tar, &mut account));
         if let Some(statistics) = statistics {
-            let path = statistics_path(tar.path()).display().to_string();
+            let path = name_of(&statistics_path(tar.path()));
             statistics.compare(&path, tar.samples.len() as u64, rows.as_ref(), &mut account);
         }
         account.not_downloaded = most_frequent(std::mem::take(&mut account.not_downloaded));

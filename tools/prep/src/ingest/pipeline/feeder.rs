@@ -77,7 +77,7 @@ impl Line<'_> {
                 return None;
             }
         };
-        let (name, chunks) = (source.source().path, source.samples().div_ceil(CHUNK_SAMPLES));
+        let (name, chunks) = (source.shown(), source.samples().div_ceil(CHUNK_SAMPLES));
         let files = in_step(Step::Begin, &name, || {
             let buffers = lock(&self.spare_buffers).pop().unwrap_or_default();
             Ok(UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks))
@@ -93,11 +93,11 @@ impl Line<'_> {
 }
 
 impl Input {
-    /// How messages name it.
-    fn name(&self) -> String {
+    /// How messages name it: as the user does.
+    pub fn name(&self) -> String {
         match self {
             Input::Tar(path) => path.display().to_string(),
-            Input::Open(source) => source.source().path,
+            Input::Open(source) => source.shown(),
         }
     }
 }
