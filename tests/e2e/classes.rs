@@ -30,7 +30,8 @@ fn names(output: &Path) -> Vec<String> {
 /// Class's name of each row's key.
 fn named_rows(output: &Path) -> BTreeMap<String, String> {
     let names = names(output);
-    let named = rows(output).into_iter().map(|row| (row.key, names[row.label.unwrap() as usize].clone()));
+    let named =
+        rows(output).into_iter().map(|row| (row.key, names[row.label.unwrap() as usize].clone()));
     named.collect()
 }
 
@@ -55,7 +56,8 @@ fn write_labels(path: &Path, labels: &[u32]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let picture = picture();
     let samples = labels.iter().enumerate().flat_map(|(place, label)| {
-        let member = |suffix: &str, content: &[u8]| Member::new(format!("s{place:07}.{suffix}"), content);
+        let member =
+            |suffix: &str, content: &[u8]| Member::new(format!("s{place:07}.{suffix}"), content);
         [member("jpg", &picture), member("cls", label.to_string().as_bytes())]
     });
     write_tar(path, samples);
@@ -137,7 +139,10 @@ fn what_a_system_leaves_beside_classes_is_left_out_and_said() {
         .succeeds()
         .says(["left out, hidden or the system's: 5", "1 .md (notes.md)", "ape is `an ape`"]);
     let named = named_rows(&output);
-    assert_eq!((named.len(), &*named["ape/a.jpg"], &*named["bear/deep/b.jpg"]), (2, "an ape", "a bear"));
+    assert_eq!(
+        (named.len(), &*named["ape/a.jpg"], &*named["bear/deep/b.jpg"]),
+        (2, "an ape", "a bear")
+    );
 }
 
 #[test]
@@ -174,7 +179,9 @@ fn labels_and_names_that_do_not_agree_are_refused_and_from_1_is_asked_for() {
     }
     ingest(&path("one"), &path("out")).exits_with(1).says(["none is 0", "--first-label 1"]);
     ingest(&path("more"), &path("out")).exits_with(1).says(["label 3", "has 3 names"]);
-    ingest(&path("fewer"), &path("out")).exits_with(1).says(["2 labels (0 to 1)", "--missing-classes"]);
+    ingest(&path("fewer"), &path("out"))
+        .exits_with(1)
+        .says(["2 labels (0 to 1)", "--missing-classes"]);
     assert!(!path("out").exists(), "a refused set left its folder");
     ingest(&path("one"), &path("one-out")).args(["--first-label", "1"]).succeeds();
     let named = named_rows(&path("one-out"));
@@ -202,7 +209,8 @@ fn names_and_templates_are_read_in_python_and_json() {
                   SIMPLE_TEMPLATES = (\n    lambda c: f'itap of a {c}.',\n    lambda c: f\"art of the {c}.\",\n)\n\
                   CLASSNAMES = ['ape', \"bear's paw\"]\n";
     fs::write(path("zero_shot_metadata.py"), python).unwrap();
-    fs::write(path("sets.json"), r#"{"classes": ["ape", "bear"], "templates": ["{} x", "y {}"]}"#).unwrap();
+    fs::write(path("sets.json"), r#"{"classes": ["ape", "bear"], "templates": ["{} x", "y {}"]}"#)
+        .unwrap();
     let run = |names: &str, templates: &str, output: &str| {
         let program = ingest(&path("set"), &path(output)).arg("--classnames").arg(path(names));
         program.arg("--templates").arg(path(templates))
@@ -212,12 +220,15 @@ fn names_and_templates_are_read_in_python_and_json() {
         .says(["OPENAI_TEMPLATES, SIMPLE_TEMPLATES", "FILE:NAME"]);
     run("zero_shot_metadata.py", "zero_shot_metadata.py:SIMPLE_TEMPLATES", "b").succeeds();
     let prompts_of = |output: &str| prompts(&path(output)).prompt;
-    let expected = ["itap of a ape.", "art of the ape.", "itap of a bear's paw.", "art of the bear's paw."];
+    let expected =
+        ["itap of a ape.", "art of the ape.", "itap of a bear's paw.", "art of the bear's paw."];
     assert_eq!(prompts_of("b"), expected);
     run("sets.json", "sets.json", "c").succeeds();
     assert_eq!(prompts_of("c"), ["ape x", "y ape", "bear x", "y bear"]);
     fs::write(path("bad.txt"), "a photo of a %s.\n").unwrap();
-    run("sets.json", "bad.txt", "d").exits_with(1).says(["no place for the class name", "{} or {c}"]);
+    run("sets.json", "bad.txt", "d")
+        .exits_with(1)
+        .says(["no place for the class name", "{} or {c}"]);
     assert!(!path("d").exists(), "a refused set left its folder");
 }
 

@@ -42,7 +42,10 @@ pub(super) fn weights_of_hub(folder: &Path) -> Result<Option<PathBuf>, Checkpoin
         let folders: Vec<PathBuf> =
             entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
         let [only] = folders.as_slice() else {
-            let detail = format!("{} revisions in {SNAPSHOTS}/ and no refs/main that names one", folders.len());
+            let detail = format!(
+                "{} revisions in {SNAPSHOTS}/ and no refs/main that names one",
+                folders.len()
+            );
             return Err(CheckpointError::Missing { path: folder.into(), detail });
         };
         only.clone()
@@ -51,7 +54,8 @@ pub(super) fn weights_of_hub(folder: &Path) -> Result<Option<PathBuf>, Checkpoin
         return Ok(Some(file));
     }
     let file = chosen.join(MODEL);
-    let missing = || CheckpointError::Missing { path: chosen, detail: "no weights in it".to_owned() };
+    let missing =
+        || CheckpointError::Missing { path: chosen, detail: "no weights in it".to_owned() };
     file.is_file().then_some(file).ok_or_else(missing).map(Some)
 }
 

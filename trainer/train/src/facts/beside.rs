@@ -52,7 +52,8 @@ pub fn advice(
 ) -> Result<Advice, FactError> {
     let mut advice = Advice::default();
     let folders = beside(weights);
-    let find = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    let find =
+        |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
     let own = find(run::RECIPE);
     if let Some(path) = &own {
         compare_own(path, recipe, stage, &is_open, &mut advice)?;
@@ -69,7 +70,9 @@ pub fn advice(
             Some(config) => format!("what {} says counts", config.display()),
             None => "the recipe alone says how these weights are used".to_owned(),
         };
-        advice.notes.push(format!("{} is Hugging Face's and is not read: {instead}", path.display()));
+        advice
+            .notes
+            .push(format!("{} is Hugging Face's and is not read: {instead}", path.display()));
     }
     Ok(advice)
 }
@@ -82,7 +85,8 @@ fn beside(weights: &Path) -> Vec<PathBuf> {
     };
     // The path may be relative and begin within the run.
     let whole = std::path::absolute(&parent).unwrap_or_else(|_| parent.clone());
-    let run = whole.parent().filter(|above| above.file_name().is_some_and(|name| name == CHECKPOINTS));
+    let run =
+        whole.parent().filter(|above| above.file_name().is_some_and(|name| name == CHECKPOINTS));
     let run = run.and_then(Path::parent).map(Path::to_owned);
     std::iter::once(parent).chain(run).collect()
 }
@@ -116,7 +120,11 @@ fn compare_own(
         && positions != wanted
     {
         let [theirs, ours] = [positions, wanted].map(|positions| shown(&as_json(&positions)));
-        differences.add(format!("positions = {theirs}"), &ours, format!("stage.positions={theirs}"));
+        differences.add(
+            format!("positions = {theirs}"),
+            &ours,
+            format!("stage.positions={theirs}"),
+        );
     }
     differences.compare(facts.collect(), recipe, is_open, path, advice);
     differences.refuse(path)
@@ -169,7 +177,7 @@ struct Differences {
 
 impl Differences {
     fn add(&mut self, says: String, ours: &str, set: String) {
-        self.contradictions.push(format!("it says {says}, the recipe says {ours}"));
+        self.contradictions.push(format!("{says}, the recipe says {ours}"));
         self.set.push(set);
     }
 

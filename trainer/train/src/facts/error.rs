@@ -22,7 +22,7 @@ pub enum FactError {
         detail: String,
     },
     /// The configuration and the recipe are of two models.
-    #[error("{path} beside the weights contradicts the recipe: {}", contradictions.join("; "), path = path.display())]
+    #[error("{path} beside the weights says {}", contradictions.join("; it says "), path = path.display())]
     Contradiction {
         /// The configuration.
         path: PathBuf,

@@ -43,18 +43,49 @@ const NOT_BUILT: [&str; 22] = [
 
 /// What is read below, or says nothing of the function that the weights compute.
 const KNOWN: [&str; 44] = [
-    "embed_dim", "quick_gelu", "vision_cfg", "text_cfg", "custom_text", "init_logit_scale",
-    "nonscalar_logit_scale", "output_dict", "cast_dtype",
-    "vision_cfg.image_size", "vision_cfg.layers", "vision_cfg.width", "vision_cfg.head_width",
-    "vision_cfg.patch_size", "vision_cfg.mlp_ratio", "vision_cfg.pool_type", "vision_cfg.no_ln_pre",
-    "vision_cfg.final_ln_after_pool", "vision_cfg.pos_embed_type", "vision_cfg.global_average_pool",
-    "vision_cfg.patch_dropout", "vision_cfg.output_tokens", "vision_cfg.act_kwargs",
-    "vision_cfg.norm_kwargs", "vision_cfg.image_mean", "vision_cfg.image_std",
-    "vision_cfg.interpolation", "vision_cfg.resize_mode",
-    "text_cfg.context_length", "text_cfg.vocab_size", "text_cfg.width", "text_cfg.heads",
-    "text_cfg.layers", "text_cfg.mlp_ratio", "text_cfg.pool_type", "text_cfg.no_causal_mask",
-    "text_cfg.hf_tokenizer_name", "text_cfg.tokenizer_kwargs", "text_cfg.act_kwargs",
-    "text_cfg.norm_kwargs", "text_cfg.pad_id", "text_cfg.output_tokens", "text_cfg.text_mask",
+    "embed_dim",
+    "quick_gelu",
+    "vision_cfg",
+    "text_cfg",
+    "custom_text",
+    "init_logit_scale",
+    "nonscalar_logit_scale",
+    "output_dict",
+    "cast_dtype",
+    "vision_cfg.image_size",
+    "vision_cfg.layers",
+    "vision_cfg.width",
+    "vision_cfg.head_width",
+    "vision_cfg.patch_size",
+    "vision_cfg.mlp_ratio",
+    "vision_cfg.pool_type",
+    "vision_cfg.no_ln_pre",
+    "vision_cfg.final_ln_after_pool",
+    "vision_cfg.pos_embed_type",
+    "vision_cfg.global_average_pool",
+    "vision_cfg.patch_dropout",
+    "vision_cfg.output_tokens",
+    "vision_cfg.act_kwargs",
+    "vision_cfg.norm_kwargs",
+    "vision_cfg.image_mean",
+    "vision_cfg.image_std",
+    "vision_cfg.interpolation",
+    "vision_cfg.resize_mode",
+    "text_cfg.context_length",
+    "text_cfg.vocab_size",
+    "text_cfg.width",
+    "text_cfg.heads",
+    "text_cfg.layers",
+    "text_cfg.mlp_ratio",
+    "text_cfg.pool_type",
+    "text_cfg.no_causal_mask",
+    "text_cfg.hf_tokenizer_name",
+    "text_cfg.tokenizer_kwargs",
+    "text_cfg.act_kwargs",
+    "text_cfg.norm_kwargs",
+    "text_cfg.pad_id",
+    "text_cfg.output_tokens",
+    "text_cfg.text_mask",
     "text_cfg.proj_type",
 ];
 
@@ -121,9 +152,15 @@ fn said(key: &str, value: &Value) -> String {
 }
 
 /// A number of a tower, open_clip's default where it is not given.
-fn number(tower: &Map<String, Value>, name: &str, key: &str, default: f64) -> Result<(f64, String), String> {
+fn number(
+    tower: &Map<String, Value>,
+    name: &str,
+    key: &str,
+    default: f64,
+) -> Result<(f64, String), String> {
     let key = format!("{name}.{key}");
-    let value = tower.get(key.rsplit('.').next().unwrap_or_default()).filter(|value| !value.is_null());
+    let value =
+        tower.get(key.rsplit('.').next().unwrap_or_default()).filter(|value| !value.is_null());
     match value {
         None => Ok((default, format!("{key} = {default} (open_clip's default)"))),
         Some(value) => match value.as_f64() {
@@ -167,12 +204,25 @@ fn towers(
     let on = |tower: &Map<String, Value>, key| tower.get(key).is_some_and(|value| !is_off(value));
     let facts = &mut described.facts;
     let ln_pre = !on(image, "no_ln_pre");
-    facts.push(Fact::new(format!("vision_cfg.no_ln_pre = {}", !ln_pre), "model.vision.ln_pre", ln_pre));
+    facts.push(Fact::new(
+        format!("vision_cfg.no_ln_pre = {}", !ln_pre),
+        "model.vision.ln_pre",
+        ln_pre,
+    ));
     let causal = !on(caption, "no_causal_mask");
-    facts.push(Fact::new(format!("text_cfg.no_causal_mask = {}", !causal), "model.text.causal", causal));
+    facts.push(Fact::new(
+        format!("text_cfg.no_causal_mask = {}", !causal),
+        "model.text.causal",
+        causal,
+    ));
     let gap = on(image, "global_average_pool");
-    let pool = image.get("pool_type").and_then(Value::as_str).unwrap_or(if gap { "avg" } else { "tok" });
-    let says = if gap { "vision_cfg.global_average_pool = true".to_owned() } else { format!("vision_cfg.pool_type = {}", printable(pool)) };
+    let pool =
+        image.get("pool_type").and_then(Value::as_str).unwrap_or(if gap { "avg" } else { "tok" });
+    let says = if gap {
+        "vision_cfg.global_average_pool = true".to_owned()
+    } else {
+        format!("vision_cfg.pool_type = {}", printable(pool))
+    };
     let values = match pool {
         "tok" if !gap => vec![json!("cls")],
         "tok" | "avg" => vec![json!("avg-patches"), json!("avg-all")],
@@ -217,8 +267,14 @@ fn shared(
     }
     let tokenizer = caption.get("hf_tokenizer_name").filter(|value| !is_off(value));
     let (says, value) = match tokenizer {
-        None => ("text_cfg.hf_tokenizer_name is absent, so CLIP's tokenizer".to_owned(), "clip-bpe"),
-        Some(name) if name.as_str().is_some_and(|name| name.to_lowercase().contains("bert-base-uncased")) => {
+        None => {
+            ("text_cfg.hf_tokenizer_name is absent, so CLIP's tokenizer".to_owned(), "clip-bpe")
+        }
+        Some(name)
+            if name
+                .as_str()
+                .is_some_and(|name| name.to_lowercase().contains("bert-base-uncased")) =>
+        {
             (said("text_cfg.hf_tokenizer_name", name), "bert-wordpiece")
         }
         Some(other) => return Err(said("text_cfg.hf_tokenizer_name", other)),
@@ -226,7 +282,11 @@ fn shared(
     facts.push(Fact::new(says, "model.text.tokenizer", value));
     let quick = model.get("quick_gelu").is_some_and(|value| !is_off(value));
     let tanh = |tower: &Map<String, Value>| {
-        tower.get("act_kwargs").and_then(|options| options.get("approximate")).and_then(Value::as_str) == Some("tanh")
+        tower
+            .get("act_kwargs")
+            .and_then(|options| options.get("approximate"))
+            .and_then(Value::as_str)
+            == Some("tanh")
     };
     let (says, value) = match (quick, tanh(image), tanh(caption)) {
         (true, _, _) => ("quick_gelu = true", "quick"),
@@ -236,10 +296,18 @@ fn shared(
     };
     facts.push(Fact::new(says, "model.gelu", value));
     let eps = |tower: &Map<String, Value>| {
-        tower.get("norm_kwargs").and_then(|options| options.get("eps")).and_then(Value::as_f64).unwrap_or(LN_EPS)
+        tower
+            .get("norm_kwargs")
+            .and_then(|options| options.get("eps"))
+            .and_then(Value::as_f64)
+            .unwrap_or(LN_EPS)
     };
     if eps(image) != eps(caption) {
-        return Err(format!("norm_kwargs.eps = {} in one tower and {} in the other", eps(image), eps(caption)));
+        return Err(format!(
+            "norm_kwargs.eps = {} in one tower and {} in the other",
+            eps(image),
+            eps(caption)
+        ));
     }
     facts.push(Fact::new(format!("norm_kwargs.eps = {}", eps(image)), "model.ln_eps", eps(image)));
     Ok(())
@@ -258,8 +326,13 @@ fn preprocessing(
     if let (Some(mean), Some(std)) = (option("mean", "image_mean"), option("std", "image_std")) {
         let says = format!("preprocess_cfg.mean = {mean}, std = {std}");
         let is = |value: &Value, known: [f64; 3]| {
-            let numbers: Vec<f64> = value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
-            numbers.len() == 3 && numbers.iter().zip(known).all(|(one, other)| (one - other).abs() < PIXEL_TOLERANCE)
+            let numbers: Vec<f64> =
+                value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+            numbers.len() == 3
+                && numbers
+                    .iter()
+                    .zip(known)
+                    .all(|(one, other)| (one - other).abs() < PIXEL_TOLERANCE)
         };
         let known = [(PixelStatistics::Openai, "openai"), (PixelStatistics::Imagenet, "imagenet")];
         let found = known.iter().find(|(known, _)| is(mean, known.mean()) && is(std, known.std()));
@@ -274,7 +347,10 @@ fn preprocessing(
         };
         described.filter = ours.map(|ours| (filter.to_owned(), ours));
         if ours.is_none() {
-            described.notes.push(format!("preprocess_cfg.interpolation = {} is not done here", printable(filter)));
+            described.notes.push(format!(
+                "preprocess_cfg.interpolation = {} is not done here",
+                printable(filter)
+            ));
         }
     }
     match option("resize_mode", "resize_mode").and_then(Value::as_str) {
@@ -354,12 +430,19 @@ mod tests {
             (r#""layers": [3, 4, 6, 3]"#, "", "vision_cfg.layers = [3,4,6,3]"),
             (r#""ls_init_value": 0.1"#, "", "vision_cfg.ls_init_value = 0.1"),
             ("", r#", "multimodal_cfg": {"heads": 8}"#, "multimodal_cfg"),
-            ("", r#", "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}"#, "mean = [0.5,0.5,0.5]"),
+            (
+                "",
+                r#", "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}"#,
+                "mean = [0.5,0.5,0.5]",
+            ),
         ] {
             let error = of(vision, rest).unwrap().unwrap_err();
             assert!(error.contains(said), "{error}");
         }
-        assert!(of(r#""attentional_pool": false, "new": 3"#, "").unwrap().unwrap().notes[0].contains("vision_cfg.new = 3"));
+        assert!(
+            of(r#""attentional_pool": false, "new": 3"#, "").unwrap().unwrap().notes[0]
+                .contains("vision_cfg.new = 3")
+        );
         assert!(describe("{}").is_err() && describe("[").is_err());
     }
 }

@@ -99,7 +99,11 @@ impl Unready {
 ///
 /// # Errors
 /// [`Unready::Classes`], [`Unready::Batch`].
-pub(super) fn check_pairs(dataset: &Path, manifest: &Manifest, stage: &Stage) -> Result<(), Unready> {
+pub(super) fn check_pairs(
+    dataset: &Path,
+    manifest: &Manifest,
+    stage: &Stage,
+) -> Result<(), Unready> {
     if manifest.kind == Kind::Classes {
         return Err(Unready::Classes { path: dataset.into() });
     }
