@@ -190,6 +190,10 @@ fn labels_and_names_that_do_not_agree_are_refused_and_from_1_is_asked_for() {
         .arg("--missing-classes")
         .succeeds()
         .says(["classes without an image: 1 (2)"]);
+    // A list that is numbered from 1 says it.
+    fs::write(path("one/classnames.txt"), "3 cat\n1 ape\n2 bear\n").unwrap();
+    ingest(&path("one"), &path("numbered")).succeeds().says(["label 1 is class 0, `ape`"]);
+    assert_eq!(named_rows(&path("numbered"))["s0000002"], "cat");
     // One tar is a part of a set.
     ingest(&path("fewer/test/0.tar"), &path("part-out")).succeeds();
     assert!(rejected(&path("part-out")).is_empty());

@@ -195,11 +195,11 @@ fn of_json(text: &str, name: Option<&str>, wanted: Wanted) -> Result<Entries> {
         _ => bail!("neither a list nor an object"),
     };
     if wanted == Wanted::Names && !fields.is_empty() && fields.keys().all(|key| is_key(key)) {
-        return fields
-            .into_iter()
-            .map(|(key, value)| Ok((key, keyed_text(value)?)))
-            .collect::<Result<Vec<_>>>()
-            .map(Entries::Keyed);
+        if !are_keys(fields.keys().map(String::as_str)) {
+            bail!("its keys are neither 0, 1, 2, … or 1, 2, 3, … nor WordNet ids");
+        }
+        let pairs = fields.into_iter().map(|(key, value)| Ok((key, keyed_text(value)?)));
+        return pairs.collect::<Result<_>>().map(Entries::Keyed);
     }
     let matching = |(key, value): &(String, Value)| {
         value.is_array() && key.to_lowercase().contains(wanted.mark())
@@ -292,18 +292,20 @@ fn keyed(lines: &[String]) -> Option<Vec<(String, String)>> {
         }
         pairs.push((key.to_owned(), text.to_owned()));
     }
-    let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+    are_keys(pairs.iter().map(|(key, _)| key.as_str())).then_some(pairs)
+}
+
+/// Are they all different, and WordNet ids or the numbers 0, 1, 2, … or 1, 2, 3, …?
+fn are_keys<'k>(keys: impl Iterator<Item = &'k str>) -> bool {
+    let mut keys: Vec<&str> = keys.collect();
+    let count = keys.len();
     keys.sort_unstable();
     keys.dedup();
-    if keys.len() != pairs.len() {
-        return None;
-    }
     let mut numbers: Vec<usize> = keys.iter().filter_map(|key| key.parse().ok()).collect();
     numbers.sort_unstable();
     let counts = |first: usize| numbers.iter().enumerate().all(|(n, &number)| number == n + first);
-    let is_counted = numbers.len() == pairs.len() && (counts(0) || counts(1));
-    let are_ids = keys.iter().all(|key| is_wordnet_id(key));
-    (is_counted || are_ids).then_some(pairs)
+    let is_counted = numbers.len() == count && (counts(0) || counts(1));
+    keys.len() == count && (is_counted || keys.iter().all(|key| is_wordnet_id(key)))
 }
 
 #[cfg(test)]
@@ -382,5 +384,7 @@ mod tests {
         let error = file("n.txt", "\n \n", Wanted::Names).unwrap_err();
         assert!(format!("{error:#}").contains("no class names"), "{error:#}");
         assert!(file("n.json", "[\"ape\", 3]", Wanted::Names).is_err());
+        let gap = file("n.json", r#"{"0": "ape", "2": "bear"}"#, Wanted::Names).unwrap_err();
+        assert!(format!("{gap:#}").contains("its keys are neither 0, 1, 2"), "{gap:#}");
     }
 }

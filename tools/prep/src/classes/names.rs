@@ -29,23 +29,16 @@ pub(super) struct Named {
     pub(super) note: Option<String>,
 }
 
-/// Names of the classes of tars, whose labels are numbers: a list's order is that of the numbers.
-pub(super) fn of_numbers(entries: Entries) -> (Vec<String>, Option<String>) {
+/// Names in the order of the classes, and the number before the first, where the list has numbers.
+pub(super) fn of_numbers(entries: Entries) -> (Vec<String>, Option<u32>) {
     match entries {
         Entries::Plain(names) => (names, None),
         Entries::Keyed(mut pairs) => {
-            let are_numbers = pairs.iter().all(|(key, _)| number_of(key).is_some());
-            if are_numbers {
+            if pairs.iter().all(|(key, _)| number_of(key).is_some()) {
                 pairs.sort_by_key(|(key, _)| number_of(key));
             }
-            let note = pairs.first().map(|(key, name)| {
-                format!(
-                    "each line begins with a key: `{}` is class 0, `{}`",
-                    printable(key),
-                    printable(name)
-                )
-            });
-            (pairs.into_iter().map(|(_, name)| name).collect(), note)
+            let first = pairs.first().and_then(|(key, _)| number_of(key));
+            (pairs.into_iter().map(|(_, name)| name).collect(), first)
         }
     }
 }
@@ -286,7 +279,8 @@ mod tests {
         let list = pairs(&[("n02", "bear"), ("n03", "ape")]);
         let error = of_folders(&folders, Some((list, "n"))).unwrap_err().to_string();
         assert!(error.contains("no name for the folder `n01`"), "{error}");
-        assert_eq!(of_numbers(pairs(&[("1", "b"), ("0", "a")])).0, ["a", "b"]);
+        let ordered = of_numbers(pairs(&[("2", "b"), ("1", "a")]));
+        assert_eq!(ordered, (texts(&["a", "b"]), Some(1)));
     }
 
     #[test]

@@ -108,11 +108,11 @@ fn of_tars(
             "name it with --classnames FILE: one class a line, in the order of the .cls numbers";
         return Err(Failure::new(error, hint).into());
     };
-    let (class_names, note) = names::of_numbers(entries);
+    let (class_names, first_key) = names::of_numbers(entries);
     set.notes.push(format!("class names of {path}: {}", class_names.len()));
-    set.notes.extend(note);
     let (names, may_miss) = (class_names.len(), files.missing_classes);
-    let expected = Expected { names, first_label: files.first_label, is_whole, may_miss };
+    let expected =
+        Expected { names, first_label: files.first_label.or(first_key), is_whole, may_miss };
     let (first, missing) = Labels::read(tars).first_label(expected, &path)?;
     if first != 0 {
         set.notes.push(format!("label {first} is class 0, `{}`", printable(&class_names[0])));

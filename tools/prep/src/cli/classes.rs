@@ -8,7 +8,7 @@ use clipa_schemas::manifest::Kind;
 
 use super::{flags::IngestFlags, ingest::ingest, options::threads};
 use crate::classes::{ClassSet, Files, write_prompts};
-use clipa_talk::{Outcome, Printer, figures};
+use clipa_talk::{Outcome, Printer, figures, printable};
 
 /// `clipa-prep classes`: classification sets for zero-shot evaluation.
 #[derive(Debug, Subcommand)]
@@ -77,8 +77,8 @@ pub fn run(command: ClassesCommand, printer: &Printer) -> Result<Outcome> {
         missing_classes: args.missing_classes,
     };
     let mut set = ClassSet::find(&args.input, &files)?;
-    set.notes.iter().for_each(|note| printer.say(note));
-    set.warnings.iter().for_each(|warning| printer.warn(warning));
+    set.notes.iter().for_each(|note| printer.say(printable(note)));
+    set.warnings.iter().for_each(|warning| printer.warn(printable(warning)));
     let mut options = args.ingest.options(Kind::Classes)?;
     options.classes = Some(std::mem::take(&mut set.numbers));
     let IngestFlags { output, json, .. } = args.ingest;

@@ -27,7 +27,7 @@ pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<Outco
     let file = checkpoint::model_file(&arguments.run)?;
     let recipe = run::recipe_of(&arguments.run)?;
     refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?
-        .inspect(|note| printer.warn(note));
+        .inspect(|note| printer.warn(printable(note)));
     let state = file.with_file_name(checkpoint::STATE);
     let trained = checkpoint::State::read(&state)?.stage;
     let mut stage = recipe.stage(arguments.stage.as_deref().unwrap_or(&trained))?.clone();
@@ -45,7 +45,7 @@ pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<Outco
     }
     run::check_context(&recipe, &stage, "context_length")?;
     let advice = facts::advice(&file, &recipe, recipe.stage(&trained)?, |_| false)?;
-    advice.notes.iter().for_each(|note| printer.warn(note));
+    advice.notes.iter().for_each(|note| printer.warn(printable(note)));
     if let Some(origin) = Origin::of(&file)?.filter(|origin| !origin.is_finished()) {
         printer.say(format!("the weights are of {}", origin.progress()));
     }

@@ -39,7 +39,7 @@ pub(super) fn train(
     let stream = Stream::open(&arguments.data, plan.stream_config(resources), Default::default())?;
     notes.extend(enlarged(stream.image_column(), plan.stage.image_size));
     drop(stream);
-    notes.iter().for_each(|note| printer.warn(note));
+    notes.iter().for_each(|note| printer.warn(printable(note)));
     if arguments.dry_run {
         printer.say("dry run: nothing was written");
         return Ok(Outcome::Fine);

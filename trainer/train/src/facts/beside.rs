@@ -100,7 +100,7 @@ fn compare_own(
 ) -> Result<(), FactError> {
     let unreadable = |detail: String| FactError::Unreadable { path: path.to_owned(), detail };
     let theirs = read(path)?;
-    let theirs = Recipe::parse(&theirs, &run::RECIPE.to_owned(), &[], None)
+    let theirs = Recipe::parse(&theirs, run::RECIPE, &[], None)
         .map_err(|error| unreadable(error.to_string()))?;
     let model = model_of(&theirs);
     let facts = SHAPELESS.iter().filter_map(|&key| {

@@ -51,7 +51,7 @@ pub enum Unready {
     },
     /// No room for a token.
     #[error(
-        "{key} = {context_length} leaves no room for a token: {specials} of them are special ones"
+        "{key} = {context_length}: context length {context_length} leaves no room for a token beside {specials} special ones"
     )]
     Context {
         /// Where it is set.
