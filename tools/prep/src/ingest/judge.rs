@@ -143,12 +143,21 @@ impl Judge<'_> {
     }
 
     fn class(&self, label: Option<u32>) -> Answer {
-        match (self.0.kind, label, self.0.classes) {
+        match (self.0.kind, label, &self.0.classes) {
             (Kind::Classes, None, _) => out("no_label", "no .cls member and no label"),
-            (Kind::Classes, Some(label), Some(classes)) if label >= classes => {
-                out("bad_label", format!("class {label} of {classes} classes"))
+            (Kind::Classes, Some(label), Some(numbers)) if numbers.class_of(label).is_none() => {
+                out("bad_label", format!("class {label} of {} classes", numbers.classes))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The class of a label that [`Judge::metadata`] let through.
+    pub(super) fn class_of(&self, label: Option<u32>) -> Option<u32> {
+        match &self.0.classes {
+            // In a folder for each class the label is the class.
+            Some(numbers) => numbers.class_of(label?),
+            None => label,
         }
     }
 }

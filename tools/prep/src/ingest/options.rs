@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use clipa_schemas::{
+    file::sha256_hex,
     image_column::ImageColumn,
     manifest::{Kind, Manifest},
     shard::ShardLayout,
@@ -22,8 +23,8 @@ pub const CREATED_BY: &str = concat!("clipa-prep ", env!("CARGO_PKG_VERSION"));
 pub struct IngestOptions {
     /// Pairs, or a classification set.
     pub kind: Kind,
-    /// Number of classes of a classification set; greater labels are rejected.
-    pub classes: Option<u32>,
+    /// The classes of a classification set; other labels are rejected.
+    pub classes: Option<ClassNumbers>,
     /// Image columns, in file order.
     pub images: Vec<ImageColumn>,
     /// Long side over short side at which an image is cropped to its centre.
@@ -40,6 +41,38 @@ pub struct IngestOptions {
     pub refused: Vec<&'static str>,
     /// Tokenizers and tagger.
     pub text: TextConfig,
+}
+
+/// How the labels of a classification set become classes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassNumbers {
+    /// Number of classes.
+    pub classes: u32,
+    /// The label of class 0.
+    pub first_label: u32,
+    /// Class of each folder, where classes are folders.
+    pub folders: Vec<(String, u32)>,
+}
+
+impl ClassNumbers {
+    /// The class of a label; `None` where there is no such class.
+    pub fn class_of(&self, label: u32) -> Option<u32> {
+        label.checked_sub(self.first_label).filter(|&class| class < self.classes)
+    }
+
+    /// What the rows depend on, by the names of its settings.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("classes", self.classes.to_string())];
+        if self.first_label != 0 {
+            settings.push(("first-label", self.first_label.to_string()));
+        }
+        if !self.folders.is_empty() {
+            let lines = self.folders.iter().map(|(folder, class)| format!("{class} {folder}\n"));
+            let text: String = lines.collect();
+            settings.push(("class-folders", sha256_hex(text.as_bytes())));
+        }
+        settings
+    }
 }
 
 /// Samples that are left out on request; the default leaves nothing out.
@@ -110,6 +143,9 @@ impl IngestOptions {
             set("classes", classes.to_string());
         }
         for (key, value) in self.filter.settings() {
+            set(key, value);
+        }
+        for (key, value) in self.classes.iter().flat_map(ClassNumbers::settings) {
             set(key, value);
         }
         Manifest::begin(

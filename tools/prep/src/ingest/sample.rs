@@ -227,7 +227,7 @@ impl<'o> Preparer<'o> {
             caption: raw.caption.take().unwrap_or_default(),
             source_offset: raw.offset.unwrap_or_default(),
             image_hash,
-            label: raw.label,
+            label: self.judge.class_of(raw.label),
             metadata: std::mem::take(&mut raw.sidecar.metadata),
             pos: std::mem::take(&mut text.pos),
             tokens: text.into_columns(),

@@ -11,6 +11,7 @@
 
 mod error;
 mod fit;
+mod origin;
 mod state;
 pub mod tensors;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use clipa_schemas::file;
 pub use self::{
     error::CheckpointError,
     fit::{Fit, load_model},
+    origin::Origin,
     state::{CHECKPOINT_VERSION, State},
 };
 use crate::{
@@ -118,6 +120,9 @@ pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     let missing =
         |detail: &str| CheckpointError::Missing { path: from.into(), detail: detail.into() };
     if from.is_dir() {
+        if let Some(file) = origin::weights_of_hub(from)? {
+            return Ok(file);
+        }
         let folder = if from.join(MODEL).is_file() { Some(from.to_owned()) } else { latest(from)? };
         let file = folder.map(|folder| folder.join(MODEL)).filter(|file| file.is_file());
         return file.ok_or_else(|| missing("the folder has no checkpoint"));

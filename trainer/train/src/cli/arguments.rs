@@ -76,6 +76,9 @@ pub struct TrainArguments {
     /// Say what would run, with sizes and operations, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Use a data set whose ingest has not ended, or a run that has not, as it is now
+    #[arg(long)]
+    pub allow_unfinished: bool,
     /// Where and with how many threads.
     #[command(flatten)]
     pub machine: MachineArguments,
@@ -87,7 +90,10 @@ pub struct TrainArguments {
 /// Options of `finetune`.
 #[derive(Debug, Args)]
 pub struct FinetuneArguments {
-    /// Run, checkpoint or .safetensors file with the weights to begin from
+    /// Run, checkpoint, .safetensors file or folder from the Hub with the weights to begin from
+    ///
+    /// What lies beside is read: open_clip_config.json, or the run's own recipe. Where the recipe leaves an activation or
+    /// pixel statistics open they are taken from there; what contradicts the recipe is refused by name.
     #[arg(long, value_name = "RUN|FILE")]
     pub from: PathBuf,
     /// Stage of the recipe that runs
@@ -152,6 +158,9 @@ pub struct EvalArguments {
     /// Images at once; more need more memory
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub batch: usize,
+    /// Use a classification set whose ingest has not ended as it is now
+    #[arg(long)]
+    pub allow_unfinished: bool,
     /// A line for every class
     #[arg(long)]
     pub per_class: bool,

@@ -17,7 +17,12 @@ pub use self::{
     arguments::{Arguments, Command},
     reexec::reexec_with_short_spin,
 };
-use crate::{checkpoint::CheckpointError, eval::EvalError, run::RunError};
+use crate::{
+    checkpoint::CheckpointError,
+    eval::EvalError,
+    facts::FactError,
+    run::{RunError, Unready},
+};
 
 /// Runs a command.
 ///
@@ -42,9 +47,13 @@ fn with_hint(error: anyhow::Error) -> anyhow::Error {
     let of_evaluation = || error.downcast_ref().and_then(EvalError::hint);
     let of_checkpoint = || error.downcast_ref().and_then(CheckpointError::hint);
     let of_stream = || error.downcast_ref().and_then(StreamError::hint);
+    let of_data = || error.downcast_ref().map(Unready::hint);
+    let of_facts = || error.downcast_ref().and_then(FactError::hint);
     let of_recipe = || error.downcast_ref().and_then(RecipeError::hint);
     match of_recipe()
         .or_else(of_run)
+        .or_else(of_data)
+        .or_else(of_facts)
         .or_else(of_evaluation)
         .or_else(of_checkpoint)
         .or_else(of_stream)

@@ -4,13 +4,15 @@ use std::{ffi::OsString, path::Path};
 
 use anyhow::Result;
 use clipa_recipe::Recipe;
+use clipa_schemas::image_column::ImageColumn;
 use clipa_stream::Stream;
 use clipa_talk::{Outcome, Printer, figures, interrupt, printable, shell};
 
 use super::{arguments::TrainArguments, machine, recipes};
 use crate::{
-    checkpoint,
-    run::{self, Plan, Resources, RunFolder},
+    checkpoint::{self, Origin},
+    facts,
+    run::{self, Plan, Resources, RunFolder, Unready},
 };
 
 /// Trains a stage, from the weights of `from` where there are any.
@@ -21,19 +23,27 @@ pub(super) fn train(
     printer: &Printer,
 ) -> Result<Outcome> {
     let resources = machine::settle(&arguments.machine)?;
-    let recipe = Recipe::load(&arguments.recipe, &arguments.set, Some(stage))?;
+    let mut recipe = Recipe::load(&arguments.recipe, &arguments.set, Some(stage))?;
+    let mut notes = Vec::new();
+    let file = from.map(checkpoint::model_file).transpose()?;
+    if let (Some(from), Some(file)) = (from, &file) {
+        notes.extend(begun(from, arguments.allow_unfinished)?);
+        let (informed, said) = informed(recipe, file, arguments, stage)?;
+        recipe = informed;
+        notes.extend(said);
+    }
     let plan = Plan::new(recipe, stage, arguments.seed, &arguments.data)?;
+    notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
     describe(&plan, resources, printer);
+    // Opened before the folder is made: a data set that can't be read, or weights that do not fit, leave no trace.
+    let stream = Stream::open(&arguments.data, plan.stream_config(resources), Default::default())?;
+    notes.extend(enlarged(stream.image_column(), plan.stage.image_size));
+    drop(stream);
+    notes.iter().for_each(|note| printer.warn(printable(note)));
     if arguments.dry_run {
-        if let Some(from) = from {
-            checkpoint::model_file(from)?;
-        }
         printer.say("dry run: nothing was written");
         return Ok(Outcome::Fine);
     }
-    // Opened before the folder is made: a data set that can't be read, or weights that do not fit, leave no trace.
-    Stream::open(&arguments.data, plan.stream_config(resources), Default::default())?;
-    let file = from.map(checkpoint::model_file).transpose()?;
     let output = &arguments.output;
     let continued =
         match RunFolder::is_there(output, &plan.recipe, &plan.identity, arguments.resume)? {
@@ -66,6 +76,51 @@ pub(super) fn train(
         }
     })?;
     Ok(conclude(&ending, plan.schedule.total_steps, printer))
+}
+
+/// An error where something is not finished and may not be used so; else a line about it.
+pub(super) fn refused(unready: Option<Unready>, is_allowed: bool) -> Result<Option<String>> {
+    match unready {
+        Some(unready) if !is_allowed => Err(unready.into()),
+        unready => Ok(unready.map(|unready| unready.to_string())),
+    }
+}
+
+/// Refuses the weights of a run that has not ended, unless they are meant; a line about them.
+fn begun(from: &Path, is_allowed: bool) -> Result<Option<String>> {
+    let Some(origin) = Origin::of(from)? else { return Ok(None) };
+    refused(run::unfinished_run(from, &origin), is_allowed)?;
+    let line = || format!("the weights are of {}", origin.progress());
+    Ok((!origin.is_finished()).then(line))
+}
+
+/// The recipe, with what it leaves open taken from what lies beside the weights, and what a person should know of it.
+fn informed(
+    recipe: Recipe,
+    weights: &Path,
+    arguments: &TrainArguments,
+    stage: &str,
+) -> Result<(Recipe, Vec<String>)> {
+    let is_open = |key: &str| {
+        clipa_recipe::gives(&arguments.recipe, &arguments.set, key).is_ok_and(|is_given| !is_given)
+    };
+    let advice = facts::advice(weights, &recipe, recipe.stage(stage)?, is_open)?;
+    if advice.set.is_empty() {
+        return Ok((recipe, advice.notes));
+    }
+    let set = [arguments.set.as_slice(), &advice.set].concat();
+    Ok((Recipe::load(&arguments.recipe, &set, Some(stage))?, advice.notes))
+}
+
+/// A line where stored images are smaller than what the stage trains on.
+fn enlarged(column: ImageColumn, image_size: i64) -> Option<String> {
+    let is_enlarged = i64::from(column.side) < image_size;
+    is_enlarged.then(|| {
+        format!(
+            "the largest stored images ({column}) are smaller than the stage's {image_size} px and are enlarged: prepare \
+             the data with --image SIDE:ENCODING or --for RECIPE, or lower stage.image_size"
+        )
+    })
 }
 
 /// What will run, in a few lines.

@@ -18,6 +18,9 @@ pub enum RunError {
     /// The data set.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// Data or weights that should not be used as they are.
+    #[error(transparent)]
+    Unready(#[from] super::ready::Unready),
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -92,6 +95,7 @@ impl RunError {
         let hint = match self {
             RunError::Stream(error) => return error.hint(),
             RunError::Checkpoint(error) => return error.hint(),
+            RunError::Unready(error) => return Some(error.hint()),
             RunError::NotARun { .. } => "choose another --output",
             RunError::Exists { .. } => "add --resume to continue it, or choose another --output",
             RunError::OtherRun { .. } => {

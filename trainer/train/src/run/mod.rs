@@ -6,6 +6,7 @@ mod inputs;
 mod metrics;
 mod open_clip_config;
 mod plan;
+mod ready;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -15,5 +16,6 @@ pub use self::{
     folder::{IDENTITY, Identity, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of},
     metrics::{MetricsFile, StepRecord},
     plan::{Plan, Resources, stream_config},
+    ready::{Unready, check_context, unfinished_data, unfinished_run},
     training::{Outcome, Training},
 };
