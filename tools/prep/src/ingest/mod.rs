@@ -10,7 +10,9 @@
 //! program version: not of threads, timing, or where a run was killed.
 
 pub mod account;
+mod asked;
 pub mod dry_run;
+mod idle;
 mod in_work;
 mod judge;
 pub mod options;
@@ -66,7 +68,7 @@ pub fn ingest(
     let interrupted = stop.load(Ordering::Relaxed);
     let manifest = output.finish(!interrupted && done.failed.is_empty())?;
     let run = Run { units_skipped, seconds, threads, interrupted };
-    Ok(Report::new(dataset, manifest, done, run))
+    Ok(Report::new(dataset, manifest, done, run, &options.filter))
 }
 
 /// The units that are not done yet, and the number of those that are.

@@ -10,11 +10,12 @@ use clipa_schemas::ledger::Source;
 
 use super::{
     account::{Account, SideFiles},
+    options::Filter,
     repairs::ReadRepair,
 };
 use crate::archive::{
     ArchiveError, MemberId, TarEnd, TarIndex,
-    sidecar::{MAX_SIDECAR_BYTES, MetadataTable, Sidecar},
+    sidecar::{MAX_SIDECAR_BYTES, Sidecar},
 };
 
 /// Longest caption that is stored, in bytes. LAION's longest has 61,192 characters.
@@ -38,6 +39,10 @@ pub struct RawSample {
     pub label: Option<u32>,
     /// What was wrong and could be passed over.
     pub repairs: Vec<&'static str>,
+    /// Why the `.json`, or the table beside the tar, cannot be used although it is there.
+    pub unusable_sidecar: Option<String>,
+    /// Flags of filters and lists that found no value to judge it by.
+    pub unfiltered: Vec<&'static str>,
 }
 
 /// Why a raw sample cannot be read: reason for the ledger, detail for a person.
@@ -70,7 +75,20 @@ impl UnitSource {
     /// # Errors
     /// The tar, or the Parquet table or statistics beside it, are there and cannot be read.
     pub fn open_tar(path: &Path) -> Result<UnitSource, ArchiveError> {
-        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(SideFiles::read(path)?)))
+        let tar = TarIndex::read(path)?;
+        let side_files = SideFiles::read(path, &tar)?;
+        Ok(UnitSource::Tar(Box::new(tar), Box::new(side_files)))
+    }
+
+    /// Refuses an input whose table is there and cannot answer what the filters and lists ask.
+    ///
+    /// # Errors
+    /// What is wrong with the table, and what needs it.
+    pub fn refuse_mute_table(&self, filter: &Filter) -> Result<(), ArchiveError> {
+        match self {
+            UnitSource::Tar(tar, side_files) => side_files.refuse_mute(tar, filter),
+            UnitSource::ClassFolders { .. } => Ok(()),
+        }
     }
 
     /// Number of samples.
@@ -109,7 +127,7 @@ impl UnitSource {
     pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
             UnitSource::Tar(tar, side_files) => {
-                read_texts_from_tar(tar, side_files.table.as_ref(), index, raw)
+                read_texts_from_tar(tar, side_files, index, raw)
             }
             UnitSource::ClassFolders { root, files, .. } => {
                 let (path, label) = &files[index];
@@ -197,7 +215,7 @@ fn image_too_large(bytes: u64, limit_bytes: u64) -> ReadFailure {
 
 fn read_texts_from_tar(
     tar: &TarIndex,
-    table: Option<&MetadataTable>,
+    side_files: &SideFiles,
     index: usize,
     raw: &mut RawSample,
 ) -> Result<(), ReadFailure> {
@@ -209,8 +227,12 @@ fn read_texts_from_tar(
     if let Some(member) = entry.sidecar {
         read_sidecar(tar, member, &mut bytes, raw)?;
     }
+    let table = side_files.table.as_ref();
     if let Some((table, row)) = table.and_then(|table| Some((table, table.row_of(&raw.key)?))) {
         fill(raw, table.sidecar(row));
+    }
+    if raw.unusable_sidecar.is_none() {
+        raw.unusable_sidecar = side_files.unusable.clone();
     }
     match entry.caption {
         Some(member) => {
@@ -256,19 +278,22 @@ fn read_sidecar(
     bytes: &mut Vec<u8>,
     raw: &mut RawSample,
 ) -> Result<(), ReadFailure> {
-    let repair = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
+    let (repair, why) = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
         Ok(()) => match Sidecar::parse(bytes) {
             Ok(sidecar) => {
                 raw.sidecar = sidecar;
                 return Ok(());
             }
-            Err(_) => ReadRepair::SidecarIgnored,
+            Err(error) => (ReadRepair::SidecarIgnored, error.to_string()),
         },
-        Err(ArchiveError::MemberTooLarge { .. }) => ReadRepair::SidecarTooLarge,
-        Err(ArchiveError::MemberCut { .. }) => ReadRepair::SidecarCut,
+        Err(error @ ArchiveError::MemberTooLarge { .. }) => {
+            (ReadRepair::SidecarTooLarge, error.to_string())
+        }
+        Err(error @ ArchiveError::MemberCut { .. }) => (ReadRepair::SidecarCut, error.to_string()),
         Err(error) => return Err(ReadFailure::Unit(error)),
     };
     raw.repairs.push(repair.name());
+    raw.unusable_sidecar = Some(why);
     Ok(())
 }
 
