@@ -133,7 +133,10 @@ impl Judge<'_> {
         }
         // a number, true or false is no verdict of the kind that the flag names: it would pass whatever it means
         if is_no_word(&found) && !filter.drop_nsfw.iter().any(|name| is_no_word(name)) {
-            return out(BAD_METADATA, format!("NSFW {found} is no verdict, and --drop-nsfw needs one"));
+            return out(
+                BAD_METADATA,
+                format!("NSFW {found} is no verdict, and --drop-nsfw needs one"),
+            );
         }
         Ok(())
     }

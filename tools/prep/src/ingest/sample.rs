@@ -270,7 +270,9 @@ impl<'o> Preparer<'o> {
     ) -> Box<Reject> {
         let may_be_denied = self.options.filter.deny.is_some()
             && (raw.unusable_sidecar.is_some()
-                || ["url", "sha256", "md5"].iter().any(|column| raw.sidecar.unreadable.contains(column)));
+                || ["url", "sha256", "md5"]
+                    .iter()
+                    .any(|column| raw.sidecar.unreadable.contains(column)));
         let is_denied = bad.reason == DENIED;
         let mut reject = Reject {
             source: source.to_owned(),

@@ -16,7 +16,12 @@ use clipa_schemas::{
     shard::{ShardBuffers, ShardLayout, ShardWriter},
 };
 
-use super::{account::Account, in_work::InWork, sample::{Noted, Verdict}, timing::Stage};
+use super::{
+    account::Account,
+    in_work::InWork,
+    sample::{Noted, Verdict},
+    timing::Stage,
+};
 
 /// Collects a unit's chunks, finished in any order by any thread, and writes them in order.
 ///

@@ -126,9 +126,7 @@ impl UnitSource {
     /// [`ReadFailure`] says whether the sample is bad or the whole input.
     pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, side_files) => {
-                read_texts_from_tar(tar, side_files, index, raw)
-            }
+            UnitSource::Tar(tar, side_files) => read_texts_from_tar(tar, side_files, index, raw),
             UnitSource::ClassFolders { root, files, .. } => {
                 let (path, label) = &files[index];
                 raw.key = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();

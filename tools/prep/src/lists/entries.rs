@@ -18,6 +18,11 @@ pub(super) struct Entries {
 }
 
 impl Entries {
+    /// No entries yet.
+    pub(super) fn named(name: String) -> Entries {
+        Entries { name, ..Entries::default() }
+    }
+
     /// Makes it ready to be asked.
     pub(super) fn seal(&mut self) {
         for entries in [&mut self.urls, &mut self.sha256, &mut self.md5, &mut self.keys] {

@@ -114,7 +114,10 @@ mod tests {
         for (label, code) in [
             ("b\u{fc}cher", "bcher-kva"),
             ("\u{4f8b}\u{3048}", "r8jz45g"),
-            ("\u{4ed6}\u{4eec}\u{4e3a}\u{4ec0}\u{4e48}\u{4e0d}\u{8bf4}\u{4e2d}\u{6587}", "ihqwcrb4cv8a8dqg056pqjye"),
+            (
+                "\u{4ed6}\u{4eec}\u{4e3a}\u{4ec0}\u{4e48}\u{4e0d}\u{8bf4}\u{4e2d}\u{6587}",
+                "ihqwcrb4cv8a8dqg056pqjye",
+            ),
             ("pro\u{10d}prost\u{11b}nemluv\u{ed}\u{10d}esky", "proprostnemluvesky-uyb24dma41a"),
             ("\u{43f}\u{440}\u{438}\u{43c}\u{435}\u{440}", "e1afmkfd"),
             ("stra\u{df}e", "strae-oqa"),

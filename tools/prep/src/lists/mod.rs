@@ -137,7 +137,7 @@ impl List {
         let mut list = List::default();
         for file in files {
             let name = file.display().to_string();
-            let mut entries = Entries { name, ..Entries::default() };
+            let mut entries = Entries::named(name);
             for path in read::expand(file)? {
                 list.files.push(read::into(&mut entries, &path)?);
             }
@@ -264,9 +264,13 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_entry_is_an_error_with_its_number() {
-        for (text, number) in
-            [("http://a.b/c\nabc\n", 2), ("# x\n\n12\n", 3), ("sha256:12", 1), ("key:", 1), ("url:http://", 1)]
-        {
+        for (text, number) in [
+            ("http://a.b/c\nabc\n", 2),
+            ("# x\n\n12\n", 3),
+            ("sha256:12", 1),
+            ("key:", 1),
+            ("url:http://", 1),
+        ] {
             match list(text) {
                 Err(ListError::Line { line, .. }) => assert_eq!(line, number, "{text}"),
                 other => panic!("{text}: {other:?}"),

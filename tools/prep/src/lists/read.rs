@@ -95,8 +95,11 @@ fn read_lines(entries: &mut Entries, path: &Path, encoding: Encoding) -> Result<
     let mut number = 0;
     while let Some(line) = lines.next().map_err(failed)? {
         number += 1;
-        line.and_then(|line| list.add(entries, line))
-            .map_err(|what| ListError::Line { path: path.to_owned(), line: number, what })?;
+        line.and_then(|line| list.add(entries, line)).map_err(|what| ListError::Line {
+            path: path.to_owned(),
+            line: number,
+            what,
+        })?;
     }
     Ok(())
 }

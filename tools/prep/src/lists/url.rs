@@ -214,7 +214,9 @@ mod tests {
         for url in ["http://a.b/c", "s3://bucket/x", "https://a.b/(x)_'y'*,z", "http://[::1]:8/x"] {
             assert!(is_absolute(url), "{url}");
         }
-        for text in ["a.b/c", "http://", "http:///x", "://a.b", "1x://a.b", "http://a.b/\"", "x http://a.b"] {
+        for text in
+            ["a.b/c", "http://", "http:///x", "://a.b", "1x://a.b", "http://a.b/\"", "x http://a.b"]
+        {
             assert!(!is_absolute(text), "{text}");
         }
     }

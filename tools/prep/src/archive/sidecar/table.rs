@@ -209,8 +209,8 @@ mod tests {
     use std::{fs::File, path::PathBuf, sync::Arc};
 
     use arrow::array::{
-        ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Int64Array, LargeStringArray, ListArray, RecordBatch,
-        StringArray, UInt16Array,
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Int64Array,
+        LargeStringArray, ListArray, RecordBatch, StringArray, UInt16Array,
     };
     use arrow::datatypes::Int32Type;
     use parquet::arrow::ArrowWriter;
@@ -285,15 +285,25 @@ mod tests {
         ];
         for keys in numbers {
             let table = table_of(vec![("key", keys)]);
-            assert_eq!((table.row_of("000000120"), table.row_of("a/000000007")), (Some(1), Some(0)));
+            assert_eq!(
+                (table.row_of("000000120"), table.row_of("a/000000007")),
+                (Some(1), Some(0))
+            );
             assert_eq!((table.row_of("000000000"), table.row_of("x7")), (None, None));
         }
         for name in ["Key", "KEY", "__key__"] {
             let table = table_of(vec![(name, words())]);
             assert_eq!((table.has_keys, table.row_of("000000120")), (true, Some(1)), "{name}");
         }
-        let exact = table_of(vec![("Key", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef), ("key", words())]);
-        assert_eq!((exact.row_of("000000007"), exact.row_of("7")), (Some(0), None), "words stay words");
+        let exact = table_of(vec![
+            ("Key", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef),
+            ("key", words()),
+        ]);
+        assert_eq!(
+            (exact.row_of("000000007"), exact.row_of("7")),
+            (Some(0), None),
+            "words stay words"
+        );
     }
 
     #[test]
@@ -315,7 +325,8 @@ mod tests {
         assert_eq!(table.unread("similarity"), Some("clip_similarity_vitb32"));
         assert_eq!((table.unread("punsafe"), table.unread("url")), (Some("punsafe"), None));
         let scores = Arc::new(Float32Array::from(vec![0.25, 0.5])) as ArrayRef;
-        let table = table_of(vec![keys(), ("similarity", scores), ("clip_similarity_vitb32", lists())]);
+        let table =
+            table_of(vec![keys(), ("similarity", scores), ("clip_similarity_vitb32", lists())]);
         assert_eq!(table.unread("similarity"), None, "another column has it");
 
         let words = Arc::new(StringArray::from(vec!["0,31", " NaN "])) as ArrayRef;

@@ -103,7 +103,9 @@ fn cannot_join(table: &MetadataTable, path: &Path, tar: &TarIndex) -> Option<Str
     if !table.has_keys {
         let names = table.names();
         let names = printable(&names);
-        return Some(format!("{name} has no column `key` to find a sample's row by (it has {names})"));
+        return Some(format!(
+            "{name} has no column `key` to find a sample's row by (it has {names})"
+        ));
     }
     let first = tar.samples.first()?;
     if tar.samples.iter().any(|sample| table.row_of(&sample.key).is_some()) {
@@ -113,7 +115,9 @@ fn cannot_join(table: &MetadataTable, path: &Path, tar: &TarIndex) -> Option<Str
     Some(match table.keys().map(|(key, _)| key).min() {
         Some(key) => {
             let key = printable(key);
-            format!("{name} has no row for any sample of the tar (its keys are such as {key}, the tar's such as {first})")
+            format!(
+                "{name} has no row for any sample of the tar (its keys are such as {key}, the tar's such as {first})"
+            )
         }
         None => format!("{name} has no row with a key"),
     })
