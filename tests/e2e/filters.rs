@@ -234,7 +234,7 @@ fn the_tables_of_the_case_filter_or_are_refused() {
         ("upper-names", &all[3..]),
     ] {
         let output = folder.path().join(name);
-        let flags = ["--min-similarity", "0.225"];
+        let flags = ["--min-similarity", "0.225", "--tagger", "none"];
         let report = ingest(&case.join(name), &output).args(flags).succeeds().json();
         let found: Vec<usize> = keys(&output).iter().map(|key| key.parse().unwrap()).collect();
         assert_eq!(found, kept, "{name}");

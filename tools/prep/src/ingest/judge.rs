@@ -43,7 +43,7 @@ impl Judge<'_> {
         }
         let ask = |column| Asked { flag: "--deny", column };
         if list.url_entries() > 0 {
-            let url = identity(raw, None).url.map(drop);
+            let url = identity(raw, None).url.map(|_| ());
             known(raw, url, ask("url"), filter)?;
         }
         // a SHA-256 is compared with the image file's too, so a sample that names none is not out of its reach

@@ -47,28 +47,23 @@ impl Entries {
         // what is not on the list at all need not be hashed
         let url = sample.url.filter(|_| !self.urls.is_empty()).map(of_url);
         let key = sample.key.filter(|_| !self.keys.is_empty()).map(of_text);
+        let (urls, sha256, md5) = (self.urls.len(), self.sha256.len(), self.md5.len());
+        // name, entries, how many entries of other kinds stand before them, the sample's own
         let questions = [
-            ("url", &self.urls, url),
-            ("sha256", &self.sha256, sample.sha256.map(first_half)),
-            ("image_hash", &self.sha256, sample.image_hash.map(first_half)),
-            ("md5", &self.md5, sample.md5.map(|hash| u128::from_be_bytes(*hash))),
-            ("key", &self.keys, key),
+            ("url", &self.urls, 0, url),
+            ("sha256", &self.sha256, urls, sample.sha256.map(first_half)),
+            ("image_hash", &self.sha256, urls, sample.image_hash.map(first_half)),
+            ("md5", &self.md5, urls + sha256, sample.md5.map(|hash| u128::from_be_bytes(*hash))),
+            ("key", &self.keys, urls + sha256 + md5, key),
         ];
         let mut by = None;
-        for (name, entries, hash) in questions {
-            let Some(place) = hash.and_then(|hash| entries.binary_search(&hash).ok()) else {
-                continue;
-            };
-            self.note(self.before(entries) + place);
-            by = by.or(Some(name));
+        for (name, entries, before, hash) in questions {
+            if let Some(place) = hash.and_then(|hash| entries.binary_search(&hash).ok()) {
+                self.note(before + place);
+                by = by.or(Some(name));
+            }
         }
         by
-    }
-
-    /// Entries of the kinds before this one.
-    fn before(&self, kind: &Vec<u128>) -> usize {
-        let kinds = [&self.urls, &self.sha256, &self.md5, &self.keys];
-        kinds.into_iter().take_while(|entries| !std::ptr::eq(*entries, kind)).map(Vec::len).sum()
     }
 
     fn note(&self, entry: usize) {
