@@ -2,7 +2,7 @@
 
 use clipa_schemas::ledger::Ledger;
 
-use super::{asked::MISSING_VALUE, judge::DENIED, options::Filter};
+use super::{judge::DENIED, known::MISSING_VALUE, options::Filter};
 
 /// A sentence for each list that named nothing and each filter that no row had a value for. `is_whole`: did this run see
 /// every input, so that what the lists met is what all samples are?

@@ -15,7 +15,8 @@
 use clipa_schemas::manifest::Kind;
 
 use super::{
-    asked::{Asked, BAD_METADATA, known, refuse_unreadable},
+    asked::Asked,
+    known::{BAD_METADATA, known, refuse_unreadable},
     options::IngestOptions,
     source::{RawSample, Unusable},
 };

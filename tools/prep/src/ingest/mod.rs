@@ -15,6 +15,7 @@ pub mod dry_run;
 mod idle;
 mod in_work;
 mod judge;
+mod known;
 pub mod options;
 pub mod pipeline;
 pub mod repairs;
