@@ -57,10 +57,7 @@ impl SideFiles {
         // where each sample has a .json, it is seen sample by sample whether the table is needed
         let is_alone = tar.samples.iter().any(|sample| sample.sidecar.is_none());
         if let (Some(why), Some(first), true) = (&self.unusable, asked.first(), is_alone) {
-            let detail = format!(
-                "{why}, and {} needs it: repair the table, or move it away where it is another tar's",
-                first.flag
-            );
+            let detail = format!("{why}, and {} needs it", first.flag);
             return Err(bad(detail).into());
         }
         for Asked { flag, column } in asked {
