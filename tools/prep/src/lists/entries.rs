@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Identity, first_half, of_text, of_url};
+use super::identity::{Identity, first_half, of_text, of_url};
 
 /// Entries by kind. Each kind is sorted and has no entry twice once the list is [sealed](Entries::seal).
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@
 mod entries;
 mod fields;
 mod host;
+mod identity;
 mod lines;
 mod read;
 mod text;
@@ -15,10 +16,10 @@ pub mod url;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use self::entries::Entries;
+pub use self::identity::Identity;
 use crate::foreign_table::TableError;
 
 /// The entries of what one `--allow` or `--deny` names, for each.
@@ -38,21 +39,6 @@ pub struct Matched {
     pub entries: usize,
     /// Those that named a sample.
     pub matched: usize,
-}
-
-/// What a sample can be listed by; `None` is never listed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Identity<'s> {
-    /// Where the image came from.
-    pub url: Option<&'s str>,
-    /// Of the image on the web, from its metadata.
-    pub sha256: Option<&'s [u8; 32]>,
-    /// Of the image on the web, from its metadata.
-    pub md5: Option<&'s [u8; 16]>,
-    /// SHA-256 of the image that was read.
-    pub image_hash: Option<&'s [u8; 32]>,
-    /// Its key.
-    pub key: Option<&'s str>,
 }
 
 /// Why a list cannot be used. A line that is not understood is an error: it may name what must not be used.
@@ -198,21 +184,10 @@ impl List {
     }
 }
 
-fn first_half(hash: &[u8; 32]) -> u128 {
-    let (half, _) = hash.split_first_chunk::<16>().expect("a SHA-256 has 32 bytes");
-    u128::from_be_bytes(*half)
-}
-
-fn of_text(text: &str) -> u128 {
-    first_half(&Sha256::digest(text.as_bytes()).into())
-}
-
-fn of_url(url: &str) -> u128 {
-    of_text(&url::normalised(url))
-}
-
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

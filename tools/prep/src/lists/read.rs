@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ListError,
     entries::Entries,
-    first_half,
+    identity::first_half,
     lines::{Encoding, Lines},
     text::{Column as Kind, TextList, add_hash, add_value, is_hash},
 };

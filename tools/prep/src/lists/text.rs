@@ -1,6 +1,11 @@
 //! What the lines of a text list mean: one entry a line, or the columns of CSV and TSV.
 
-use super::{entries::Entries, fields::split, first_half, of_text, of_url, url};
+use super::{
+    entries::Entries,
+    fields::split,
+    identity::{first_half, of_text, of_url},
+    url,
+};
 use crate::archive::sidecar::hash_from_hex;
 
 /// Reads lines as the ones before them tell.
