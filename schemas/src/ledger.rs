@@ -28,6 +28,9 @@ pub struct Ledger {
     /// Repairs made to accepted samples, by kind; one sample may count under several. A sample that a takedown or
     /// the removal of duplicates took away later is still counted here.
     pub repaired: BTreeMap<String, u64>,
+    /// Accepted samples that a filter or list had no value to judge by, by its flag; one sample may count under several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unfiltered: BTreeMap<String, u64>,
     /// Images that the input lists and does not hold, because its writer never got them, by reason. Not among
     /// those found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -47,6 +50,13 @@ impl Ledger {
         self.accepted += 1;
         for repair in repairs {
             *self.repaired.entry(repair.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Notes of an accepted sample which filters and lists had no value to judge it by.
+    pub fn pass_unfiltered<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
+        for flag in flags {
+            *self.unfiltered.entry(flag.to_owned()).or_default() += 1;
         }
     }
 
@@ -76,9 +86,11 @@ impl Ledger {
     pub fn add(&mut self, other: &Ledger) {
         self.found += other.found;
         self.accepted += other.accepted;
-        for (mine, theirs) in
-            [(&mut self.rejected, &other.rejected), (&mut self.repaired, &other.repaired)]
-        {
+        for (mine, theirs) in [
+            (&mut self.rejected, &other.rejected),
+            (&mut self.repaired, &other.repaired),
+            (&mut self.unfiltered, &other.unfiltered),
+        ] {
             for (name, count) in theirs {
                 *mine.entry(name.clone()).or_default() += count;
             }
@@ -190,6 +202,7 @@ mod tests {
         part.accept(["grey", "orientation"]);
         part.accept(["grey"]);
         part.reject("truncated");
+        part.pass_unfiltered(["--deny"]);
         part.not_downloaded.insert("failed_to_resize".to_owned(), 4);
         let mut total = Ledger::default();
         total.add(&part);
@@ -197,6 +210,7 @@ mod tests {
         total.add(&part);
         assert!(total.is_balanced());
         assert_eq!((total.found, total.accepted, total.rejected["truncated"]), (6, 4, 2));
+        assert_eq!(total.unfiltered["--deny"], 2);
         assert_eq!((total.repaired["grey"], total.repaired["orientation"]), (4, 2));
         assert_eq!(total.not_downloaded["failed_to_resize"], 8);
     }

@@ -29,6 +29,25 @@ record! {
         pub url: Option<String>,
         /// As found.
         pub caption: Option<String>,
+        /// SHA-256 of the image on the web, from its metadata.
+        pub sha256: Option<[u8; 32]>,
+        /// SHA-256 of the image file, where it was read; the hash of the same name in a shard.
+        pub image_hash: Option<[u8; 32]>,
+    }
+}
+
+impl Reject {
+    /// Takes away everything that is the sample's own: URL, caption, hashes. Place, key and reason stay.
+    pub fn clear(&mut self) {
+        (self.url, self.caption, self.sha256, self.image_hash) = (None, None, None, None);
+    }
+
+    /// Is there nothing left that [`Reject::clear`] would take away?
+    pub fn is_clear(&self) -> bool {
+        self.url.is_none()
+            && self.caption.is_none()
+            && self.sha256.is_none()
+            && self.image_hash.is_none()
     }
 }
 
@@ -77,10 +96,15 @@ mod tests {
                 detail: "the JPEG ends after 17 bytes".into(),
                 url: Some("https://example.org/1.jpg".into()),
                 caption: None,
+                sha256: None,
+                image_hash: Some([7; 32]),
             },
             Reject { key: "x".into(), ..Reject::default() },
         ];
         write(&path, "rejects/00000.parquet", &rejects).unwrap();
         assert_eq!(read(&path).unwrap(), rejects);
+        let mut cleared = rejects[0].clone();
+        cleared.clear();
+        assert!(cleared.is_clear() && !rejects[0].is_clear() && cleared.offset == Some(512));
     }
 }

@@ -10,10 +10,13 @@
 //! program version: not of threads, timing, or where a run was killed.
 
 pub mod account;
+mod asked;
 mod content;
 pub mod dry_run;
+mod idle;
 mod in_work;
 mod judge;
+mod known;
 pub mod options;
 mod pending;
 pub mod pipeline;
@@ -69,5 +72,5 @@ pub fn ingest(
     let interrupted = stop.load(Ordering::Relaxed);
     let manifest = output.finish(!interrupted && done.failed.is_empty())?;
     let run = Run { units_skipped, shown, seconds, threads, interrupted };
-    Ok(Report::new(dataset, manifest, done, run))
+    Ok(Report::new(dataset, manifest, done, run, &options.filter))
 }

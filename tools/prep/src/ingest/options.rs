@@ -82,11 +82,11 @@ pub struct Filter {
     pub allow: Option<Arc<List>>,
     /// What is listed is not kept, and leaves neither URL nor caption.
     pub deny: Option<Arc<List>>,
-    /// Languages that are kept, in lower case; samples without one stay. Empty: all.
+    /// Languages that are kept, in lower case; of samples without one see `drop_missing`. Empty: all.
     pub languages: Vec<String>,
-    /// Width times height of the decoded image, in pixels, at least.
+    /// Width times height of the image on the web (of the picture, where that is not known), in pixels, at least.
     pub min_area: Option<u64>,
-    /// Short side of the decoded image, in pixels, at least.
+    /// Short side of the same, in pixels, at least.
     pub min_side: Option<u32>,
     /// Long side over short side, at most.
     pub max_aspect: Option<f64>,
@@ -98,14 +98,16 @@ pub struct Filter {
     pub min_chars: Option<u32>,
     /// Characters of the caption, at most.
     pub max_chars: Option<u32>,
-    /// Similarity of image and caption, at least; samples without one stay.
+    /// Similarity of image and caption, at least; of samples without one see `drop_missing`.
     pub min_similarity: Option<f64>,
-    /// Probability of unsafe content, at most; samples without one stay.
+    /// Probability of unsafe content, at most; of samples without one see `drop_missing`.
     pub max_punsafe: Option<f64>,
-    /// Probability of a watermark, at most; samples without one stay.
+    /// Probability of a watermark, at most; of samples without one see `drop_missing`.
     pub max_pwatermark: Option<f64>,
-    /// NSFW verdicts that are left out, in capitals.
+    /// NSFW verdicts that are left out.
     pub drop_nsfw: Vec<String>,
+    /// Samples that lack a value which a filter or list asks for are left out; otherwise they stay, and are counted.
+    pub drop_missing: bool,
 }
 
 impl IngestOptions {
@@ -138,9 +140,6 @@ impl IngestOptions {
         set("max-side", self.limits.max_side_px.to_string());
         if !self.refused.is_empty() {
             set("refuse", self.refused.join(","));
-        }
-        if let Some(classes) = self.classes {
-            set("classes", classes.to_string());
         }
         for (key, value) in self.filter.settings() {
             set(key, value);
@@ -180,6 +179,7 @@ impl Filter {
             ("max-punsafe", self.max_punsafe.map(|value| value.to_string())),
             ("max-pwatermark", self.max_pwatermark.map(|value| value.to_string())),
             ("drop-nsfw", drop_nsfw),
+            ("drop-missing", self.drop_missing.then(|| "true".to_owned())),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))

@@ -6,6 +6,8 @@ use clipa_schemas::{manifest::Manifest, rejects};
 use serde::Serialize;
 
 use super::{
+    idle::idle,
+    options::Filter,
     pipeline::Done,
     timing::{Stage, StageTimes},
 };
@@ -34,6 +36,10 @@ pub struct Report {
     pub rejected: BTreeMap<String, Rejected>,
     /// Repairs by kind.
     pub repaired: BTreeMap<String, u64>,
+    /// Rows that a filter or list had no value to judge by, by its flag.
+    pub unfiltered: BTreeMap<String, u64>,
+    /// Lists and filters that did nothing, one sentence each.
+    pub warnings: Vec<String>,
     /// Images that the inputs list and do not hold because they were never downloaded, by reason; not among those
     /// found.
     pub not_downloaded: BTreeMap<String, u64>,
@@ -83,7 +89,13 @@ pub struct Rejected {
 }
 
 impl Report {
-    pub(super) fn new(dataset: &Path, manifest: Manifest, done: Done, run: Run) -> Report {
+    pub(super) fn new(
+        dataset: &Path,
+        manifest: Manifest,
+        done: Done,
+        run: Run,
+        filter: &Filter,
+    ) -> Report {
         let Run { units_skipped, shown, seconds, threads, interrupted } = run;
         let totals = &manifest.totals;
         let mut problems: Vec<String> = Vec::new();
@@ -125,6 +137,8 @@ impl Report {
             accepted: totals.accepted,
             rejected,
             repaired: totals.repaired.clone(),
+            unfiltered: totals.unfiltered.clone(),
+            warnings: idle(filter, totals, units_skipped == 0),
             not_downloaded: totals.not_downloaded.clone(),
             balanced: totals.is_balanced(),
             samples: done.samples,
@@ -196,6 +210,15 @@ impl Report {
         }
         for (repair, count) in &self.repaired {
             printer.say(format!("  repaired {repair}: {}", figures::count(*count)));
+        }
+        for (flag, count) in &self.unfiltered {
+            printer.say(format!(
+                "  {flag}: {} had no value for it and stay (--drop-missing leaves them out)",
+                figures::counted(*count, "row")
+            ));
+        }
+        for warning in &self.warnings {
+            printer.warn(printable(warning));
         }
         let lost: u64 = self.not_downloaded.values().sum();
         if lost > 0 {

@@ -22,10 +22,19 @@ use clipa_text::{CaptionEncoder, EncodedCaption, TextParts, words::Words};
 
 /// What became of a sample.
 pub enum Verdict {
-    /// A row, and what was repaired on the way.
-    Accepted(Box<Sample>, Vec<&'static str>),
+    /// A row, and what is counted of it.
+    Accepted(Box<Sample>, Noted),
     /// No row, and why.
     Rejected(Box<Reject>),
+}
+
+/// What is counted of a row.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// What was repaired on the way.
+    pub repairs: Vec<&'static str>,
+    /// Flags of filters and lists that found no value to judge it by.
+    pub unfiltered: Vec<&'static str>,
 }
 
 /// A sample between its caption and its image.
@@ -37,7 +46,7 @@ struct Candidate {
 
 /// What is known of a sample before its image is read.
 pub(super) enum Texts {
-    /// It is denied, or cannot be read: its image is not looked at.
+    /// It is denied, or cannot be read: of its image no more is done than to hash it, so that a list of hashes reaches it.
     Unusable(Unusable),
     /// Its metadata keep it out, unless its image cannot be read or is listed: that reason comes first.
     Filtered(Unusable),
@@ -113,8 +122,9 @@ impl<'o> Preparer<'o> {
         let mut image = std::mem::take(&mut self.image);
         let mut verdicts = Vec::with_capacity(candidates.len());
         for Candidate { index, mut raw, texts } in candidates {
+            let mut image_hash = None;
             let row = match texts {
-                Texts::Unusable(bad) => Err(bad),
+                Texts::Unusable(bad) if bad.reason == DENIED => Err(bad),
                 texts => {
                     self.in_work.sample(Stage::Read, index);
                     let started = Instant::now();
@@ -122,12 +132,23 @@ impl<'o> Preparer<'o> {
                     let limit = self.options.limits.max_bytes;
                     let read = usable(source.read_image(index, limit, &mut image))?;
                     self.times.add(Stage::Read, started);
-                    read.and_then(|()| self.row(&mut raw, texts, &image))
+                    match (read, texts) {
+                        (Ok(()), texts) => {
+                            let hash = self.hashed(&image);
+                            image_hash = Some(hash);
+                            self.row(&mut raw, texts, &image, hash)
+                        }
+                        // what is wrong with its texts was known first
+                        (Err(_), Texts::Unusable(bad)) | (Err(bad), _) => Err(bad),
+                    }
                 }
             };
             verdicts.push(match row {
-                Ok(sample) => Verdict::Accepted(Box::new(sample), raw.repairs),
-                Err(bad) => Verdict::Rejected(reject(raw, &recorded, bad)),
+                Ok(sample) => {
+                    let RawSample { repairs, unfiltered, .. } = raw;
+                    Verdict::Accepted(Box::new(sample), Noted { repairs, unfiltered })
+                }
+                Err(bad) => Verdict::Rejected(self.reject(raw, &recorded, bad, image_hash)),
             });
         }
         self.image = image;
@@ -142,9 +163,9 @@ impl<'o> Preparer<'o> {
         let mut words = Vec::new();
         let mut candidates: Vec<Candidate> = raws
             .into_iter()
-            .map(|(index, raw, read)| {
+            .map(|(index, mut raw, read)| {
                 self.in_work.sample(Stage::Text, index);
-                let texts = self.texts(&raw, read, &mut words);
+                let texts = self.texts(&mut raw, read, &mut words);
                 Candidate { index, raw, texts }
             })
             .collect();
@@ -165,7 +186,7 @@ impl<'o> Preparer<'o> {
     /// Judges texts of which `read` says whether they could be read; adds the words of a caption that is kept.
     fn texts(
         &mut self,
-        raw: &RawSample,
+        raw: &mut RawSample,
         read: Result<(), Unusable>,
         words: &mut Vec<Words>,
     ) -> Texts {
@@ -191,19 +212,26 @@ impl<'o> Preparer<'o> {
         Ok(encoded)
     }
 
+    /// SHA-256 of the image file.
+    pub(super) fn hashed(&mut self, image: &[u8]) -> [u8; 32] {
+        self.in_work.step(Stage::Hash);
+        let started = Instant::now();
+        let image_hash = Sha256::digest(image).into();
+        self.times.add(Stage::Hash, started);
+        image_hash
+    }
+
     /// The row of a sample whose image file was read; what was repaired is added to the sample.
     pub(super) fn row(
         &mut self,
         raw: &mut RawSample,
         texts: Texts,
         image: &[u8],
+        image_hash: [u8; 32],
     ) -> Result<Sample, Unusable> {
-        self.in_work.step(Stage::Hash);
-        let started = Instant::now();
-        let image_hash = Sha256::digest(image).into();
-        self.in_work.step(Stage::Decode);
-        let decoding = self.times.add(Stage::Hash, started);
-
+        if let Texts::Unusable(bad) = texts {
+            return self.judge.deny_image(&image_hash).and(Err(bad));
+        }
         self.judge.image_lists(raw, &image_hash)?;
         let mut text = match texts {
             Texts::Unusable(bad) | Texts::Filtered(bad) => return Err(bad),
@@ -213,8 +241,10 @@ impl<'o> Preparer<'o> {
                 encoded?
             }
         };
+        self.in_work.step(Stage::Decode);
+        let decoding = Instant::now();
         let decoded = self.decoded(raw, image)?;
-        self.judge.picture(&decoded)?;
+        self.judge.picture(raw, &decoded)?;
         self.in_work.step(Stage::Resize);
         let rendering = self.times.add(Stage::Decode, decoding);
         let images = render(&decoded, image, self.plan, &mut self.scratch)
@@ -233,6 +263,38 @@ impl<'o> Preparer<'o> {
             tokens: text.into_columns(),
             images,
         })
+    }
+
+    /// The reject of a sample that could not be read or prepared. Nothing of its own stays of one that is denied, or may
+    /// be: of which it is not known whether the list names it.
+    fn reject(
+        &self,
+        raw: RawSample,
+        source: &str,
+        bad: Unusable,
+        image_hash: Option<[u8; 32]>,
+    ) -> Box<Reject> {
+        let may_be_denied = self.options.filter.deny.is_some()
+            && (raw.unusable_sidecar.is_some()
+                || ["url", "sha256", "md5"]
+                    .iter()
+                    .any(|column| raw.sidecar.unreadable.contains(column)));
+        let is_denied = bad.reason == DENIED;
+        let mut reject = Reject {
+            source: source.to_owned(),
+            offset: raw.offset,
+            key: raw.key,
+            reason: bad.reason.to_owned(),
+            detail: bad.detail,
+            url: raw.sidecar.metadata.url,
+            caption: raw.caption,
+            sha256: raw.sidecar.metadata.sha256,
+            image_hash,
+        };
+        if is_denied || may_be_denied {
+            reject.clear();
+        }
+        Box::new(reject)
     }
 
     fn decoded(&self, raw: &RawSample, image: &[u8]) -> Result<Decoded, Unusable> {
@@ -256,18 +318,4 @@ fn usable(read: Result<(), ReadFailure>) -> Result<Result<(), Unusable>, Archive
         Err(ReadFailure::Sample(bad)) => Ok(Err(bad)),
         Err(ReadFailure::Unit(error)) => Err(error),
     }
-}
-
-/// The reject of a sample that could not be read or prepared.
-fn reject(raw: RawSample, source: &str, bad: Unusable) -> Box<Reject> {
-    let is_denied = bad.reason == DENIED;
-    Box::new(Reject {
-        source: source.to_owned(),
-        offset: raw.offset,
-        key: raw.key,
-        reason: bad.reason.to_owned(),
-        detail: bad.detail,
-        url: raw.sidecar.metadata.url.filter(|_| !is_denied),
-        caption: raw.caption.filter(|_| !is_denied),
-    })
 }

@@ -17,7 +17,12 @@ use clipa_schemas::{
     shard::{ShardBuffers, ShardLayout, ShardWriter},
 };
 
-use super::{account::Account, in_work::InWork, sample::Verdict, timing::Stage};
+use super::{
+    account::Account,
+    in_work::InWork,
+    sample::{Noted, Verdict},
+    timing::Stage,
+};
 
 /// Collects a unit's chunks, finished in any order by any thread, and writes them in order.
 ///
@@ -147,9 +152,10 @@ impl UnitFiles {
     fn append(&mut self, verdicts: Vec<Verdict>) -> Result<()> {
         for verdict in verdicts {
             match verdict {
-                Verdict::Accepted(sample, repairs) => {
+                Verdict::Accepted(sample, Noted { repairs, unfiltered }) => {
                     self.shard()?.append(&sample)?;
                     self.ledger.accept(repairs);
+                    self.ledger.pass_unfiltered(unfiltered);
                 }
                 Verdict::Rejected(reject) => {
                     self.ledger.reject(&reject.reason);
@@ -255,7 +261,7 @@ mod tests {
                 number,
                 samples: 2 * number..2 * number + 2,
                 verdicts: vec![
-                    Verdict::Accepted(Box::new(row), Vec::new()),
+                    Verdict::Accepted(Box::new(row), Noted::default()),
                     Verdict::Rejected(Box::new(reject)),
                 ],
                 permit: self.permits.take(1).unwrap(),

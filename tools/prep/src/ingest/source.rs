@@ -12,11 +12,12 @@ use clipa_schemas::{input_file::InputFile, ledger::Source};
 use super::{
     account::{Account, SideFiles},
     content::{self, Content, Folder, recorded_name},
+    options::Filter,
     repairs::ReadRepair,
 };
 use crate::archive::{
     ArchiveError, MemberId, TarEnd, TarIndex,
-    sidecar::{MAX_SIDECAR_BYTES, MetadataTable, Sidecar},
+    sidecar::{MAX_SIDECAR_BYTES, Sidecar},
 };
 
 /// Longest caption that is stored, in bytes. LAION's longest has 61,192 characters.
@@ -40,6 +41,10 @@ pub struct RawSample {
     pub label: Option<u32>,
     /// What was wrong and could be passed over.
     pub repairs: Vec<&'static str>,
+    /// Why the `.json`, or the table beside the tar, cannot be used although it is there.
+    pub unusable_sidecar: Option<String>,
+    /// Flags of filters and lists that found no value to judge it by.
+    pub unfiltered: Vec<&'static str>,
 }
 
 /// Why a raw sample cannot be read: reason for the ledger, detail for a person.
@@ -78,8 +83,19 @@ impl UnitSource {
         let tar = TarIndex::read(path)?;
         // digested before they are read, so that a file that is replaced meanwhile is not taken for what was read
         let content = Content::open(path, &SideFiles::of(path))?;
-        let side_files = SideFiles::read(path)?;
+        let side_files = SideFiles::read(path, &tar)?;
         Ok(UnitSource::Tar(Box::new(tar), Box::new(side_files), Box::new(content)))
+    }
+
+    /// Refuses an input whose table is there and cannot answer what the filters and lists ask.
+    ///
+    /// # Errors
+    /// What is wrong with the table, and what needs it.
+    pub fn refuse_mute_table(&self, filter: &Filter) -> Result<(), ArchiveError> {
+        match self {
+            UnitSource::Tar(tar, side_files, _) => side_files.refuse_mute(tar, filter),
+            UnitSource::ClassFolders { .. } => Ok(()),
+        }
     }
 
     /// What differs from the content that an entry recorded, in words, file by file; see [`super::content`].
@@ -159,9 +175,7 @@ impl UnitSource {
     /// [`ReadFailure`] says whether the sample is bad or the whole input.
     pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, side_files, _) => {
-                read_texts_from_tar(tar, side_files.table.as_ref(), index, raw)
-            }
+            UnitSource::Tar(tar, side_files, _) => read_texts_from_tar(tar, side_files, index, raw),
             UnitSource::ClassFolders { root, files, .. } => {
                 let (path, label) = &files[index];
                 raw.key = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
@@ -274,7 +288,7 @@ fn image_too_large(bytes: u64, limit_bytes: u64) -> ReadFailure {
 
 fn read_texts_from_tar(
     tar: &TarIndex,
-    table: Option<&MetadataTable>,
+    side_files: &SideFiles,
     index: usize,
     raw: &mut RawSample,
 ) -> Result<(), ReadFailure> {
@@ -286,8 +300,12 @@ fn read_texts_from_tar(
     if let Some(member) = entry.sidecar {
         read_sidecar(tar, member, &mut bytes, raw)?;
     }
+    let table = side_files.table.as_ref();
     if let Some((table, row)) = table.and_then(|table| Some((table, table.row_of(&raw.key)?))) {
         fill(raw, table.sidecar(row));
+    }
+    if raw.unusable_sidecar.is_none() {
+        raw.unusable_sidecar = side_files.unusable.clone();
     }
     match entry.caption {
         Some(member) => {
@@ -333,19 +351,22 @@ fn read_sidecar(
     bytes: &mut Vec<u8>,
     raw: &mut RawSample,
 ) -> Result<(), ReadFailure> {
-    let repair = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
+    let (repair, why) = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
         Ok(()) => match Sidecar::parse(bytes) {
             Ok(sidecar) => {
                 raw.sidecar = sidecar;
                 return Ok(());
             }
-            Err(_) => ReadRepair::SidecarIgnored,
+            Err(error) => (ReadRepair::SidecarIgnored, error.to_string()),
         },
-        Err(ArchiveError::MemberTooLarge { .. }) => ReadRepair::SidecarTooLarge,
-        Err(ArchiveError::MemberCut { .. }) => ReadRepair::SidecarCut,
+        Err(error @ ArchiveError::MemberTooLarge { .. }) => {
+            (ReadRepair::SidecarTooLarge, error.to_string())
+        }
+        Err(error @ ArchiveError::MemberCut { .. }) => (ReadRepair::SidecarCut, error.to_string()),
         Err(error) => return Err(ReadFailure::Unit(error)),
     };
     raw.repairs.push(repair.name());
+    raw.unusable_sidecar = Some(why);
     Ok(())
 }
 

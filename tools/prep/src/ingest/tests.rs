@@ -48,7 +48,9 @@ fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Result<Vec<&'stati
         ..RawSample::default()
     };
     let texts = Texts::Caption(Ok(EncodedCaption::default()));
-    Preparer::new(&options, &plan, &text).row(&mut raw, texts, &picture.image)?;
+    let mut preparer = Preparer::new(&options, &plan, &text);
+    let hash = preparer.hashed(&picture.image);
+    preparer.row(&mut raw, texts, &picture.image, hash)?;
     Ok(raw.repairs)
 }
 

@@ -47,6 +47,28 @@ fn names<'n>(column: &'n &'n str) -> &'n [&'n str] {
     }
 }
 
+/// Columns of which it is told apart whether a source says nothing, or something that cannot be read: filters, lists and
+/// sizes ask for them.
+const TOLD_APART: [&str; 9] = [
+    "url",
+    "original_width",
+    "original_height",
+    "sha256",
+    "similarity",
+    "punsafe",
+    "pwatermark",
+    "nsfw",
+    "language",
+];
+
+/// May a source's field of this name hold the column?
+pub(super) fn holds(name: &str, column: &str) -> bool {
+    match column {
+        "md5" => MD5.contains(&name),
+        column => names(&column).contains(&name),
+    }
+}
+
 /// Is this a name that the mapping knows?
 pub(super) fn is_known(name: &str) -> bool {
     let beside = [CAPTION, KEY, STATUS, ERROR, WIDTH, HEIGHT, EXIF, MD5, LABEL];
@@ -72,7 +94,27 @@ impl Fields<'_> {
             taken_size: self.borrowed(EXIF).and_then(size_from_exif_json),
             md5: self.hash(MD5),
             label: self.whole(LABEL),
+            unreadable: self.unreadable(),
         }
+    }
+
+    /// Columns for which there is a value, but none of their kind.
+    fn unreadable(&self) -> Vec<&'static str> {
+        let is_read = |column: &str| match column {
+            "url" | "nsfw" | "language" => self.text(names(&column)).is_some(),
+            "sha256" => self.hash::<32>(names(&column)).is_some(),
+            "original_width" | "original_height" => self.whole(names(&column)).is_some(),
+            column => self.real(names(&column)).is_some(),
+        };
+        let is_said = |column: &str| {
+            self.0.iter().any(|(name, value)| holds(name, column) && !says_nothing(value))
+        };
+        let mut found: Vec<&'static str> =
+            TOLD_APART.into_iter().filter(|column| is_said(column) && !is_read(column)).collect();
+        if is_said("md5") && self.hash::<16>(MD5).is_none() {
+            found.push("md5");
+        }
+        found
     }
 
     /// The value of the first of `names` that has one.
@@ -134,6 +176,20 @@ impl MetadataSource for Fields<'_> {
 
     fn hash(&self, column: &str) -> Option<[u8; 32]> {
         self.hash(names(&column))
+    }
+}
+
+/// Null, and the words for it that programs write into columns of text.
+fn says_nothing(value: &Scalar<'_>) -> bool {
+    match value {
+        Scalar::Null => true,
+        Scalar::Text(text) => {
+            let text = text.trim();
+            ["", "nan", "null", "none", "na", "n/a", "<na>"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word))
+        }
+        Scalar::Bool(_) | Scalar::Number(_) => false,
     }
 }
 

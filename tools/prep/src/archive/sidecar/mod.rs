@@ -88,6 +88,8 @@ pub struct Sidecar {
     pub md5: Option<[u8; 16]>,
     /// Class of a classification set.
     pub label: Option<u32>,
+    /// Columns of the metadata, and `md5`, for which there is a value, but none of their kind.
+    pub unreadable: Vec<&'static str>,
 }
 
 impl Sidecar {
@@ -125,6 +127,7 @@ impl Sidecar {
         fill(&mut self.taken_size, other.taken_size);
         fill(&mut self.md5, other.md5);
         fill(&mut self.label, other.label);
+        self.unreadable.extend(other.unreadable);
     }
 }
 

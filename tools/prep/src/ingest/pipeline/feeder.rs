@@ -12,12 +12,14 @@ use crossbeam::channel::{Receiver, Sender};
 use super::{
     super::{
         in_work::{Step, fault_point, in_step},
+        options::Filter,
         sample_total::SampleTotal,
         sink::{UnitFiles, UnitSink},
         source::UnitSource,
     },
     CHUNK_SAMPLES, FailedUnit, Input, Job, Line, OpenUnit, Opened, PendingUnit,
 };
+use crate::archive::ArchiveError;
 
 impl Line<'_> {
     /// Opens one unit after the other, [`super::UNITS_AHEAD`] of the feeder: where a disk is slow, nobody waits for it.
@@ -27,7 +29,8 @@ impl Line<'_> {
         for PendingUnit { unit, input, bytes } in units {
             let name = input.name();
             fault_point("opener", &name, None);
-            let input = in_step(Step::Open, &name, || Ok(open(input)));
+            let filter = &self.options.filter;
+            let input = in_step(Step::Open, &name, || Ok(open(input, filter)));
             let Some(input) = self.kept(input) else { return };
             match &input {
                 Ok(source) => total.opened(bytes, source.samples() as u64),
@@ -100,12 +103,24 @@ impl Input {
             Input::Open(source) => source.shown(),
         }
     }
+
+    /// Opens it for these filters.
+    ///
+    /// # Errors
+    /// It cannot be read, or cannot answer what the filters ask.
+    pub fn open(self, filter: &Filter) -> Result<UnitSource, ArchiveError> {
+        match self {
+            Input::Open(source) => Ok(source),
+            Input::Tar(path) => {
+                let source = UnitSource::open_tar(&path)?;
+                source.refuse_mute_table(filter)?;
+                Ok(source)
+            }
+        }
+    }
 }
 
-fn open(input: Input) -> Result<UnitSource, FailedUnit> {
-    match input {
-        Input::Open(source) => Ok(source),
-        Input::Tar(path) => UnitSource::open_tar(&path)
-            .map_err(|error| FailedUnit { input: path.display().to_string(), error }),
-    }
+fn open(input: Input, filter: &Filter) -> Result<UnitSource, FailedUnit> {
+    let name = input.name();
+    input.open(filter).map_err(|error| FailedUnit { input: name, error })
 }
