@@ -47,6 +47,12 @@ impl Columns {
                 stored: listed(&manifest.tokens),
             });
         }
+        if let Some(digest) = &manifest.vocabulary
+            && config.text.reads_vocabulary()
+            && !config.trust_data
+        {
+            digest.verify(dataset)?;
+        }
         let vocabulary = match config.text.reads_vocabulary() {
             true => vocabulary::read(dataset, &config.tokenizer)?.map(Arc::new),
             false => None,
