@@ -3,6 +3,7 @@
 mod atomic;
 mod block;
 mod direct;
+mod lock;
 
 use std::{
     fs::{self, File},
@@ -13,7 +14,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::atomic::AtomicFile;
+pub use self::{
+    atomic::AtomicFile,
+    lock::{LOCK, Locked, lock},
+};
 
 use crate::error::{Error, Result};
 
@@ -45,8 +49,7 @@ impl FileDigest {
 
     /// Is this the file's content?
     pub fn is_of(&self, content: &[u8]) -> bool {
-        self.bytes == content.len() as u64
-            && self.blake3 == blake3::hash(content).to_hex().as_str()
+        self.bytes == content.len() as u64 && self.blake3 == blake3::hash(content).to_hex().as_str()
     }
 
     /// Reads the whole file and says whether it still is what was written.

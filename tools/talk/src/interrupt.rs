@@ -5,12 +5,21 @@
 
 use std::{
     process,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
 };
 
 use anyhow::Context;
 
 use crate::{EXIT_INTERRUPTED, Printer};
+
+/// How long the last words may take: at once means at once, also where stderr is a pipe that nobody reads, or a disk does
+/// not answer.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Set by the first Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -21,10 +30,11 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// It is caught already, or the system refuses.
 pub fn catch(printer: &Printer, what_happens: &'static str) -> anyhow::Result<&'static AtomicBool> {
-    catch_ending_by(printer, what_happens, process::exit)
+    catch_ending_by(printer, what_happens, || None, process::exit)
 }
 
-/// As [`catch`], for a program that needs its own way to end at once: `end` takes the exit code.
+/// As [`catch`], for a program that needs its own way to end at once: `end` takes the exit code, after what `last_words`
+/// returns was said.
 ///
 /// [`process::exit`] runs what C and C++ libraries have registered for the end of a program, while other threads still
 /// use these libraries.
@@ -34,14 +44,27 @@ pub fn catch(printer: &Printer, what_happens: &'static str) -> anyhow::Result<&'
 pub fn catch_ending_by(
     printer: &Printer,
     what_happens: &'static str,
+    last_words: impl Fn() -> Option<String> + Clone + Send + 'static,
     end: fn(i32) -> !,
 ) -> anyhow::Result<&'static AtomicBool> {
     let printer = printer.clone();
     ctrlc::set_handler(move || {
-        if STOP.swap(true, Ordering::Relaxed) {
-            end(i32::from(EXIT_INTERRUPTED));
+        let (printer, last_words) = (printer.clone(), last_words.clone());
+        if !STOP.swap(true, Ordering::Relaxed) {
+            let words = format!("{what_happens}; press Ctrl-C again to stop at once");
+            // On a thread of its own: where it cannot be said, the second one has to be heard all the same.
+            let _ = thread::Builder::new().spawn(move || printer.say(words));
+            return;
         }
-        printer.say(format_args!("{what_happens}; press Ctrl-C again to stop at once"));
+        let (said, is_said) = mpsc::channel();
+        let _ = thread::Builder::new().spawn(move || {
+            if let Some(words) = last_words() {
+                printer.say(words);
+            }
+            let _ = said.send(()); // too late where nobody waits any more
+        });
+        let _ = is_said.recv_timeout(LAST_WORDS);
+        end(i32::from(EXIT_INTERRUPTED));
     })
     .context("Ctrl-C cannot be caught")?;
     Ok(&STOP)

@@ -52,10 +52,9 @@ impl Checksums {
         let mut new: Vec<(u32, Stamp)> = Vec::new();
         for shard in wanted {
             let path = dataset.join(&shards[shard as usize].file.file);
-            let stamp = path.metadata().map_err(|error| StreamError::ShardChanged {
-                path,
-                detail: error.to_string(),
-            })?;
+            let stamp = path
+                .metadata()
+                .map_err(|error| StreamError::ShardChanged { path, detail: error.to_string() })?;
             let stamp = Stamp::of(&stamp);
             let is_new = new.iter().all(|&(other, _)| other != shard);
             if is_new && self.checked.get(&shard) != Some(&stamp) {

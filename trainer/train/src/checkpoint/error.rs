@@ -57,7 +57,9 @@ impl From<clipa_schemas::error::Error> for CheckpointError {
     /// Files are written by `clipa-schemas`.
     fn from(error: clipa_schemas::error::Error) -> CheckpointError {
         match error {
-            clipa_schemas::error::Error::Io { path, source } => CheckpointError::Io { path, source },
+            clipa_schemas::error::Error::Io { path, source } => {
+                CheckpointError::Io { path, source }
+            }
             other => CheckpointError::Io { path: PathBuf::new(), source: io::Error::other(other) },
         }
     }
@@ -78,8 +80,7 @@ impl CheckpointError {
                     folder.display()
                 ));
             }
-            CheckpointError::Io { .. }
-            | CheckpointError::OtherModel { .. } => return None,
+            CheckpointError::Io { .. } | CheckpointError::OtherModel { .. } => return None,
         };
         Some(hint.to_owned())
     }

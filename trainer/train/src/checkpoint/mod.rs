@@ -65,7 +65,10 @@ pub fn write(
     let files = || {
         let model = tensors::write(&temporary.join(MODEL), parameters)?;
         let moments = tensors::write(&temporary.join(OPTIMIZER), optimizer.moments())?;
-        write_state(&temporary.join(STATE), State { files: vec![model, moments], ..state.clone() })?;
+        write_state(
+            &temporary.join(STATE),
+            State { files: vec![model, moments], ..state.clone() },
+        )?;
         sync(&temporary)
     };
     if let Err(error) = files() {

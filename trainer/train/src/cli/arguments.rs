@@ -60,6 +60,9 @@ pub struct TrainArguments {
     /// Continue the run in --output where its newest checkpoint stopped; the same losses as if it had not stopped
     #[arg(long)]
     pub resume: bool,
+    /// Use the shards without comparing them with their checksums, which reads each of them once more
+    #[arg(long)]
+    pub trust_data: bool,
     /// Seed of weights, order, crops and masks
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -77,9 +80,9 @@ pub struct TrainArguments {
 /// Options of `finetune`.
 #[derive(Debug, Args)]
 pub struct FinetuneArguments {
-    /// Run, checkpoint or .safetensors file with the weights to begin from
-    #[arg(long, value_name = "RUN|FILE")]
-    pub from: PathBuf,
+    /// Run, checkpoint or .safetensors file with the weights to begin from; a run that is continued remembers them
+    #[arg(long, value_name = "RUN|FILE", required_unless_present = "resume")]
+    pub from: Option<PathBuf>,
     /// Stage of the recipe that runs
     #[arg(long, value_name = "NAME", default_value = "finetune")]
     pub stage: String,

@@ -49,6 +49,12 @@ pub enum RunError {
         /// Where that run is.
         at: String,
     },
+    /// Another process has the run's folder.
+    #[error("another process writes to {path}", path = path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The output holds a run that is not the one asked for.
     #[error(
         "{path} holds another run, which can't be continued with these settings: {differences}",
@@ -94,6 +100,7 @@ impl RunError {
             RunError::Checkpoint(error) => return error.hint(),
             RunError::NotARun { .. } => "choose another --output",
             RunError::Exists { .. } => "add --resume to continue it, or choose another --output",
+            RunError::InUse { .. } => "wait until it has ended, or choose another --output",
             RunError::OtherRun { .. } => {
                 "repeat the settings of that run, or choose another --output"
             }

@@ -2,6 +2,7 @@
 
 mod error;
 mod folder;
+mod identity;
 mod inputs;
 mod metrics;
 mod open_clip_config;
@@ -12,7 +13,8 @@ mod training;
 
 pub use self::{
     error::RunError,
-    folder::{IDENTITY, Identity, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of},
+    folder::{IDENTITY, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of, record_of},
+    identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
     metrics::{MetricsFile, StepRecord},
     plan::{Plan, Resources, stream_config},
     training::{Outcome, Training},
