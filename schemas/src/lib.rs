@@ -46,6 +46,7 @@ pub mod reduction;
 pub mod rejects;
 pub mod sample;
 pub mod shard;
+pub mod short_sides;
 mod table;
 pub mod text;
 pub mod vocabulary;

@@ -38,6 +38,7 @@ use clipa_schemas::{image_column::ImageColumn, manifest::Manifest};
 
 pub use self::{
     batch::Batch,
+    columns::image_column,
     config::{Cursor, MAX_BATCH, MAX_QUEUE, MAX_QUEUED_BYTES, MAX_WORKERS, StreamConfig},
     error::StreamError,
     order::WINDOW_ROWS,

@@ -60,6 +60,9 @@ pub struct TrainArguments {
     /// Continue the run in --output where its newest checkpoint stopped; the same losses as if it had not stopped
     #[arg(long)]
     pub resume: bool,
+    /// Train although most stored images are smaller than the stage's and have to be enlarged
+    #[arg(long)]
+    pub allow_enlarging: bool,
     /// Use the shards without comparing them with their checksums, which reads each of them once more
     #[arg(long)]
     pub trust_data: bool,

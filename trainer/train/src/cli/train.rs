@@ -13,7 +13,7 @@ use clipa_talk::{Outcome, Printer, WithHint, figures, interrupt, printable, shel
 use super::{arguments::TrainArguments, machine, recipes};
 use crate::{
     checkpoint,
-    run::{self, Beginning, Plan, Resources, RunFolder, RunRecord},
+    run::{self, Beginning, Plan, Resources, RunFolder, RunRecord, StageImages},
 };
 
 /// The weights that a run begins with.
@@ -49,6 +49,11 @@ pub(super) fn train(
         }
     };
     describe(&plan, resources, printer);
+    let images = StageImages::of(&arguments.data, &plan.stream_config(resources))?;
+    images.lines().into_iter().for_each(|line| printer.say(format!("images      {line}")));
+    if !arguments.allow_enlarging {
+        images.check()?;
+    }
     if arguments.dry_run {
         printer.say("dry run: nothing was written");
         return Ok(Outcome::Fine);

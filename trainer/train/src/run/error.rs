@@ -49,6 +49,16 @@ pub enum RunError {
         /// Where that run is.
         at: String,
     },
+    /// The stored images are smaller than what the stage shows to the model.
+    #[error("{column} is too small for {image_size} px: {reason}")]
+    SmallImages {
+        /// Name of the column.
+        column: String,
+        /// Side of the stage's images.
+        image_size: u32,
+        /// How small it is.
+        reason: String,
+    },
     /// Another process has the run's folder.
     #[error("another process writes to {path}", path = path.display())]
     InUse {
@@ -100,6 +110,10 @@ impl RunError {
             RunError::Checkpoint(error) => return error.hint(),
             RunError::NotARun { .. } => "choose another --output",
             RunError::Exists { .. } => "add --resume to continue it, or choose another --output",
+            RunError::SmallImages { .. } => {
+                "prepare the data with --for this recipe from larger images, choose a smaller stage.image_size, or add \
+                 --allow-enlarging"
+            }
             RunError::InUse { .. } => "wait until it has ended, or choose another --output",
             RunError::OtherRun { .. } => {
                 "repeat the settings of that run, or choose another --output"

@@ -281,8 +281,8 @@ mod tests {
             "stage.log_steps=7",
             "stage.checkpoint_steps=11",
             "stage.keep_checkpoints=3",
-            "stage.finetune.lr=1e-5",
-            "stage.finetune.batch=32",
+            "stage.finetune.weight_decay=0.3",
+            "stage.finetune.eps=1e-7",
         ]);
         let found = RunFolder::find(&path, &other, &record(&other, 1), true).unwrap().unwrap();
         let changed = found.keep_recipe(&other).unwrap();

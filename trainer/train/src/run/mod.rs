@@ -3,6 +3,7 @@
 mod error;
 mod folder;
 mod identity;
+mod images;
 mod inputs;
 mod metrics;
 mod open_clip_config;
@@ -15,6 +16,7 @@ pub use self::{
     error::RunError,
     folder::{IDENTITY, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of, record_of},
     identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
+    images::StageImages,
     metrics::{MetricsFile, StepRecord},
     plan::{Plan, Resources, stream_config},
     training::{Outcome, Training},
