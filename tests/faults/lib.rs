@@ -5,6 +5,8 @@
 //! | `CLIPA_KILL_AT_RENAME=N:before` or `N:after` | SIGKILL at the Nth rename, counted from 1 |
 //! | `CLIPA_KILL_AT_SYNC=N:before` or `N:after` | SIGKILL at the Nth fsync or fdatasync, counted from 1 |
 //! | `CLIPA_FAIL_SYNC=PATH` | fsync and fdatasync of what has a path that ends in PATH fail with EIO |
+//! | `CLIPA_SLOW_SYNC=MS` | every fsync and fdatasync takes so many milliseconds more |
+//! | `CLIPA_FAIL_LOCK=ERRNO` | flock fails with this number |
 //! | `CLIPA_FAIL_READ=NAME:OFFSET` | reads of the file NAME that touch byte OFFSET fail with EIO |
 
 #![allow(unsafe_code, reason = "it takes the place of functions of the C library")]
@@ -46,6 +48,9 @@ pub extern "C" fn fdatasync(file: RawFd) -> c_int {
 }
 
 fn sync(file: RawFd, call: libc::c_long) -> c_int {
+    if let Some(milliseconds) = number("CLIPA_SLOW_SYNC") {
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+    }
     around(&SYNCS, "CLIPA_KILL_AT_SYNC", || {
         if sync_fails(file).unwrap_or(false) {
             return input_output_error() as c_int;
@@ -53,6 +58,20 @@ fn sync(file: RawFd, call: libc::c_long) -> c_int {
         // SAFETY: the only argument is a number, passed on as it came.
         unsafe { libc::syscall(call, file) as c_int }
     })
+}
+
+fn number<N: std::str::FromStr>(variable: &str) -> Option<N> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// `flock(2)`.
+#[unsafe(no_mangle)]
+pub extern "C" fn flock(file: RawFd, operation: c_int) -> c_int {
+    if let Some(error) = number("CLIPA_FAIL_LOCK") {
+        return fail(error) as c_int;
+    }
+    // SAFETY: both arguments are numbers, passed on as they came.
+    unsafe { libc::syscall(libc::SYS_flock, file, operation) as c_int }
 }
 
 /// Counts a call, makes it, and dies before or after it where the variable says so.
@@ -95,8 +114,13 @@ pub unsafe extern "C" fn pread64(
 
 /// What a call returns that failed with EIO.
 fn input_output_error() -> isize {
+    fail(libc::EIO)
+}
+
+/// What a call returns that failed with this number.
+fn fail(error: c_int) -> isize {
     // SAFETY: the C library gives each thread its own place for the error number.
-    unsafe { *libc::__errno_location() = libc::EIO };
+    unsafe { *libc::__errno_location() = error };
     -1
 }
 
