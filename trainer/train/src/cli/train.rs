@@ -90,8 +90,6 @@ pub(super) fn train(
     for changed in folder.keep_recipe(&plan.recipe)? {
         printer.say(format!("changed     {}", printable(&changed)));
     }
-    tell_beginning(arguments, continued.as_deref(), file.as_deref(), printer);
-    let mut stream = Stream::open(&arguments.data, stream_config, training.cursor())?;
     let run = output.clone();
     let stop = interrupt::catch_ending_by(
         printer,
@@ -99,6 +97,8 @@ pub(super) fn train(
         move || Some(last_words(&run)),
         torch_ext::exit_at_once,
     )?;
+    tell_beginning(arguments, continued.as_deref(), file.as_deref(), printer);
+    let mut stream = Stream::open(&arguments.data, stream_config, training.cursor())?;
     let ending = training.run(&mut stream, &folder, stop, &mut |record| {
         if arguments.json {
             printer.json_line(record).expect("numbers always become JSON");
