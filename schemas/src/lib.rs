@@ -47,6 +47,7 @@ pub mod reduction;
 pub mod rejects;
 pub mod sample;
 pub mod shard;
+pub mod short_sides;
 mod table;
 pub mod temporary;
 pub mod text;

@@ -111,7 +111,7 @@ fn a_table_as_a_list_needs_a_column_that_names_something() {
     ingest(&drawn().join("train"), &output).succeeds();
     let row = rows(&output).remove(5);
     let list = folder.path().join("list.parquet");
-    let mut takes = |rows: &[Value]| {
+    let takes = |rows: &[Value]| {
         write_table(&list, rows);
         takedown(&output, &list).arg("--dry-run")
     };

@@ -5,6 +5,7 @@
 //! | `CLIPA_KILL_AT_RENAME=N:before` or `N:after` | SIGKILL at the Nth rename, counted from 1 |
 //! | `CLIPA_KILL_AT_SYNC=N:before` or `N:after` | SIGKILL at the Nth fsync or fdatasync, counted from 1 |
 //! | `CLIPA_FAIL_SYNC=PATH` | fsync and fdatasync of what has a path that ends in PATH fail with EIO |
+//! | `CLIPA_SLOW_SYNC=MS` | every fsync and fdatasync takes so many milliseconds more |
 //! | `CLIPA_FAIL_FLOCK=ERRNO` | flock fails with that error number |
 //! | `CLIPA_MAX_THREADS=N` | no thread is started after the Nth, as where a limit is reached (EAGAIN) |
 //! | `CLIPA_FAIL_READ=NAME:OFFSET` | reads of the file NAME that touch byte OFFSET fail with EIO |
@@ -49,6 +50,9 @@ pub extern "C" fn fdatasync(file: RawFd) -> c_int {
 }
 
 fn sync(file: RawFd, call: libc::c_long) -> c_int {
+    if let Some(milliseconds) = number("CLIPA_SLOW_SYNC") {
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+    }
     around(&SYNCS, "CLIPA_KILL_AT_SYNC", || {
         if sync_fails(file).unwrap_or(false) {
             return failed_with(libc::EIO) as c_int;
@@ -56,6 +60,10 @@ fn sync(file: RawFd, call: libc::c_long) -> c_int {
         // SAFETY: the only argument is a number, passed on as it came.
         unsafe { libc::syscall(call, file) as c_int }
     })
+}
+
+fn number<N: std::str::FromStr>(variable: &str) -> Option<N> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Counts a call, makes it, and dies before or after it where the variable says so.
@@ -126,7 +134,7 @@ pub unsafe extern "C" fn pthread_create(
     argument: *mut c_void,
 ) -> c_int {
     let started = THREADS.fetch_add(1, Ordering::SeqCst);
-    if number("CLIPA_MAX_THREADS").is_some_and(|most| started >= most as usize) {
+    if number("CLIPA_MAX_THREADS").is_some_and(|most: usize| started >= most) {
         return libc::EAGAIN;
     }
     // SAFETY: the name ends with a zero byte; the function that is found is C's own of this name, with this signature.
@@ -137,10 +145,6 @@ pub unsafe extern "C" fn pthread_create(
     let Some(create) = create else { return libc::ENOSYS };
     // SAFETY: the arguments are passed on as they came.
     unsafe { create(thread, attributes, start, argument) }
-}
-
-fn number(variable: &str) -> Option<c_int> {
-    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// What a call returns that failed with this error number.

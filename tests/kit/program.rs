@@ -111,6 +111,17 @@ impl Program {
         self
     }
 
+    /// Runs it with this umask, as in `027`.
+    pub fn with_umask(self, mask: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("umask {mask}; exec {}", self.shell_line()));
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command.stdin(Stdio::null());
+        Self { command }
+    }
+
     /// Runs to the end, whatever that is.
     ///
     /// # Panics

@@ -161,15 +161,29 @@ pub struct ColourJitter {
 }
 
 impl Augment {
-    /// Least side in pixels of a stored image that a stage of `image_size` pixels never has to enlarge.
+    /// Least short side in pixels of a stored image of which a stage of `image_size` pixels does not have to enlarge all
+    /// that it can see: the centre, or the largest crop. Smaller crops of it are enlarged, as open_clip and CLIPA do; see
+    /// [`Augment::wanted_side`].
+    pub fn least_side(&self, image_size: u32) -> u32 {
+        match self {
+            Augment::Centre | Augment::Squash => image_size,
+            Augment::Random { crop, .. } => side_of(image_size, crop.scale.1),
+        }
+    }
+
+    /// Least short side in pixels of a stored image of which a stage of `image_size` pixels never has to enlarge a crop.
+    /// `clipa-prep --for` stores this, and the trainer prefers it.
     pub fn wanted_side(&self, image_size: u32) -> u32 {
         match self {
             Augment::Centre | Augment::Squash => image_size,
-            Augment::Random { crop, .. } => {
-                (f64::from(image_size) / crop.scale.0.sqrt()).ceil() as u32
-            }
+            Augment::Random { crop, .. } => side_of(image_size, crop.scale.0),
         }
     }
+}
+
+/// Side of a square of which this part of the area has a side of `image_size` pixels.
+fn side_of(image_size: u32, scale: f64) -> u32 {
+    (f64::from(image_size) / scale.sqrt()).ceil() as u32
 }
 
 #[cfg(test)]
@@ -182,8 +196,14 @@ mod tests {
         let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
         for (size, side) in [(64, 102), (84, 133), (96, 152), (112, 178), (224, 355)] {
             assert_eq!(augment.wanted_side(size), side);
+            assert_eq!(augment.least_side(size), size);
             assert_eq!(Augment::Centre.wanted_side(size), size);
+            assert_eq!(Augment::Centre.least_side(size), size);
         }
+        // Where no crop shows all of an image, more of it is needed.
+        let crop = RandomResizedCrop { scale: (0.1, 0.25), ..crop };
+        let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
+        assert_eq!(augment.least_side(112), 224);
     }
 
     #[test]

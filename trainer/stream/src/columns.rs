@@ -47,6 +47,12 @@ impl Columns {
                 stored: listed(&manifest.tokens),
             });
         }
+        if let Some(digest) = &manifest.vocabulary
+            && config.text.reads_vocabulary()
+            && !config.trust_data
+        {
+            digest.verify(dataset)?;
+        }
         let vocabulary = match config.text.reads_vocabulary() {
             true => vocabulary::read(dataset, &config.tokenizer)?.map(Arc::new),
             false => None,
@@ -77,8 +83,11 @@ impl Columns {
     }
 }
 
-/// The column that is asked for, or the smallest that is large enough, or the largest.
-fn image_column(
+/// The image column of a stage: the one that is asked for, or the smallest of which no crop is enlarged, or the largest.
+///
+/// # Errors
+/// [`StreamError::NoImageColumn`].
+pub fn image_column(
     dataset: &Path,
     manifest: &Manifest,
     config: &StreamConfig,

@@ -18,7 +18,7 @@ pub const MAX_QUEUE: usize = 64;
 /// Most memory of all batches under way or waiting, in bytes.
 pub const MAX_QUEUED_BYTES: u64 = 64 << 30;
 
-/// How a stage reads a data set. Two streams with equal configuration, but for `workers` and `queue`, return equal
+/// How a stage reads a data set. Two streams with equal configuration, but for `workers`, `queue` and `trust_data`, return equal
 /// batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamConfig {
@@ -47,6 +47,8 @@ pub struct StreamConfig {
     pub workers: usize,
     /// Finished batches that may wait.
     pub queue: usize,
+    /// Are shards used without a look at their checksums? The first use of a shard is then faster by reading it once.
+    pub trust_data: bool,
     /// Rows among which samples are shuffled, [`WINDOW_ROWS`] by default: more mixes better and needs as much more
     /// page cache.
     pub window_rows: u32,
@@ -77,6 +79,7 @@ impl StreamConfig {
             seed: 0,
             workers: 1,
             queue: 2,
+            trust_data: false,
             window_rows: WINDOW_ROWS,
         }
     }

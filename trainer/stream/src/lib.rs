@@ -10,9 +10,11 @@
 //!   run was stopped change nothing: [`Stream::open`] at [`Cursor`] `c` continues with sample `c`.
 //! - Epochs have no border: a batch takes the last samples of one and the first of the next, so that none is lost,
 //!   and sample `s` belongs to epoch `s / samples_per_epoch`. A data set smaller than a batch repeats within it.
+//! - A shard is compared with the manifest's checksum before its first row is used, unless the data are trusted.
 //! - Nothing here parses a caption; from raw columns nothing is decoded.
 
 mod batch;
+mod checksums;
 mod colour;
 mod columns;
 mod config;
@@ -36,6 +38,7 @@ use clipa_schemas::{image_column::ImageColumn, manifest::Manifest};
 
 pub use self::{
     batch::Batch,
+    columns::image_column,
     config::{Cursor, MAX_BATCH, MAX_QUEUE, MAX_QUEUED_BYTES, MAX_WORKERS, StreamConfig},
     error::StreamError,
     order::WINDOW_ROWS,
@@ -181,6 +184,9 @@ fn start_pipeline(
         workers: config.workers,
     };
     let labels = source.columns().label;
+    if !config.trust_data {
+        source.check_shards(config.workers);
+    }
     // What is under way, what the consumer holds, and one that is just being returned.
     let pool = BufferPool::new(config.in_flight() + 2);
     Pipeline::start(

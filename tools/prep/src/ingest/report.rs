@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use clipa_schemas::{manifest::Manifest, rejects};
+use clipa_schemas::{
+    manifest::Manifest,
+    rejects,
+    short_sides::{ShortSides, SideSummary},
+};
 use serde::Serialize;
 
 use super::{
@@ -59,6 +63,8 @@ pub struct Report {
     pub bottleneck: &'static str,
     /// Bytes of all shards.
     pub shard_bytes: u64,
+    /// How large the images of each column are.
+    pub image_sizes: Vec<SideSummary>,
     /// Inputs that are damaged or contradict their statistics, and inputs that could not be read.
     pub problems: Vec<String>,
     /// Was the run stopped before its end?
@@ -148,6 +154,7 @@ impl Report {
             stage_images_per_second: stage_rates(done.samples, threads, &done.times),
             bottleneck: done.times.bottleneck().name(),
             shard_bytes: manifest.shards().map(|shard| shard.file.bytes).sum(),
+            image_sizes: image_sizes(dataset, &manifest),
             problems,
             interrupted,
             next,
@@ -200,6 +207,15 @@ impl Report {
             figures::count(self.found - self.accepted),
             figures::bytes(self.shard_bytes),
         ));
+        for sizes in self.image_sizes.iter().filter(|sizes| sizes.smaller > 0) {
+            printer.say(format!(
+                "  {}: {} of the images are smaller than {} px, half of all have at most {} px (short side)",
+                sizes.column,
+                figures::percent(sizes.smaller, sizes.rows_looked_at),
+                sizes.side,
+                sizes.median,
+            ));
+        }
         for (reason, rejected) in &self.rejected {
             printer.say(format!(
                 "  rejected {reason}: {} (for example {}: {})",
@@ -237,6 +253,13 @@ impl Report {
             printer.warn(format!("... and {} more", self.problems.len() - SHOWN_PROBLEMS));
         }
     }
+}
+
+/// Sizes of each column's images. A report is not the place to fail over a shard: `clipa-inspect verify` names it.
+fn image_sizes(dataset: &Path, manifest: &Manifest) -> Vec<SideSummary> {
+    let columns = manifest.images.iter();
+    let sides = columns.map(|&column| ShortSides::of(dataset, manifest.shards(), column));
+    sides.flatten().map(|sides| sides.summary()).collect()
 }
 
 /// Images a second if the threads did nothing but one stage; 0 where it took no time.

@@ -70,6 +70,12 @@ pub struct TrainArguments {
     /// Continue the run in --output where its newest checkpoint stopped; the same losses as if it had not stopped
     #[arg(long)]
     pub resume: bool,
+    /// Train although most stored images are smaller than the stage's and have to be enlarged
+    #[arg(long)]
+    pub allow_enlarging: bool,
+    /// Use the shards without comparing them with their checksums, which reads each of them once more
+    #[arg(long)]
+    pub trust_data: bool,
     /// Seed of weights, order, crops and masks
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -90,12 +96,13 @@ pub struct TrainArguments {
 /// Options of `finetune`.
 #[derive(Debug, Args)]
 pub struct FinetuneArguments {
-    /// Run, checkpoint, .safetensors file or folder from the Hub with the weights to begin from
+    /// Run, checkpoint, .safetensors file or folder from the Hub with the weights to begin from; a run that is continued
+    /// remembers them
     ///
     /// What lies beside is read: open_clip_config.json, or the run's own recipe. Where the recipe leaves an activation or
     /// pixel statistics open they are taken from there; what contradicts the recipe is refused by name.
-    #[arg(long, value_name = "RUN|FILE")]
-    pub from: PathBuf,
+    #[arg(long, value_name = "RUN|FILE", required_unless_present = "resume")]
+    pub from: Option<PathBuf>,
     /// Stage of the recipe that runs
     #[arg(long, value_name = "NAME", default_value = "finetune")]
     pub stage: String,

@@ -6,7 +6,10 @@ use anyhow::Result;
 use clipa_recipe::Recipe;
 use clipa_talk::{Outcome, Printer, printable};
 
-use super::{arguments::TrainArguments, train::train};
+use super::{
+    arguments::TrainArguments,
+    train::{Start, train},
+};
 use crate::run;
 
 /// Trains every stage of the recipe, each in a run of its own below `--output`, each from the weights of the one before.
@@ -22,8 +25,9 @@ pub(super) fn run(arguments: &TrainArguments, printer: &Printer) -> Result<Outco
         let resume = arguments.resume && output.join(run::IDENTITY).is_file();
         let of_stage = TrainArguments { output: output.clone(), resume, ..arguments.clone() };
         // A dry run has no weights to look at: the stage before made none.
-        let begun_from = from.as_deref().filter(|_| !arguments.dry_run);
-        match train(&of_stage, stage, begun_from, printer)? {
+        let start = from.as_deref().filter(|_| !arguments.dry_run);
+        let start = start.map_or(Start::Random, Start::From);
+        match train(&of_stage, stage, start, printer)? {
             Outcome::Fine => from = Some(output),
             ended => return Ok(ended),
         }

@@ -30,9 +30,13 @@ use crate::{
 /// One message, cause first, with the hint of its remedy where one is known.
 pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
     match &arguments.command {
-        Command::Pretrain(arguments) => train::train(arguments, "pretrain", None, printer),
+        Command::Pretrain(arguments) => {
+            train::train(arguments, "pretrain", train::Start::Random, printer)
+        }
         Command::Finetune(arguments) => {
-            train::train(&arguments.train, &arguments.stage, Some(&arguments.from), printer)
+            let start =
+                arguments.from.as_deref().map_or(train::Start::Recorded, train::Start::From);
+            train::train(&arguments.train, &arguments.stage, start, printer)
         }
         Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),

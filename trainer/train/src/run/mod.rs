@@ -2,6 +2,8 @@
 
 mod error;
 mod folder;
+mod identity;
+mod images;
 mod inputs;
 mod metrics;
 mod open_clip_config;
@@ -13,7 +15,9 @@ mod training;
 
 pub use self::{
     error::RunError,
-    folder::{IDENTITY, Identity, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of},
+    folder::{IDENTITY, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of, record_of},
+    identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
+    images::StageImages,
     metrics::{MetricsFile, StepRecord},
     plan::{Plan, Resources, stream_config},
     ready::{Unready, check_context, unfinished_data, unfinished_run},
