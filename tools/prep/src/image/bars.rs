@@ -65,6 +65,7 @@ mod tests {
             format: ImageFormat::Png,
             repairs: Repairs::default(),
             divisor: 1,
+            starts_beyond: (false, false),
         }
     }
 
