@@ -27,8 +27,10 @@ record! {
         pub detail: String,
         /// Where the image came from.
         pub url: Option<String>,
-        /// As found.
+        /// As found; the first one, where there are several.
         pub caption: Option<String>,
+        /// All captions, where there are several.
+        pub captions: Option<Vec<String>>,
     }
 }
 
@@ -76,7 +78,8 @@ mod tests {
                 reason: "truncated".into(),
                 detail: "the JPEG ends after 17 bytes".into(),
                 url: Some("https://example.org/1.jpg".into()),
-                caption: None,
+                caption: Some("one".into()),
+                captions: Some(vec!["one".into(), "two".into()]),
             },
             Reject { key: "x".into(), ..Reject::default() },
         ];

@@ -8,6 +8,7 @@ use arrow::{
 };
 
 use super::{
+    caption_builders::CaptionBuilders,
     image_chunk::ImageChunk,
     layout::{ShardLayout, in_file_order, item_field, token_fields},
 };
@@ -26,6 +27,7 @@ pub(super) struct RowBuilders {
     metadata: <Metadata as Record>::Builders,
     tokens: Vec<TokenBuilders>,
     pos: ListBuilder<UInt8Builder>,
+    captions: CaptionBuilders,
     images: Vec<ImageBuilder>,
     pub(super) rows: usize,
     pub(super) image_bytes: usize,
@@ -41,6 +43,7 @@ impl RowBuilders {
             metadata: Metadata::builders(),
             tokens: layout.tokens.iter().map(|_| TokenBuilders::new()).collect(),
             pos: list_builder(UInt8Builder::new(), DataType::UInt8),
+            captions: CaptionBuilders::new(layout.tokens.len()),
             images: layout.images.iter().map(&mut image).collect(),
             rows: 0,
             image_bytes: 0,
@@ -61,6 +64,7 @@ impl RowBuilders {
         }
         self.pos.values().append_slice(&sample.pos);
         self.pos.append(true);
+        self.captions.append(&sample.captions_text);
         for (builder, image) in self.images.iter_mut().zip(&sample.images) {
             builder.append(image);
             self.image_bytes += image.bytes.len();
@@ -76,6 +80,9 @@ impl RowBuilders {
         }
         if sample.images.len() != self.images.len() {
             return wrong(format!("{} images", sample.images.len()));
+        }
+        if let Some(detail) = self.captions.misfit(sample) {
+            return wrong(detail);
         }
         for (builder, image) in self.images.iter().zip(&sample.images) {
             if let Some(detail) = builder.misfit(image) {
@@ -93,6 +100,7 @@ impl RowBuilders {
             in_file_order(sample, metadata).into_iter().map(Column::Array).collect();
         columns.extend(self.tokens.iter_mut().map(|builders| Column::array(builders.finish())));
         columns.push(Column::array(self.pos.finish()));
+        columns.extend(self.captions.finish().map(Column::array));
         for image in &mut self.images {
             if let Some(sizes) = &mut image.sizes {
                 columns.extend(sizes.iter_mut().map(|size| Column::array(size.finish())));

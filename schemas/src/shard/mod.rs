@@ -14,6 +14,8 @@
 //! sample's bytes are a slice of the mapping and reading one column touches no byte of another.
 
 mod builders;
+mod caption_builders;
+mod captions;
 mod image_chunk;
 pub mod layout;
 mod mapping;
@@ -25,6 +27,7 @@ mod texts;
 mod writer;
 
 pub use builders::ShardBuffers;
+pub use captions::{CaptionBlock, Captions};
 pub use layout::ShardLayout;
 pub use reader::{ImageBlock, ImageRef, ShardReader};
 pub use rows::RowBlock;

@@ -120,5 +120,6 @@ fn reject(entry: &UnitEntry, sample: &Sample, removal: Removal, detail: &str) ->
         detail: detail.to_owned(),
         url: sample.metadata.url.clone().filter(|_| keeps_text),
         caption: keeps_text.then(|| sample.caption.clone()),
+        captions: sample.captions.clone().filter(|_| keeps_text),
     }
 }

@@ -106,7 +106,7 @@ pub fn takedown(
             begin(dataset, &pending, &is_begun)?;
             let clear = |reject: &mut Reject| {
                 if is_listed(reject, list) {
-                    (reject.url, reject.caption) = (None, None);
+                    (reject.url, reject.caption, reject.captions) = (None, None, None);
                 }
             };
             let new = remove_rows(dataset, entry, &rows, Removal::Takedown, clear)?;
@@ -232,7 +232,8 @@ fn listed_rejects(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<u64>
 fn is_listed(reject: &Reject, list: &List) -> bool {
     let identity =
         Identity { url: reject.url.as_deref(), key: Some(&reject.key), ..Identity::default() };
-    (reject.url.is_some() || reject.caption.is_some()) && list.finds(&identity).is_some()
+    let has_text = reject.caption.is_some() || reject.captions.is_some();
+    (reject.url.is_some() || has_text) && list.finds(&identity).is_some()
 }
 
 impl Takedown {

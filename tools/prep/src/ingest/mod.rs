@@ -10,6 +10,7 @@
 //! program version: not of threads, timing, or where a run was killed.
 
 pub mod account;
+mod captions;
 pub mod dry_run;
 mod in_work;
 mod judge;

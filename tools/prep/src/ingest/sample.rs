@@ -3,18 +3,19 @@
 
 use std::time::Instant;
 
-use clipa_schemas::{rejects::Reject, sample::Sample};
+use clipa_schemas::{rejects::Reject, sample::Sample, text::EncodedText};
 use sha2::{Digest, Sha256};
 
 use super::{
     in_work::InWork,
     judge::{DENIED, Judge},
     options::IngestOptions,
+    repairs::ReadRepair,
     source::{RawSample, ReadFailure, UnitSource, Unusable},
     timing::{Stage, StageTimes},
 };
 use crate::{
-    archive::ArchiveError,
+    archive::{ArchiveError, sidecar::FoundCaption},
     image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
 };
 use clipa_text::{CaptionEncoder, EncodedCaption, TextParts, words::Words};
@@ -34,14 +35,21 @@ struct Candidate {
     texts: Texts,
 }
 
+/// A caption that is kept.
+pub(super) struct KeptCaption {
+    /// Its place among those that were found; meaningless where there was none.
+    pub(super) place: usize,
+    pub(super) encoded: EncodedCaption,
+}
+
 /// What is known of a sample before its image is read.
 pub(super) enum Texts {
     /// It is denied, or cannot be read: its image is not looked at.
     Unusable(Unusable),
     /// Its metadata keep it out, unless its image cannot be read or is listed: that reason comes first.
     Filtered(Unusable),
-    /// Its caption, encoded, or why that keeps it out, with the same exception.
-    Caption(Result<EncodedCaption, Unusable>),
+    /// Its captions that are kept, encoded, or why they keep it out, with the same exception.
+    Captions(Result<Vec<KeptCaption>, Unusable>),
 }
 
 /// Turns raw samples into rows; one a thread, with its own buffers.
@@ -146,12 +154,12 @@ impl<'o> Preparer<'o> {
             self.in_work.samples(Stage::Text, first.index, last.index);
         }
         let tags = self.encoder.tag_all(&words);
-        let captions = candidates.iter_mut().filter_map(|candidate| match &mut candidate.texts {
-            Texts::Caption(Ok(caption)) => Some(caption),
-            _ => None,
+        let captions = candidates.iter_mut().flat_map(|candidate| match &mut candidate.texts {
+            Texts::Captions(Ok(captions)) => captions.as_mut_slice(),
+            _ => &mut [],
         });
         for (caption, tags) in captions.zip(tags) {
-            caption.pos = tags;
+            caption.encoded.pos = tags;
         }
         candidates
     }
@@ -169,20 +177,44 @@ impl<'o> Preparer<'o> {
         if let Err(bad) = self.judge.metadata(raw) {
             return Texts::Filtered(bad);
         }
-        Texts::Caption(self.encoded(raw.caption.as_deref().unwrap_or_default(), words))
+        Texts::Captions(self.judge.has_caption(raw).and_then(|()| self.encoded(raw, words)))
     }
 
+    /// Encodes the captions that the filters keep, at least one.
     fn encoded(
         &mut self,
-        caption: &str,
+        raw: &RawSample,
         words: &mut Vec<Words>,
-    ) -> Result<EncodedCaption, Unusable> {
-        self.judge.caption(caption)?;
-        let mut of_caption = Words::default();
-        let encoded = self.encoder.encode_untagged(caption, &mut of_caption);
-        self.judge.words(encoded.words)?;
-        words.push(of_caption);
-        Ok(encoded)
+    ) -> Result<Vec<KeptCaption>, Unusable> {
+        // a class needs no caption, and is written with an empty one
+        let texts = match raw.captions.as_slice() {
+            [] => vec![""],
+            captions => captions.iter().map(|caption| &*caption.text).collect(),
+        };
+        let (mut kept, mut words_kept, mut left_out) = (Vec::new(), Vec::new(), None);
+        for (place, text) in texts.iter().enumerate() {
+            let mut of_caption = Words::default();
+            let judged = self.judge.caption(text).and_then(|()| {
+                let encoded = self.encoder.encode_untagged(text, &mut of_caption);
+                self.judge.words(encoded.words)?;
+                Ok(KeptCaption { place, encoded })
+            });
+            match judged {
+                Ok(caption) => {
+                    kept.push(caption);
+                    words_kept.push(of_caption);
+                }
+                Err(bad) => drop(left_out.get_or_insert(bad)),
+            }
+        }
+        if let Some(bad) = left_out {
+            if kept.is_empty() {
+                return Err(bad);
+            }
+            self.judge.repairs([ReadRepair::CaptionsFiltered.name()])?;
+        }
+        words.append(&mut words_kept);
+        Ok(kept)
     }
 
     /// The row of a sample whose image file was read; what was repaired is added to the sample.
@@ -199,13 +231,9 @@ impl<'o> Preparer<'o> {
         let decoding = self.times.add(Stage::Hash, started);
 
         self.judge.image_lists(raw, &image_hash)?;
-        let mut text = match texts {
+        let captions = match texts {
             Texts::Unusable(bad) | Texts::Filtered(bad) => return Err(bad),
-            Texts::Caption(encoded) => {
-                // a caption that is missing was judged as an empty one, and is written as that
-                raw.caption.get_or_insert_default();
-                encoded?
-            }
+            Texts::Captions(encoded) => encoded?,
         };
         let decoded = self.decoded(raw, image)?;
         self.judge.picture(&decoded)?;
@@ -216,17 +244,16 @@ impl<'o> Preparer<'o> {
         self.times.add(Stage::Resize, rendering);
 
         raw.repairs.extend(decoded.repairs.iter().map(|repair| repair.name()));
-        Ok(Sample {
+        let row = Sample {
             key: std::mem::take(&mut raw.key),
-            caption: raw.caption.take().unwrap_or_default(),
             source_offset: raw.offset.unwrap_or_default(),
             image_hash,
             label: raw.label,
             metadata: std::mem::take(&mut raw.sidecar.metadata),
-            pos: std::mem::take(&mut text.pos),
-            tokens: text.into_columns(),
             images,
-        })
+            ..Sample::default()
+        };
+        Ok(with_captions(row, raw, captions))
     }
 
     fn decoded(&self, raw: &RawSample, image: &[u8]) -> Result<Decoded, Unusable> {
@@ -243,6 +270,31 @@ impl<'o> Preparer<'o> {
     }
 }
 
+/// The row with the captions that are kept; counts those that are not.
+fn with_captions(mut row: Sample, raw: &mut RawSample, kept: Vec<KeptCaption>) -> Sample {
+    let mut found: Vec<Option<FoundCaption>> = raw.captions.drain(..).map(Some).collect();
+    if kept.len() < found.len() {
+        raw.repairs.push(ReadRepair::CaptionsFiltered.name());
+    }
+    let (mut texts, mut sources, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+    for KeptCaption { place, encoded: mut caption } in kept {
+        let found = found.get_mut(place).and_then(Option::take).unwrap_or_default();
+        texts.push(found.text);
+        sources.push(found.source);
+        let pos = std::mem::take(&mut caption.pos);
+        encoded.push(EncodedText { tokens: caption.into_columns(), pos });
+    }
+    if encoded.len() > 1 {
+        row.caption = texts[0].clone();
+        (row.tokens, row.pos) = (encoded[0].tokens.clone(), encoded[0].pos.clone());
+        (row.captions, row.caption_sources) = (Some(texts), Some(sources));
+        row.captions_text = encoded;
+    } else if let (Some(text), Some(encoded)) = (texts.pop(), encoded.pop()) {
+        (row.caption, row.tokens, row.pos) = (text, encoded.tokens, encoded.pos);
+    }
+    row
+}
+
 /// Tells what is wrong with the sample from what is wrong with the input.
 fn usable(read: Result<(), ReadFailure>) -> Result<Result<(), Unusable>, ArchiveError> {
     match read {
@@ -255,6 +307,10 @@ fn usable(read: Result<(), ReadFailure>) -> Result<Result<(), Unusable>, Archive
 /// The reject of a sample that could not be read or prepared.
 fn reject(raw: RawSample, source: &str, bad: Unusable) -> Box<Reject> {
     let is_denied = bad.reason == DENIED;
+    let mut captions: Vec<String> = raw.captions.into_iter().map(|caption| caption.text).collect();
+    if is_denied {
+        captions.clear();
+    }
     Box::new(Reject {
         source: source.to_owned(),
         offset: raw.offset,
@@ -262,6 +318,7 @@ fn reject(raw: RawSample, source: &str, bad: Unusable) -> Box<Reject> {
         reason: bad.reason.to_owned(),
         detail: bad.detail,
         url: raw.sidecar.metadata.url.filter(|_| !is_denied),
-        caption: raw.caption.filter(|_| !is_denied),
+        caption: captions.first().cloned(),
+        captions: (captions.len() > 1).then_some(captions),
     })
 }

@@ -22,7 +22,7 @@ pub fn orientation_from_exif_json(exif: &str) -> Option<Orientation> {
     let (_, value) = fields.iter().rev().find(|(name, _)| name == "Image Orientation")?;
     let text = match value {
         Scalar::Text(text) | Scalar::Number(text) => text.trim(),
-        Scalar::Null | Scalar::Bool(_) => return None,
+        Scalar::Null | Scalar::Bool(_) | Scalar::Container(_) => return None,
     };
     let number = match WORDS.iter().position(|words| *words == text) {
         Some(place) => place as u32 + 1,

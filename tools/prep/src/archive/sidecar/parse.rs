@@ -1,20 +1,78 @@
 //! The bytes of a `.json` to what they say of a sample.
 
-use super::{MAX_SIDECAR_BYTES, Sidecar, SidecarError, fields::Fields, json::read_object};
+use std::borrow::Cow;
+
+use super::{
+    MAX_SIDECAR_BYTES, Sidecar, SidecarError,
+    fields::Fields,
+    json::{JsonError, read_object, read_string},
+};
+
+/// What stands behind a document and means nothing: white space, and NULs of whoever padded the file.
+pub(super) const PADDING: [char; 5] = ['\0', ' ', '\t', '\n', '\r'];
 
 impl Sidecar {
-    /// Reads a sidecar.
+    /// Reads a sidecar: a JSON object, alone or alone in a list, or one that was written as a JSON string again; in UTF-8
+    /// or UTF-16.
     ///
     /// # Errors
-    /// It is too large, not UTF-8, or not a JSON object.
+    /// It is too large, or not a JSON object.
     pub fn parse(bytes: &[u8]) -> Result<Sidecar, SidecarError> {
-        if bytes.len() as u64 > MAX_SIDECAR_BYTES {
-            return Err(SidecarError::TooLarge { bytes: bytes.len() });
+        let (text, not_utf8) = decoded(bytes)?;
+        let text = text.trim_end_matches(PADDING);
+        let sidecar = match read_object(text) {
+            Ok(fields) => Fields(fields).sidecar("json"),
+            Err(error) => {
+                let inner = read_string(text).ok_or_else(|| located(text, error))?;
+                let fields = read_object(&inner).map_err(|_| located(text, error))?;
+                Fields(fields).sidecar("json")
+            }
+        };
+        Ok(Sidecar { not_utf8, ..sidecar })
+    }
+}
+
+/// The text of a JSON document, and whether bytes of it were no text and became U+FFFD. A byte order mark decides for
+/// UTF-16; so does a NUL beside the first byte, which in JSON is ASCII.
+pub(super) fn decoded(bytes: &[u8]) -> Result<(Cow<'_, str>, bool), SidecarError> {
+    if bytes.len() as u64 > MAX_SIDECAR_BYTES {
+        return Err(SidecarError::TooLarge { bytes: bytes.len() });
+    }
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)]));
+        let mut is_broken = bytes.len() % 2 == 1;
+        let signs = char::decode_utf16(units).map(|sign| {
+            is_broken |= sign.is_err();
+            sign.unwrap_or(char::REPLACEMENT_CHARACTER)
+        });
+        let text: String = signs.collect();
+        (Cow::Owned(text), is_broken)
+    };
+    Ok(match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [first, 0, ..] if first.is_ascii() && *first != 0 => wide(bytes, u16::from_le_bytes),
+        [0, second, ..] if second.is_ascii() && *second != 0 => wide(bytes, u16::from_be_bytes),
+        _ => {
+            let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+            let not_utf8 = matches!(text, Cow::Owned(_));
+            (text, not_utf8)
         }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| SidecarError::NotUtf8 { offset: error.valid_up_to() })?;
-        Ok(Fields(read_object(text)?).sidecar())
+    })
+}
+
+/// The error with line and column, as editors count them.
+pub(super) fn located(text: &str, error: JsonError) -> SidecarError {
+    let mut offset = error.offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    SidecarError::Syntax {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        what: error.what,
     }
 }
 
@@ -27,6 +85,10 @@ mod tests {
         Sidecar::parse(text.as_bytes()).unwrap()
     }
 
+    fn caption(sidecar: &Sidecar) -> Option<&str> {
+        sidecar.captions.first().map(|caption| &*caption.text)
+    }
+
     #[test]
     fn img2dataset_fields_are_read() {
         let hash = "11fbaad27fcda1aa845749c7e828b5aca0ffe4dac89a806992d5922b47c229C9";
@@ -37,7 +99,7 @@ mod tests {
               \"exif\": \"{{\\\"Image Orientation\\\": \\\"Rotated 90 CW\\\"}}\", \"sha256\": \"{hash}\",
               \"label\": 7, \"punsafe\": NaN, \"pwatermark\": 1e-3}}"
         ));
-        assert_eq!(sidecar.caption.as_deref(), Some("a\n b"));
+        assert_eq!(caption(&sidecar), Some("a\n b"));
         assert_eq!((sidecar.metadata.original_width, sidecar.height), (Some(800), Some(256)));
         assert_eq!(sidecar.orientation, Some(Orientation::Rotate90));
         assert_eq!(sidecar.metadata.sha256.map(|hash| (hash[0], hash[31])), Some((0x11, 0xc9)));
@@ -55,7 +117,7 @@ mod tests {
             "{\"id\": 4791, \"text\": \"t\", \"clip_similarity_vitb32\": 0.25,
               \"clip_similarity_vitl14\": 0.2, \"nsfw_score_opennsfw2\": 0.01, \"watermark_score\": 0.4}",
         );
-        assert_eq!((coyo.key.as_deref(), coyo.caption.as_deref()), (Some("4791"), Some("t")));
+        assert_eq!((coyo.key.as_deref(), caption(&coyo)), (Some("4791"), Some("t")));
         assert_eq!(
             (coyo.metadata.similarity, coyo.metadata.punsafe, coyo.metadata.pwatermark),
             (Some(0.25), Some(0.01), Some(0.4))
@@ -82,14 +144,15 @@ mod tests {
               \"sha256\": \"xyz\", \"md5\": null, \"caption\": true, \"similarity\": \"nan\",
               \"exif\": \"not json\", \"url\": {\"a\": 1}}",
         );
-        assert_eq!(sidecar, Sidecar { width: Some(640), ..Sidecar::default() });
+        let unread = sidecar.unread.clone();
+        assert_eq!(sidecar, Sidecar { width: Some(640), unread, ..Sidecar::default() });
     }
 
     #[test]
     fn null_falls_through_to_the_next_name_and_the_last_of_two_equal_names_counts() {
         let sidecar = parse("{\"caption\": null, \"TEXT\": \"b\", \"url\": \"1\", \"url\": \"2\"}");
         assert_eq!(
-            (sidecar.caption.as_deref(), sidecar.metadata.url.as_deref()),
+            (caption(&sidecar), sidecar.metadata.url.as_deref()),
             (Some("b"), Some("2"))
         );
     }
@@ -98,8 +161,44 @@ mod tests {
     fn malformed_sidecars_are_errors() {
         let large = vec![b' '; MAX_SIDECAR_BYTES as usize + 1];
         assert!(matches!(Sidecar::parse(&large), Err(SidecarError::TooLarge { .. })));
-        assert_eq!(Sidecar::parse(b"{\"a\xff\""), Err(SidecarError::NotUtf8 { offset: 3 }));
-        assert!(matches!(Sidecar::parse(b""), Err(SidecarError::Syntax { offset: 0, .. })));
-        assert!(Sidecar::parse(b"\xef\xbb\xbf{}").is_ok());
+        let place = |text: &str| match Sidecar::parse(text.as_bytes()) {
+            Err(SidecarError::Syntax { line, column, .. }) => (line, column),
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(place(""), (1, 1));
+        assert_eq!(place("<html>404</html>"), (1, 1));
+        assert_eq!(place("{\"caption\": \"\u{e9}\",}"), (1, 17));
+        assert_eq!(place("{\n  \"a\": 1,\r\n  'b': 2\n}"), (3, 3));
+        assert_eq!(place("{}\n{}"), (2, 1));
+        assert_eq!(place("\"no object\""), (1, 1));
+        let error = Sidecar::parse(b"{\"a\": nan}").unwrap_err().to_string();
+        assert_eq!(error, "the .json is not a JSON object: no value at line 1, column 7");
+    }
+
+    #[test]
+    fn odd_encodings_of_an_object_are_read() {
+        let object = "{\"caption\": \"caf\u{e9} \u{1f600}\"}";
+        let wide = |unit: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
+            mark.encode_utf16().chain(object.encode_utf16()).flat_map(unit).collect()
+        };
+        let as_string = serde_json::to_string(object).unwrap();
+        for bytes in [
+            object.as_bytes().to_vec(),
+            format!("\u{feff}{object}").into_bytes(),
+            format!("{object}\n\0\0").into_bytes(),
+            format!("[{object}]").into_bytes(),
+            as_string.into_bytes(),
+            wide(u16::to_le_bytes, "\u{feff}"),
+            wide(u16::to_be_bytes, "\u{feff}"),
+            wide(u16::to_le_bytes, ""),
+            wide(u16::to_be_bytes, ""),
+        ] {
+            let sidecar = Sidecar::parse(&bytes).unwrap();
+            assert_eq!(caption(&sidecar), Some("caf\u{e9} \u{1f600}"), "{bytes:?}");
+            assert!(!sidecar.not_utf8);
+        }
+        let latin = Sidecar::parse(b"{\"caption\": \"caf\xe9 CAP\", \"url\": \"u\"}").unwrap();
+        assert_eq!((caption(&latin), latin.not_utf8), (Some("caf\u{fffd} CAP"), true));
+        assert_eq!(latin.metadata.url.as_deref(), Some("u"));
     }
 }
