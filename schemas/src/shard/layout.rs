@@ -56,9 +56,7 @@ impl ShardLayout {
     pub fn schema(&self) -> Schema {
         let required = |name: &str, kind| Field::new(name, kind, false);
         let mut fields = in_file_order(Sample::fields(), Metadata::fields());
-        fields.extend(
-            self.tokens.iter().map(|name| required(name, token_struct())),
-        );
+        fields.extend(self.tokens.iter().map(|name| required(name, token_struct())));
         fields.push(required("pos", list_of(DataType::UInt8)));
         let several = |name: &str, kind| Field::new(several_name(name), kind, true);
         fields.extend(self.tokens.iter().map(|name| several(name, list_of(token_struct()))));

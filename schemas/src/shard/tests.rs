@@ -6,8 +6,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    error::Error, image_column::ImageColumn, ledger::ShardDigest, metadata::Metadata,
-    random::Random, sample::*, text::{EncodedText, TokenizedText},
+    error::Error,
+    image_column::ImageColumn,
+    ledger::ShardDigest,
+    metadata::Metadata,
+    random::Random,
+    sample::*,
+    text::{EncodedText, TokenizedText},
 };
 
 fn layout() -> ShardLayout {

@@ -10,6 +10,7 @@
 
 pub mod augment;
 mod built_in;
+mod captions;
 mod document;
 mod error;
 mod keys;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use self::document::Document;
 pub use self::{
     built_in::{BUILT_IN, BuiltIn},
+    captions::Captions,
     error::RecipeError,
     optimizer::AdamWConfig,
     stage::{BASE_BATCH, Precision, Stage},

@@ -152,11 +152,17 @@ mod tests {
     #[test]
     fn lines_are_captions_unless_they_are_one_that_is_wrapped() {
         for (text, expected) in [
-            ("A dog.\nA brown dog runs.\nTwo dogs.\n", vec!["A dog.", "A brown dog runs.", "Two dogs."]),
+            (
+                "A dog.\nA brown dog runs.\nTwo dogs.\n",
+                vec!["A dog.", "A brown dog runs.", "Two dogs."],
+            ),
             ("a dog\r\n\r\na brown dog", vec!["a dog", "a brown dog"]),
             ("One man\nOne woman", vec!["One man", "One woman"]),
             ("A dog.\nruns", vec!["A dog.", "runs"]),
-            ("A brown dog runs\nacross the wet\ngrass.\n", vec!["A brown dog runs\nacross the wet\ngrass.\n"]),
+            (
+                "A brown dog runs\nacross the wet\ngrass.\n",
+                vec!["A brown dog runs\nacross the wet\ngrass.\n"],
+            ),
             (" one line\n", vec![" one line\n"]),
         ] {
             let found = gathered(text, &[]);
@@ -168,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_caption_that_the_json_states_whole_is_not_cut() {
-        let found = gathered("red shoes\nblack shoes", &[caption("red shoes  black shoes", "json:caption")]);
+        let found = gathered(
+            "red shoes\nblack shoes",
+            &[caption("red shoes  black shoes", "json:caption")],
+        );
         assert_eq!(texts(&found), ["red shoes\nblack shoes"]);
         assert!(found.repairs.is_empty());
         let found = gathered("red shoes\nblack shoes", &[caption("black shoes", "json:caption")]);
@@ -177,7 +186,11 @@ mod tests {
 
     #[test]
     fn the_same_words_are_one_caption_and_other_words_another() {
-        let stated = [caption("a  dog", "json:caption"), caption("a cat", "json:alt"), caption("a cat", "table:TEXT")];
+        let stated = [
+            caption("a  dog", "json:caption"),
+            caption("a cat", "json:alt"),
+            caption("a cat", "table:TEXT"),
+        ];
         let found = gathered("a dog", &stated);
         assert_eq!(found.captions, [caption("a dog", "txt"), caption("a cat", "json:alt")]);
     }
@@ -190,11 +203,17 @@ mod tests {
         assert!(none.captions.is_empty() && none.repairs.is_empty());
         let why = none.missing(None, &["title".to_owned()], &["md".to_owned()]);
         assert_eq!(why.reason, "empty_caption");
-        assert!(why.detail.contains("no words in the .txt") && why.detail.contains("title"), "{why:?}");
+        assert!(
+            why.detail.contains("no words in the .txt") && why.detail.contains("title"),
+            "{why:?}"
+        );
         let why = Gathered::default().missing(None, &[], &[]);
         assert_eq!((why.reason, &*why.detail), ("no_caption", "no .txt"));
         let why = none.missing(Some("broken at line 1"), &[], &[]);
-        assert!(why.reason == "bad_sidecar" && why.detail.starts_with("broken at line 1"), "{why:?}");
+        assert!(
+            why.reason == "bad_sidecar" && why.detail.starts_with("broken at line 1"),
+            "{why:?}"
+        );
     }
 
     #[test]

@@ -172,8 +172,21 @@ mod tests {
     #[test]
     fn fields_of_well_known_data_sets_are_captions() {
         for field in [
-            "caption", "Caption", "CAPTION", "captions", "TEXT", "text", "Text", "texts", "txt",
-            "sentences", "alt_text", "re_caption", "org_caption", "top_caption", "raw_caption",
+            "caption",
+            "Caption",
+            "CAPTION",
+            "captions",
+            "TEXT",
+            "text",
+            "Text",
+            "texts",
+            "txt",
+            "sentences",
+            "alt_text",
+            "re_caption",
+            "org_caption",
+            "top_caption",
+            "raw_caption",
         ] {
             for value in ["\"a cat\"", "[\"a cat\"]", "[{\"raw\": \"a cat\", \"sentid\": 3}]"] {
                 let json = format!("{{\"{field}\": {value}}}");
@@ -192,14 +205,20 @@ mod tests {
             ("json:sentences", "e"),
         ]);
         assert_eq!(found(json), expected);
-        assert_eq!(found("{\"caption\": \"a\", \"caption\": \"b\"}"), pairs(&[("json:caption", "b")]));
+        assert_eq!(
+            found("{\"caption\": \"a\", \"caption\": \"b\"}"),
+            pairs(&[("json:caption", "b")])
+        );
     }
 
     #[test]
     fn what_is_not_read_is_named() {
         let named = |json: &str| unread(&read_object(json).unwrap()).join(", ");
         assert_eq!(named("{\"width\": 3, \"title\": \"x\"}"), "title, width");
-        assert_eq!(named("{\"caption\": true, \"text\": {\"en\": \"x\"}}"), "text (no list of texts), caption (true)");
+        assert_eq!(
+            named("{\"caption\": true, \"text\": {\"en\": \"x\"}}"),
+            "text (no list of texts), caption (true)"
+        );
         assert_eq!(named("{\"caption\": NaN, \"TEXT\": \"\"}"), "TEXT (blank), caption (null)");
         let many: Vec<String> = (0..99).map(|n| format!("\"{n}{}\": 1", "x".repeat(99))).collect();
         assert!(named(&format!("{{{}}}", many.join(","))).len() < 400);

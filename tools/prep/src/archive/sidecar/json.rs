@@ -300,8 +300,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn one(value: &str) -> Scalar<'static> {
-        let text = format!("{{\"a\": {value}}}");
-        match read_object(&text).unwrap().remove(0).1 {
+        let json = format!("{{\"a\": {value}}}");
+        match read_object(&json).unwrap().remove(0).1 {
             Scalar::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
             Scalar::Number(text) => Scalar::Text(Cow::Owned(format!("number {text}"))),
             Scalar::Null => Scalar::Null,
@@ -319,7 +319,8 @@ mod tests {
         for null in ["null", "NaN", "Infinity", "-Infinity"] {
             assert_eq!(one(null), Scalar::Null, "{null}");
         }
-        for container in ["[1, {\"b\": []}]", "{}", "[]", "[[], {\"a\": {}, \"b\": [NaN, \"]\"]}]"] {
+        for container in ["[1, {\"b\": []}]", "{}", "[]", "[[], {\"a\": {}, \"b\": [NaN, \"]\"]}]"]
+        {
             assert_eq!(one(container), text("container"), "{container}");
         }
         assert_eq!(one("-12.5e-3"), text("number -12.5e-3"));
@@ -391,7 +392,10 @@ mod tests {
     #[test]
     fn elements_are_those_of_a_list() {
         let found = elements("[ \"a\", 7, [1], null]");
-        assert!(matches!(found[..], [Scalar::Text(_), Scalar::Number(_), Scalar::Container("[1]"), Scalar::Null]));
+        assert!(matches!(
+            found[..],
+            [Scalar::Text(_), Scalar::Number(_), Scalar::Container("[1]"), Scalar::Null]
+        ));
         assert!(elements("{}").is_empty() && elements("[]").is_empty());
         assert_eq!(elements(&format!("[{}0]", "0,".repeat(10_000))).len(), MAX_FIELDS);
         assert_eq!(read_string(" \"{\\\"a\\\": 1}\" ").as_deref(), Some("{\"a\": 1}"));

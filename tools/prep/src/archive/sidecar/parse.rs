@@ -54,7 +54,8 @@ pub(super) fn decoded(bytes: &[u8]) -> Result<(Cow<'_, str>, bool), SidecarError
         [first, 0, ..] if first.is_ascii() && *first != 0 => wide(bytes, u16::from_le_bytes),
         [0, second, ..] if second.is_ascii() && *second != 0 => wide(bytes, u16::from_be_bytes),
         _ => {
-            let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+            let text =
+                String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
             let not_utf8 = matches!(text, Cow::Owned(_));
             (text, not_utf8)
         }
@@ -151,10 +152,7 @@ mod tests {
     #[test]
     fn null_falls_through_to_the_next_name_and_the_last_of_two_equal_names_counts() {
         let sidecar = parse("{\"caption\": null, \"TEXT\": \"b\", \"url\": \"1\", \"url\": \"2\"}");
-        assert_eq!(
-            (caption(&sidecar), sidecar.metadata.url.as_deref()),
-            (Some("b"), Some("2"))
-        );
+        assert_eq!((caption(&sidecar), sidecar.metadata.url.as_deref()), (Some("b"), Some("2")));
     }
 
     #[test]
