@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, ListBuilder, StructArray, UInt8Builder, UInt16Builder},
+    array::{Array, ArrayRef, ListBuilder, UInt8Builder, UInt16Builder},
     datatypes::DataType,
 };
 
 use super::{
     caption_builders::CaptionBuilders,
     image_chunk::ImageChunk,
-    layout::{ShardLayout, in_file_order, item_field, token_fields},
+    layout::{ShardLayout, in_file_order},
+    token_builders::{TokenBuilders, list_builder},
 };
 use crate::{
     error::{Error, Result},
@@ -18,7 +19,6 @@ use crate::{
     metadata::Metadata,
     record::Record,
     sample::{Sample, StoredImage},
-    text::TokenizedText,
 };
 
 /// The columns of the row group under construction.
@@ -138,39 +138,6 @@ impl Column<'_> {
     fn array(array: impl Array + 'static) -> Self {
         Column::Array(Arc::new(array))
     }
-}
-
-/// Builders of one `Struct{tokens, word_tokens, word_lengths}` column.
-pub(crate) struct TokenBuilders {
-    lists: [ListBuilder<UInt16Builder>; 3],
-}
-
-impl TokenBuilders {
-    pub(crate) fn new() -> TokenBuilders {
-        let lists = std::array::from_fn(|_| list_builder(UInt16Builder::new(), DataType::UInt16));
-        TokenBuilders { lists }
-    }
-
-    pub(crate) fn append(&mut self, text: &TokenizedText) {
-        for (list, values) in
-            self.lists.iter_mut().zip([&text.tokens, &text.word_tokens, &text.word_lengths])
-        {
-            list.values().append_slice(values);
-            list.append(true);
-        }
-    }
-
-    pub(crate) fn finish(&mut self) -> StructArray {
-        let columns = self.lists.iter_mut().map(|list| Arc::new(list.finish()) as ArrayRef);
-        StructArray::new(token_fields(), columns.collect(), None)
-    }
-}
-
-pub(crate) fn list_builder<B: arrow::array::ArrayBuilder>(
-    values: B,
-    kind: DataType,
-) -> ListBuilder<B> {
-    ListBuilder::new(values).with_field(item_field(kind))
 }
 
 /// An image column and, where its sizes vary, their columns.

@@ -9,8 +9,8 @@ use arrow::{
 };
 
 use super::{
-    builders::{TokenBuilders, list_builder},
     layout::{item_field, list_of, token_struct},
+    token_builders::{TokenBuilders, list_builder},
 };
 use crate::{
     sample::Sample,

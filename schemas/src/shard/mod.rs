@@ -24,6 +24,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod token_builders;
 mod writer;
 
 pub use builders::ShardBuffers;
@@ -34,5 +35,5 @@ pub use rows::RowBlock;
 pub use texts::TextBlock;
 pub use writer::ShardWriter;
 
-pub(crate) use builders::{TokenBuilders, list_builder};
+pub(crate) use token_builders::{TokenBuilders, list_builder};
 pub(crate) use writer::write_error;

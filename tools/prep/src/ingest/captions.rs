@@ -6,7 +6,7 @@
 
 use clipa_schemas::text::MAX_CAPTIONS;
 
-use super::{repairs::ReadRepair, source::Unusable};
+use super::repairs::ReadRepair;
 use crate::archive::sidecar::FoundCaption;
 
 /// Suffixes and fields that a reason names.
@@ -77,17 +77,16 @@ impl Gathered {
         }
     }
 
-    /// Why there is no caption; `sidecar` says why the `.json` could not be read, `fields` what it has that is not
+    /// Why there is no caption, reason and detail; `sidecar` says why the `.json` could not be read, `fields` what it has that is not
     /// read, `suffixes` which members are not.
     pub(super) fn missing(
         &self,
         sidecar: Option<&str>,
         fields: &[String],
         suffixes: &[String],
-    ) -> Unusable {
-        let unusable = |reason, detail| Unusable { reason, detail };
+    ) -> (&'static str, String) {
         if let Some(why) = sidecar.or(self.unreadable.as_deref()) {
-            return unusable("bad_sidecar", format!("{why}; so there is no caption"));
+            return ("bad_sidecar", format!("{why}; so there is no caption"));
         }
         let mut detail = match &self.blank {
             Some(source) => format!("no words in the .{source}"),
@@ -101,7 +100,7 @@ impl Gathered {
         }
         let is_blank =
             self.blank.is_some() || fields.iter().any(|field| field.ends_with("(blank)"));
-        unusable(if is_blank { "empty_caption" } else { "no_caption" }, detail)
+        (if is_blank { "empty_caption" } else { "no_caption" }, detail)
     }
 }
 
@@ -201,19 +200,13 @@ mod tests {
         assert_eq!((texts(&found), &found.repairs[..]), (vec!["a cat"], &["empty_txt"][..]));
         let none = gathered("", &[]);
         assert!(none.captions.is_empty() && none.repairs.is_empty());
-        let why = none.missing(None, &["title".to_owned()], &["md".to_owned()]);
-        assert_eq!(why.reason, "empty_caption");
-        assert!(
-            why.detail.contains("no words in the .txt") && why.detail.contains("title"),
-            "{why:?}"
-        );
-        let why = Gathered::default().missing(None, &[], &[]);
-        assert_eq!((why.reason, &*why.detail), ("no_caption", "no .txt"));
-        let why = none.missing(Some("broken at line 1"), &[], &[]);
-        assert!(
-            why.reason == "bad_sidecar" && why.detail.starts_with("broken at line 1"),
-            "{why:?}"
-        );
+        let (reason, why) = none.missing(None, &["title".to_owned()], &["md".to_owned()]);
+        assert_eq!(reason, "empty_caption");
+        assert!(why.contains("no words in the .txt") && why.contains("title"), "{why:?}");
+        let missing = Gathered::default().missing(None, &[], &[]);
+        assert_eq!(missing, ("no_caption", "no .txt".to_owned()));
+        let (reason, why) = none.missing(Some("broken at line 1"), &[], &[]);
+        assert!(reason == "bad_sidecar" && why.starts_with("broken at line 1"), "{why:?}");
     }
 
     #[test]

@@ -272,7 +272,8 @@ fn read_captions(
         let suffixes: Vec<String> =
             entry.other.iter().map(|&member| suffix_of(tar.member(member))).collect();
         let error = raw.sidecar_error.as_deref();
-        raw.no_caption = Some(gathered.missing(error, &raw.sidecar.unread, &suffixes));
+        let (reason, detail) = gathered.missing(error, &raw.sidecar.unread, &suffixes);
+        raw.no_caption = Some(Unusable { reason, detail });
     }
     raw.repairs.append(&mut gathered.repairs);
     raw.captions = gathered.captions;

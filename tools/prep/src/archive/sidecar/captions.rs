@@ -2,8 +2,8 @@
 
 use super::{
     SidecarError,
+    document::{PADDING, decoded, located},
     json::{Field, JsonError, Scalar, elements, read_object},
-    parse::{PADDING, decoded, located},
 };
 
 /// Fields that are read as captions whatever their case, in this order: the text that came with the image first, then

@@ -2,6 +2,7 @@
 //! table that it writes beside each tar.
 
 mod captions;
+mod document;
 mod exif_text;
 mod fields;
 mod json;
