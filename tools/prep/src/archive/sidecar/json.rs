@@ -120,19 +120,29 @@ impl<'a> Reader<'a> {
     /// A field's name and the colon behind it.
     fn name(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.skip_space();
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax("no name in double quotes"));
+        }
         let name = self.string()?;
         self.skip_space();
-        self.expect(b':')?;
+        if !self.take(b':') {
+            return Err(self.syntax("no colon behind a name"));
+        }
         Ok(name)
     }
 
     /// True at a comma, false at the closing byte.
     fn goes_on(&mut self, close: u8) -> Result<bool, JsonError> {
         self.skip_space();
-        if self.take(b',') {
-            return Ok(true);
+        match self.peek() {
+            Some(b',') => self.at += 1,
+            Some(byte) if byte == close => {
+                self.at += 1;
+                return Ok(false);
+            }
+            _ => return Err(self.syntax("neither a comma nor an end behind a value")),
         }
-        self.expect(close).map(|()| false)
+        Ok(true)
     }
 
     fn value(&mut self) -> Result<Scalar<'a>, JsonError> {
