@@ -308,8 +308,8 @@ fn a_takedown_keeps_the_captions_of_the_other_rows() {
             vec![("json", b"{\"captions\": [\"c\", \"d\", \"e\"]}")],
         ],
     );
-    let (output, list) = (folder.path().join("pairs"), folder.path().join("deny.csv"));
-    std::fs::write(&list, "key\n001\n").unwrap();
+    let (output, list) = (folder.path().join("pairs"), folder.path().join("deny.txt"));
+    std::fs::write(&list, "key:001\n").unwrap();
     prep(["takedown"]).arg(&output).arg("--deny").arg(&list).succeeds();
     assert_eq!(rows(&output), [before[0].clone(), before[2].clone()]);
     inspect(["verify"]).arg(&output).succeeds();
