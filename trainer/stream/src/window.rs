@@ -35,7 +35,7 @@ pub(super) struct Group {
 enum Texts {
     None,
     /// The first of each row.
-    First(TextBlock),
+    First(Box<TextBlock>),
     /// All of them.
     All(Box<CaptionBlock>),
 }
@@ -69,9 +69,9 @@ impl Group {
                 let captions = reader.captions_of(row_group, name)?;
                 Texts::All(Box::new(captions.with_vocabulary(vocabulary())))
             }
-            Some(name) => {
-                Texts::First(reader.texts_of(row_group, name)?.with_vocabulary(vocabulary()))
-            }
+            Some(name) => Texts::First(Box::new(
+                reader.texts_of(row_group, name)?.with_vocabulary(vocabulary()),
+            )),
             None => Texts::None,
         };
         let labels = match columns.label {
