@@ -27,8 +27,10 @@ record! {
         pub detail: String,
         /// Where the image came from.
         pub url: Option<String>,
-        /// As found.
+        /// As found; the first one, where there are several.
         pub caption: Option<String>,
+        /// All captions, where there are several.
+        pub captions: Option<Vec<String>>,
         /// SHA-256 of the image on the web, from its metadata.
         pub sha256: Option<[u8; 32]>,
         /// SHA-256 of the image file, where it was read; the hash of the same name in a shard.
@@ -37,15 +39,17 @@ record! {
 }
 
 impl Reject {
-    /// Takes away everything that is the sample's own: URL, caption, hashes. Place, key and reason stay.
+    /// Takes away everything that is the sample's own: URL, captions, hashes. Place, key and reason stay.
     pub fn clear(&mut self) {
-        (self.url, self.caption, self.sha256, self.image_hash) = (None, None, None, None);
+        (self.url, self.caption, self.captions) = (None, None, None);
+        (self.sha256, self.image_hash) = (None, None);
     }
 
     /// Is there nothing left that [`Reject::clear`] would take away?
     pub fn is_clear(&self) -> bool {
         self.url.is_none()
             && self.caption.is_none()
+            && self.captions.is_none()
             && self.sha256.is_none()
             && self.image_hash.is_none()
     }
@@ -95,7 +99,8 @@ mod tests {
                 reason: "truncated".into(),
                 detail: "the JPEG ends after 17 bytes".into(),
                 url: Some("https://example.org/1.jpg".into()),
-                caption: None,
+                caption: Some("one".into()),
+                captions: Some(vec!["one".into(), "two".into()]),
                 sha256: None,
                 image_hash: Some([7; 32]),
             },

@@ -10,6 +10,7 @@
 
 pub mod augment;
 mod built_in;
+mod captions;
 mod document;
 mod error;
 mod given;
@@ -32,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use self::document::Document;
 pub use self::{
     built_in::{BUILT_IN, BuiltIn},
+    captions::Captions,
     error::RecipeError,
     given::gives,
     optimizer::{AdamWConfig, Decay},

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     augment::Augmentation,
+    captions::Captions,
     model::{
         InputSizes, ModelConfig,
         config::{Tokenizer, VisionPositions},
@@ -37,6 +38,9 @@ pub struct Stage {
     pub context_length: i64,
     /// Which tokens of a longer caption are kept.
     pub text_reduction: TextReduction,
+    /// Which caption of an image is read, where it has several.
+    #[serde(default, skip_serializing_if = "Captions::is_first")]
+    pub captions: Captions,
     /// BERT's rows as open_clip makes them, one piece shorter ([`Specials::BERT_OPEN_CLIP`]), and not as CLIPA trained with.
     #[serde(default, skip_serializing_if = "is_false")]
     pub strip_sep_token: bool,
@@ -186,6 +190,9 @@ impl Stage {
         }
         if self.batch < 2 {
             return bad("batch", &self.batch, "a contrast needs at least 2 pairs");
+        }
+        if let Some((value, why)) = self.captions.problem() {
+            return bad("captions", &value, why);
         }
         for (key, value, range, words) in [
             ("epochs", self.epochs.unwrap_or(1.0), 1e-9..1e9, "it must be above 0"),

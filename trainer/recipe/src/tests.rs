@@ -1,5 +1,7 @@
 //! The built-in recipes are those of the papers' scripts, and wrong recipes say what is wrong.
 
+use std::collections::BTreeMap;
+
 use clipa_schemas::reduction::{image::ImageReduction, text::TextReduction};
 use toml::{Table, Value};
 
@@ -317,6 +319,42 @@ fn an_image_reduction_is_a_name_or_a_table() {
         let error = reduction(written).unwrap_err();
         assert!(error.contains(complaint), "{written}: {error}");
         assert!(error.contains("`stage.image_reduction`"), "{written}: {error}");
+    }
+}
+
+#[test]
+fn captions_are_a_name_or_weights_by_source() {
+    let captions = |written: &str| {
+        let set = [format!("stage.captions={written}")];
+        let recipe = Recipe::load("tiny-i17-t8", &set, Some("pretrain"));
+        recipe.map_err(|error| error.to_string())
+    };
+    let default = load("tiny-i17-t8");
+    for written in ["first", "'first'"] {
+        assert_eq!(captions(written).unwrap().hash(), default.hash(), "{written}");
+    }
+    let weights = BTreeMap::from([("json:alt".to_owned(), 3.0), ("txt".to_owned(), 0.0)]);
+    for (written, expected) in [
+        ("random", Captions::Random),
+        ("{ \"json:alt\" = 3, txt = 0 }", Captions::BySource(weights)),
+    ] {
+        let recipe = captions(written).unwrap();
+        assert_eq!(recipe.stages[0].captions, expected, "{written}");
+        let again = Recipe::parse(&recipe.to_toml(), "again", &[], None).unwrap();
+        assert_eq!((again.hash(), &again), (recipe.hash(), &recipe));
+        assert_ne!(recipe.hash(), default.hash());
+    }
+    for (written, complaint) in [
+        ("all", "expected `first`, `random`, or a table of weights"),
+        ("7", "expected `first`, `random`, or a table of weights"),
+        ("{ txt = 'much' }", "`stage.captions.txt`"),
+        ("{ txt = -0.5, cap = 1 }", "captions = { \"txt\" = -0.5 }: a weight must be 0 or above"),
+        ("{ txt = nan }", "a weight must be 0 or above"),
+        ("{ txt = 0, cap = 0.0 }", "the weights of all sources together must be above 0"),
+        ("{}", "the weights of all sources together must be above 0"),
+    ] {
+        let error = captions(written).unwrap_err();
+        assert!(error.contains(complaint) && error.contains("captions"), "{written}: {error}");
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a stage wants to see of a data set.
 
-use clipa_recipe::augment::{Augment, Filter};
+use clipa_recipe::{
+    Captions,
+    augment::{Augment, Filter},
+};
 use clipa_schemas::{
     image_column::MAX_SIDE_PX,
     reduction::text::{MAX_CONTEXT_LENGTH, Specials, TextReduction},
@@ -35,13 +38,15 @@ pub struct StreamConfig {
     pub context_length: usize,
     /// Which tokens of a long caption stay.
     pub text: TextReduction,
+    /// Which caption of an image is read, where it has several.
+    pub captions: Captions,
     /// Token column to read (`clip_bpe`).
     pub tokenizer: String,
     /// That tokenizer's special tokens.
     pub specials: Specials,
     /// Samples of a batch.
     pub batch: usize,
-    /// Picks order, crops, colours and random text reductions.
+    /// Picks order, crops, colours, captions and random text reductions.
     pub seed: u64,
     /// Threads that fill batches.
     pub workers: usize,
@@ -73,6 +78,7 @@ impl StreamConfig {
             filter: Filter::Bicubic,
             context_length: 77,
             text: TextReduction::Truncate,
+            captions: Captions::First,
             tokenizer: "clip_bpe".to_owned(),
             specials: Specials::CLIP_BPE,
             batch,

@@ -15,6 +15,7 @@
 
 mod batch;
 mod checksums;
+mod choice;
 mod colour;
 mod columns;
 mod config;
@@ -33,7 +34,7 @@ mod window;
 
 use std::path::Path;
 
-use clipa_recipe::augment::Augment;
+use clipa_recipe::{Captions, augment::Augment};
 use clipa_schemas::{image_column::ImageColumn, manifest::Manifest};
 
 pub use self::{
@@ -60,6 +61,7 @@ pub struct Stream {
     pipeline: Pipeline<Batch>,
     samples_per_epoch: u64,
     image_column: ImageColumn,
+    without_source: u64,
 }
 
 /// One pass over a data set: every row once, as stored, without augmentation; the last batch may be smaller.
@@ -92,7 +94,7 @@ impl Stream {
         let order =
             Order::new(groups, Sequence::Shuffled { seed: config.seed }, config.window_rows);
         let pipeline = start_pipeline(source, order, &config, start.sample, config.context_length)?;
-        Ok(Stream { pipeline, samples_per_epoch, image_column })
+        Ok(Stream { pipeline, samples_per_epoch, image_column, without_source: 0 })
     }
 
     /// The next batch.
@@ -102,7 +104,14 @@ impl Stream {
     // Not an iterator: a stage decides by its samples when it is over, and the stream never ends.
     #[expect(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Batch, StreamError> {
-        self.pipeline.next()?.ok_or(StreamError::Ended)
+        let batch = self.pipeline.next()?.ok_or(StreamError::Ended)?;
+        self.without_source += batch.without_source as u64;
+        Ok(batch)
+    }
+
+    /// Samples so far that have several captions, none of a source that the stage names; they showed their first one.
+    pub fn without_source(&self) -> u64 {
+        self.without_source
     }
 
     /// Rows of the data set.
@@ -127,7 +136,7 @@ impl EvalPass {
             Augment::Random { .. } => Augment::Centre,
             whole => whole,
         };
-        let config = StreamConfig { augment, ..config };
+        let config = StreamConfig { augment, captions: Captions::First, ..config };
         config.check()?;
         let manifest = Manifest::read(dataset)?;
         let columns = Columns::of_evaluation(dataset, &manifest, &config)?;

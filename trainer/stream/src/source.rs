@@ -105,10 +105,14 @@ impl Source {
         let reader = self.reader(place.shard)?;
         let digest = &self.shards[place.shard as usize];
         let before = &digest.row_groups[..place.group as usize];
-        let first_row = before.iter().map(|&rows| u64::from(rows)).sum();
+        let first_row: u64 = before.iter().map(|&rows| u64::from(rows)).sum();
+        let shards_before = &self.shards[..place.shard as usize];
+        let first_of_dataset =
+            first_row + shards_before.iter().map(|shard| shard.rows).sum::<u64>();
         // From here on nothing waits for storage; a page at a time would be a hundred times slower.
         reader.populate(place.group as usize, &self.columns.names())?;
-        let group = Group::read(&reader, place.group as usize, first_row, &self.columns)?;
+        let number = place.group as usize;
+        let group = Group::read(&reader, number, first_row, first_of_dataset, &self.columns)?;
         if group.rows() != place.rows as usize {
             let detail = format!(
                 "row group {} has {} rows, the manifest says {}",

@@ -119,6 +119,7 @@ fn reject(entry: &UnitEntry, sample: &Sample, removal: Removal, detail: &str) ->
         detail: detail.to_owned(),
         url: sample.metadata.url.clone(),
         caption: Some(sample.caption.clone()),
+        captions: sample.captions.clone(),
         sha256: sample.metadata.sha256,
         image_hash: Some(sample.image_hash),
     };

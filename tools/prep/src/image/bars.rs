@@ -36,7 +36,6 @@ pub fn content_size(picture: &Decoded) -> (u32, u32) {
         (rows, (0, 0)) => (full_width, without(rows, height).unwrap_or(full_height)),
         ((0, 0), columns) => (without(columns, width).unwrap_or(full_width), full_height),
         _ => picture.full_size,
-            starts_beyond: (false, false),
     }
 }
 

@@ -142,11 +142,17 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// The caption as found.
-    pub(super) fn caption(&self, caption: &str) -> Answer {
-        if self.0.kind == Kind::Pairs && caption.trim().is_empty() {
-            return out("empty_caption", "no words in it");
+    /// Is there a caption, where one is needed?
+    pub(super) fn has_caption(&self, raw: &RawSample) -> Answer {
+        match &raw.no_caption {
+            _ if self.0.kind != Kind::Pairs || !raw.captions.is_empty() => Ok(()),
+            Some(Unusable { reason, detail }) => out(reason, detail.clone()),
+            None => out("no_caption", "it has none"),
         }
+    }
+
+    /// One caption as found.
+    pub(super) fn caption(&self, caption: &str) -> Answer {
         let (least, most) = (self.0.filter.min_chars, self.0.filter.max_chars);
         if least.or(most).is_none() {
             return Ok(());
@@ -201,7 +207,7 @@ impl Judge<'_> {
     }
 
     /// Is one of these repairs refused?
-    fn repairs(&self, repairs: impl IntoIterator<Item = &'static str>) -> Answer {
+    pub(super) fn repairs(&self, repairs: impl IntoIterator<Item = &'static str>) -> Answer {
         match repairs.into_iter().find(|repair| self.0.refused.contains(repair)) {
             Some(repair) => out(repair, "a repair that --refuse names"),
             None => Ok(()),

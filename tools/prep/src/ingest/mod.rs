@@ -11,6 +11,7 @@
 
 pub mod account;
 mod asked;
+mod captions;
 mod content;
 pub mod dry_run;
 mod idle;

@@ -17,17 +17,35 @@ pub enum ReadRepair {
     ExifIgnored,
     /// Bytes of the caption that are no UTF-8 became U+FFFD.
     CaptionNotUtf8,
+    /// Bytes of the `.json` that are no UTF-8 became U+FFFD.
+    SidecarNotUtf8,
+    /// The `.txt` is empty: the caption is that of the `.json` or of the table.
+    EmptyTxt,
+    /// Several lines of a `.txt` became several captions.
+    CaptionLines,
+    /// A member of captions (`.captions.json`) cannot be read: the sample goes on without it.
+    CaptionsIgnored,
+    /// Captions beyond [`clipa_schemas::text::MAX_CAPTIONS`] are left out.
+    CaptionsDropped,
+    /// Captions that a filter of words or characters keeps out are left out, and others stay.
+    CaptionsFiltered,
 }
 
 impl ReadRepair {
     /// Every repair that reading makes.
-    pub const ALL: [ReadRepair; 6] = [
+    pub const ALL: [ReadRepair; 12] = [
         ReadRepair::SidecarIgnored,
         ReadRepair::SidecarTooLarge,
         ReadRepair::SidecarCut,
         ReadRepair::TableIgnored,
         ReadRepair::ExifIgnored,
         ReadRepair::CaptionNotUtf8,
+        ReadRepair::SidecarNotUtf8,
+        ReadRepair::EmptyTxt,
+        ReadRepair::CaptionLines,
+        ReadRepair::CaptionsIgnored,
+        ReadRepair::CaptionsDropped,
+        ReadRepair::CaptionsFiltered,
     ];
 
     /// The machine-readable name; stable.
@@ -39,6 +57,12 @@ impl ReadRepair {
             ReadRepair::TableIgnored => "table_ignored",
             ReadRepair::ExifIgnored => "exif_ignored",
             ReadRepair::CaptionNotUtf8 => "caption_not_utf8",
+            ReadRepair::SidecarNotUtf8 => "sidecar_not_utf8",
+            ReadRepair::EmptyTxt => "empty_txt",
+            ReadRepair::CaptionLines => "caption_lines",
+            ReadRepair::CaptionsIgnored => "captions_ignored",
+            ReadRepair::CaptionsDropped => "captions_dropped",
+            ReadRepair::CaptionsFiltered => "captions_filtered",
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use clipa_schemas::{rejects::Reject, sample::Sample};
+use clipa_schemas::{rejects::Reject, sample::Sample, text::EncodedText};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     timing::{Stage, StageTimes},
 };
 use crate::{
-    archive::ArchiveError,
+    archive::{ArchiveError, sidecar::FoundCaption},
     image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
 };
 use clipa_text::{CaptionEncoder, EncodedCaption, TextParts, words::Words};
@@ -44,14 +44,21 @@ struct Candidate {
     texts: Texts,
 }
 
+/// A caption that is kept.
+pub(super) struct KeptCaption {
+    /// Its place among those that were found; meaningless where there was none.
+    pub(super) place: usize,
+    pub(super) encoded: EncodedCaption,
+}
+
 /// What is known of a sample before its image is read.
 pub(super) enum Texts {
     /// It is denied, or cannot be read: of its image no more is done than to hash it, so that a list of hashes reaches it.
     Unusable(Unusable),
     /// Its metadata keep it out, unless its image cannot be read or is listed: that reason comes first.
     Filtered(Unusable),
-    /// Its caption, encoded, or why that keeps it out, with the same exception.
-    Caption(Result<EncodedCaption, Unusable>),
+    /// Its captions that are kept, encoded, or why they keep it out, with the same exception.
+    Captions(Result<Vec<KeptCaption>, Unusable>),
 }
 
 /// Turns raw samples into rows; one a thread, with its own buffers.
@@ -173,12 +180,12 @@ impl<'o> Preparer<'o> {
             self.in_work.samples(Stage::Text, first.index, last.index);
         }
         let tags = self.encoder.tag_all(&words);
-        let captions = candidates.iter_mut().filter_map(|candidate| match &mut candidate.texts {
-            Texts::Caption(Ok(caption)) => Some(caption),
-            _ => None,
+        let captions = candidates.iter_mut().flat_map(|candidate| match &mut candidate.texts {
+            Texts::Captions(Ok(captions)) => captions.as_mut_slice(),
+            _ => &mut [],
         });
         for (caption, tags) in captions.zip(tags) {
-            caption.pos = tags;
+            caption.encoded.pos = tags;
         }
         candidates
     }
@@ -196,20 +203,44 @@ impl<'o> Preparer<'o> {
         if let Err(bad) = self.judge.metadata(raw) {
             return Texts::Filtered(bad);
         }
-        Texts::Caption(self.encoded(raw.caption.as_deref().unwrap_or_default(), words))
+        Texts::Captions(self.judge.has_caption(raw).and_then(|()| self.encoded(raw, words)))
     }
 
+    /// Encodes the captions that the filters keep, at least one.
     fn encoded(
         &mut self,
-        caption: &str,
+        raw: &RawSample,
         words: &mut Vec<Words>,
-    ) -> Result<EncodedCaption, Unusable> {
-        self.judge.caption(caption)?;
-        let mut of_caption = Words::default();
-        let encoded = self.encoder.encode_untagged(caption, &mut of_caption);
-        self.judge.words(encoded.words)?;
-        words.push(of_caption);
-        Ok(encoded)
+    ) -> Result<Vec<KeptCaption>, Unusable> {
+        // a class needs no caption, and is written with an empty one
+        let texts = match raw.captions.as_slice() {
+            [] => vec![""],
+            captions => captions.iter().map(|caption| &*caption.text).collect(),
+        };
+        let (mut kept, mut words_kept, mut left_out) = (Vec::new(), Vec::new(), None);
+        for (place, text) in texts.iter().enumerate() {
+            let mut of_caption = Words::default();
+            let judged = self.judge.caption(text).and_then(|()| {
+                let encoded = self.encoder.encode_untagged(text, &mut of_caption);
+                self.judge.words(encoded.words)?;
+                Ok(KeptCaption { place, encoded })
+            });
+            match judged {
+                Ok(caption) => {
+                    kept.push(caption);
+                    words_kept.push(of_caption);
+                }
+                Err(bad) => drop(left_out.get_or_insert(bad)),
+            }
+        }
+        if let Some(bad) = left_out {
+            if kept.is_empty() {
+                return Err(bad);
+            }
+            self.judge.repairs([ReadRepair::CaptionsFiltered.name()])?;
+        }
+        words.append(&mut words_kept);
+        Ok(kept)
     }
 
     /// SHA-256 of the image file.
@@ -233,13 +264,9 @@ impl<'o> Preparer<'o> {
             return self.judge.deny_image(&image_hash).and(Err(bad));
         }
         self.judge.image_lists(raw, &image_hash)?;
-        let mut text = match texts {
+        let captions = match texts {
             Texts::Unusable(bad) | Texts::Filtered(bad) => return Err(bad),
-            Texts::Caption(encoded) => {
-                // a caption that is missing was judged as an empty one, and is written as that
-                raw.caption.get_or_insert_default();
-                encoded?
-            }
+            Texts::Captions(encoded) => encoded?,
         };
         self.in_work.step(Stage::Decode);
         let decoding = Instant::now();
@@ -252,17 +279,16 @@ impl<'o> Preparer<'o> {
         self.times.add(Stage::Resize, rendering);
 
         raw.repairs.extend(decoded.repairs.iter().map(|repair| repair.name()));
-        Ok(Sample {
+        let row = Sample {
             key: std::mem::take(&mut raw.key),
-            caption: raw.caption.take().unwrap_or_default(),
             source_offset: raw.offset.unwrap_or_default(),
             image_hash,
             label: self.judge.class_of(raw.label),
             metadata: std::mem::take(&mut raw.sidecar.metadata),
-            pos: std::mem::take(&mut text.pos),
-            tokens: text.into_columns(),
             images,
-        })
+            ..Sample::default()
+        };
+        Ok(with_captions(row, raw, captions))
     }
 
     /// The reject of a sample that could not be read or prepared. Nothing of its own stays of one that is denied, or may
@@ -280,6 +306,7 @@ impl<'o> Preparer<'o> {
                     .iter()
                     .any(|column| raw.sidecar.unreadable.contains(column)));
         let is_denied = bad.reason == DENIED;
+        let captions: Vec<String> = raw.captions.into_iter().map(|caption| caption.text).collect();
         let mut reject = Reject {
             source: source.to_owned(),
             offset: raw.offset,
@@ -287,7 +314,8 @@ impl<'o> Preparer<'o> {
             reason: bad.reason.to_owned(),
             detail: bad.detail,
             url: raw.sidecar.metadata.url,
-            caption: raw.caption,
+            caption: captions.first().cloned(),
+            captions: (captions.len() > 1).then_some(captions),
             sha256: raw.sidecar.metadata.sha256,
             image_hash,
         };
@@ -309,6 +337,31 @@ impl<'o> Preparer<'o> {
         }
         Ok(decoded)
     }
+}
+
+/// The row with the captions that are kept; counts those that are not.
+fn with_captions(mut row: Sample, raw: &mut RawSample, kept: Vec<KeptCaption>) -> Sample {
+    let mut found: Vec<Option<FoundCaption>> = raw.captions.drain(..).map(Some).collect();
+    if kept.len() < found.len() {
+        raw.repairs.push(ReadRepair::CaptionsFiltered.name());
+    }
+    let (mut texts, mut sources, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+    for KeptCaption { place, encoded: mut caption } in kept {
+        let found = found.get_mut(place).and_then(Option::take).unwrap_or_default();
+        texts.push(found.text);
+        sources.push(found.source);
+        let pos = std::mem::take(&mut caption.pos);
+        encoded.push(EncodedText { tokens: caption.into_columns(), pos });
+    }
+    if encoded.len() > 1 {
+        row.caption = texts[0].clone();
+        (row.tokens, row.pos) = (encoded[0].tokens.clone(), encoded[0].pos.clone());
+        (row.captions, row.caption_sources) = (Some(texts), Some(sources));
+        row.captions_text = encoded;
+    } else if let (Some(text), Some(encoded)) = (texts.pop(), encoded.pop()) {
+        (row.caption, row.tokens, row.pos) = (text, encoded.tokens, encoded.pos);
+    }
+    row
 }
 
 /// Tells what is wrong with the sample from what is wrong with the input.

@@ -11,17 +11,24 @@ use clipa_schemas::{input_file::InputFile, ledger::Source};
 
 use super::{
     account::{Account, SideFiles},
+    captions::Gathered,
     content::{self, Content, Folder, recorded_name},
     options::Filter,
     repairs::ReadRepair,
 };
 use crate::archive::{
-    ArchiveError, MemberId, TarEnd, TarIndex,
-    sidecar::{MAX_SIDECAR_BYTES, Sidecar},
+    ArchiveError, Member, MemberId, SampleEntry, TarEnd, TarIndex,
+    sidecar::{FoundCaption, MAX_SIDECAR_BYTES, Sidecar, captions_of_json},
 };
 
 /// Longest caption that is stored, in bytes. LAION's longest has 61,192 characters.
 const MAX_CAPTION_BYTES: u64 = 1 << 20;
+
+/// Members of captions that are read of a sample, besides the `.txt`.
+const MAX_CAPTION_MEMBERS: usize = 16;
+
+/// Longest suffix in a reason, in characters.
+const MAX_SHOWN_SUFFIX: usize = 20;
 
 /// Longest class label in a `.cls` member, in bytes.
 const MAX_CLASS_BYTES: u64 = 64;
@@ -33,8 +40,12 @@ pub struct RawSample {
     pub key: String,
     /// Byte offset of the image's data in the source (of the first member, where there is no image).
     pub offset: Option<u64>,
-    /// The caption, raw.
-    pub caption: Option<String>,
+    /// The captions, raw, at most [`clipa_schemas::text::MAX_CAPTIONS`]; none where there is no word.
+    pub captions: Vec<FoundCaption>,
+    /// Why there is no caption.
+    pub(super) no_caption: Option<Unusable>,
+    /// Why the `.json` cannot be read.
+    pub(super) sidecar_error: Option<String>,
     /// What the sidecar says; empty where there is none.
     pub sidecar: Sidecar,
     /// The class, of a classification set.
@@ -307,13 +318,7 @@ fn read_texts_from_tar(
     if raw.unusable_sidecar.is_none() {
         raw.unusable_sidecar = side_files.unusable.clone();
     }
-    match entry.caption {
-        Some(member) => {
-            read_member(tar, member, MAX_CAPTION_BYTES, &mut bytes, "caption_too_large")?;
-            raw.caption = Some(text_of(&bytes, raw));
-        }
-        None => raw.caption = raw.sidecar.caption.take(),
-    }
+    read_captions(tar, entry, &mut bytes, raw)?;
     if let Some(member) = entry.class {
         read_member(tar, member, MAX_CLASS_BYTES, &mut bytes, "bad_label")?;
         let text = String::from_utf8_lossy(&bytes);
@@ -331,6 +336,51 @@ fn read_texts_from_tar(
         return Err(unusable("cut", "the tar ends within this sample"));
     }
     Ok(())
+}
+
+/// Gathers the captions of members, `.json` and table.
+fn read_captions(
+    tar: &TarIndex,
+    entry: &SampleEntry,
+    bytes: &mut Vec<u8>,
+    raw: &mut RawSample,
+) -> Result<(), ReadFailure> {
+    let stated = std::mem::take(&mut raw.sidecar.captions);
+    let txt = entry.caption.map(|member| (member, "txt", false));
+    let others = entry.captions.iter().take(MAX_CAPTION_MEMBERS);
+    let others = others.map(|other| (other.member, other.suffix, other.is_json));
+    let mut gathered = Gathered::default();
+    for (member, suffix, is_json) in txt.into_iter().chain(others) {
+        read_member(tar, member, MAX_CAPTION_BYTES, bytes, "caption_too_large")?;
+        if is_json {
+            match captions_of_json(bytes, suffix) {
+                Ok(captions) => captions.into_iter().for_each(|caption| gathered.add(caption)),
+                Err(error) => gathered.unreadable(suffix, &error.to_string()),
+            }
+        } else {
+            let text = text_of(bytes, raw);
+            gathered.text(&text, suffix, &stated);
+        }
+    }
+    gathered.stated(stated);
+    if gathered.captions.is_empty() {
+        let suffixes: Vec<String> =
+            entry.other.iter().map(|&member| suffix_of(tar.member(member))).collect();
+        let error = raw.sidecar_error.as_deref();
+        let (reason, detail) = gathered.missing(error, &raw.sidecar.unread, &suffixes);
+        raw.no_caption = Some(Unusable { reason, detail });
+    }
+    raw.repairs.append(&mut gathered.repairs);
+    raw.captions = gathered.captions;
+    Ok(())
+}
+
+/// A member's suffix, for a reason.
+fn suffix_of(member: &Member) -> String {
+    let name = crate::archive::readable(&member.name);
+    let base = name.rsplit('/').next().unwrap_or_default();
+    let suffix = base.split_once('.').map_or(base, |(_, suffix)| suffix);
+    std::iter::once('.').chain(suffix.chars().take(MAX_SHOWN_SUFFIX)).collect()
 }
 
 /// Takes from the table what the `.json` does not have. Keys are only numbers, so that a table of another run has
@@ -354,19 +404,24 @@ fn read_sidecar(
     let (repair, why) = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
         Ok(()) => match Sidecar::parse(bytes) {
             Ok(sidecar) => {
+                let not_utf8 = sidecar.not_utf8.then_some(ReadRepair::SidecarNotUtf8.name());
+                raw.repairs.extend(not_utf8);
                 raw.sidecar = sidecar;
                 return Ok(());
             }
             Err(error) => (ReadRepair::SidecarIgnored, error.to_string()),
         },
         Err(error @ ArchiveError::MemberTooLarge { .. }) => {
-            (ReadRepair::SidecarTooLarge, error.to_string())
+            (ReadRepair::SidecarTooLarge, format!("the .json: {error}"))
         }
-        Err(error @ ArchiveError::MemberCut { .. }) => (ReadRepair::SidecarCut, error.to_string()),
+        Err(error @ ArchiveError::MemberCut { .. }) => {
+            (ReadRepair::SidecarCut, format!("the .json: {error}"))
+        }
         Err(error) => return Err(ReadFailure::Unit(error)),
     };
     raw.repairs.push(repair.name());
-    raw.unusable_sidecar = Some(why);
+    raw.unusable_sidecar = Some(why.clone());
+    raw.sidecar_error = Some(why);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
-use clipa_recipe::Recipe;
+use clipa_recipe::{Captions, Recipe};
 use clipa_stream::Stream;
 use clipa_talk::{Outcome, Printer, WithHint, figures, interrupt, printable, shell};
 
@@ -120,6 +120,13 @@ pub(super) fn train(
             printer.say(record);
         }
     })?;
+    let without = stream.without_source();
+    if without > 0 {
+        printer.warn(format!(
+            "{} showed their first caption: they have several, none from a source that `captions` names",
+            figures::counted(without, "sample")
+        ));
+    }
     Ok(conclude(&ending, plan.schedule.total_steps, printer))
 }
 
@@ -219,6 +226,9 @@ fn describe(plan: &Plan, resources: Resources, printer: &Printer) {
     printer.say(format!("recipe      {name}, stage {stage_name}: {about}"));
     printer.say(format!("model       {}", recipes::model_line(&plan.cost())));
     printer.say(format!("a sample    {}", recipes::stage_line(recipe, stage)));
+    if stage.captions != Captions::First {
+        printer.say(format!("captions    {}", stage.captions));
+    }
     let (samples, in_set) = (schedule.total_steps * stage.batch, plan.identity.samples_per_epoch);
     printer.say(format!(
         "data        {} samples, used {} times",

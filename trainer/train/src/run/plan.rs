@@ -132,6 +132,7 @@ pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamCo
         filter: stage.augment.filter,
         context_length: stage.context_length as usize,
         text: stage.text_reduction,
+        captions: stage.captions.clone(),
         tokenizer: tokenizer.to_owned(),
         specials: stage.specials(recipe.model.text.tokenizer),
         workers,

@@ -33,7 +33,7 @@ fn number<'f>(fields: &'f [(Cow<'_, str>, Scalar<'_>)], name: &str) -> Option<&'
     let (_, value) = fields.iter().rev().find(|(found, _)| found == name)?;
     match value {
         Scalar::Text(text) | Scalar::Number(text) => Some(text.trim().trim_matches(['[', ']'])),
-        Scalar::Null | Scalar::Bool(_) => None,
+        Scalar::Null | Scalar::Bool(_) | Scalar::Container(_) => None,
     }
 }
 

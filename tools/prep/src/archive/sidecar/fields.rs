@@ -1,17 +1,15 @@
 //! The names under which LAION, img2dataset, COYO-700M and DataComp keep the same thing, whether it stands in a
 //! `.json` or in a column of a Parquet table.
 
-use std::borrow::Cow;
-
 use clipa_schemas::metadata::{Metadata, MetadataSource};
 
 use super::{
     Sidecar,
+    captions::{captions_of_fields, is_caption, unread},
     exif_text::{orientation_from_exif_json, size_from_exif_json},
-    json::Scalar,
+    json::{Field, Scalar},
 };
 
-const CAPTION: &[&str] = &["caption", "TEXT", "text"];
 /// The key, or the source's own id.
 const KEY: &[&str] = &["key", "uid", "id", "SAMPLE_ID"];
 const STATUS: &[&str] = &["status"];
@@ -71,20 +69,23 @@ pub(super) fn holds(name: &str, column: &str) -> bool {
 
 /// Is this a name that the mapping knows?
 pub(super) fn is_known(name: &str) -> bool {
-    let beside = [CAPTION, KEY, STATUS, ERROR, WIDTH, HEIGHT, EXIF, MD5, LABEL];
+    let beside = [KEY, STATUS, ERROR, WIDTH, HEIGHT, EXIF, MD5, LABEL];
     let mut all = Metadata::COLUMNS.iter().map(names).chain(beside);
-    all.any(|names| names.contains(&name))
+    is_caption(name) || all.any(|names| names.contains(&name))
 }
 
 /// Names with their values; of a name that comes twice, the last one counts.
-pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, Scalar<'a>)>);
+pub(super) struct Fields<'a>(pub(super) Vec<Field<'a>>);
 
 impl Fields<'_> {
-    /// What the fields say of a sample.
-    pub(super) fn sidecar(&self) -> Sidecar {
+    /// What the fields say of a sample; `origin` names what they are fields of (`json`).
+    pub(super) fn sidecar(&self, origin: &str) -> Sidecar {
+        let captions = captions_of_fields(&self.0, origin);
         Sidecar {
             metadata: Metadata::read(self),
-            caption: self.text(CAPTION),
+            unread: if captions.is_empty() { unread(&self.0) } else { Vec::new() },
+            captions,
+            not_utf8: false,
             key: self.text(KEY),
             status: self.text(STATUS),
             error: self.text(ERROR),
@@ -125,7 +126,7 @@ impl Fields<'_> {
     }
 
     fn borrowed(&self, names: &[&str]) -> Option<&str> {
-        let is_named = |(found, _): &&(Cow<'_, str>, Scalar<'_>)| names.contains(&found.as_ref());
+        let is_named = |(found, _): &&Field<'_>| names.contains(&found.as_ref());
         match &self.0.iter().rev().find(is_named)?.1 {
             Scalar::Text(text) => Some(text),
             _ => None,
@@ -136,7 +137,7 @@ impl Fields<'_> {
         self.first(names, |value| match value {
             // A caption "2012" became a number somewhere on its way.
             Scalar::Text(text) | Scalar::Number(text) => Some(text.clone().into_owned()),
-            Scalar::Null | Scalar::Bool(_) => None,
+            Scalar::Null | Scalar::Bool(_) | Scalar::Container(_) => None,
         })
     }
 
@@ -145,7 +146,7 @@ impl Fields<'_> {
             Scalar::Text(text) | Scalar::Number(text) => {
                 text.trim().parse().ok().filter(|number: &f64| number.is_finite())
             }
-            Scalar::Null | Scalar::Bool(_) => None,
+            Scalar::Null | Scalar::Bool(_) | Scalar::Container(_) => None,
         })
     }
 
@@ -189,7 +190,7 @@ fn says_nothing(value: &Scalar<'_>) -> bool {
                 .iter()
                 .any(|word| text.eq_ignore_ascii_case(word))
         }
-        Scalar::Bool(_) | Scalar::Number(_) => false,
+        Scalar::Bool(_) | Scalar::Number(_) | Scalar::Container(_) => false,
     }
 }
 

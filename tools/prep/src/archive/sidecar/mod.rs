@@ -1,6 +1,8 @@
 //! What is known of a sample beside its pixels: the `.json` that img2dataset writes beside each image, and the
 //! table that it writes beside each tar.
 
+mod captions;
+mod document;
 mod exif_text;
 mod fields;
 mod json;
@@ -11,6 +13,7 @@ use clipa_schemas::metadata::Metadata;
 use thiserror::Error;
 
 pub use self::{
+    captions::{FoundCaption, captions_of_json},
     exif_text::orientation_from_exif_json,
     fields::hash_from_hex,
     table::{Fate, MAX_TABLE_BYTES, MAX_TABLE_ROWS, MetadataTable},
@@ -27,30 +30,20 @@ const SHAPE_TOLERANCE: f64 = 0.05;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SidecarError {
     /// Larger than [`MAX_SIDECAR_BYTES`].
-    #[error("sidecar of {bytes} bytes is over the limit of {MAX_SIDECAR_BYTES}")]
+    #[error("the .json of {bytes} bytes is over the limit of {MAX_SIDECAR_BYTES}")]
     TooLarge {
         /// Its size.
         bytes: usize,
     },
-    /// The bytes are not UTF-8.
-    #[error("sidecar is not UTF-8 at byte {offset}")]
-    NotUtf8 {
-        /// Where.
-        offset: usize,
-    },
     /// Not JSON, or no object.
-    #[error("sidecar is not a JSON object: {what} at byte {offset}")]
+    #[error("the .json is not a JSON object: {what} at line {line}, column {column}")]
     Syntax {
-        /// Where.
-        offset: usize,
+        /// Where, from 1.
+        line: usize,
+        /// Where in the line, in characters from 1.
+        column: usize,
         /// What is wrong.
         what: &'static str,
-    },
-    /// Nested deeper than any writer nests.
-    #[error("sidecar is nested too deeply at byte {offset}")]
-    TooDeep {
-        /// Where.
-        offset: usize,
     },
 }
 
@@ -68,8 +61,12 @@ impl SidecarError {
 pub struct Sidecar {
     /// What is stored of it as it is.
     pub metadata: Metadata,
-    /// The alternative text, raw.
-    pub caption: Option<String>,
+    /// What describes the image, raw, in the order of the names under which sources keep it.
+    pub captions: Vec<FoundCaption>,
+    /// Names of the first fields that are not read, where no caption is found.
+    pub unread: Vec<String>,
+    /// Bytes that are no UTF-8 became U+FFFD.
+    pub not_utf8: bool,
     /// The key that the writer assigned, or the source's own id (`uid`, `id`, `SAMPLE_ID`).
     pub key: Option<String>,
     /// `success`, `failed_to_download`, `failed_to_resize`.
@@ -117,7 +114,8 @@ impl Sidecar {
             }
         }
         self.metadata.fill_from(other.metadata);
-        fill(&mut self.caption, other.caption);
+        self.captions.extend(other.captions);
+        self.unread.extend(other.unread);
         fill(&mut self.key, other.key);
         fill(&mut self.status, other.status);
         fill(&mut self.error, other.error);

@@ -162,7 +162,7 @@ impl MetadataTable {
         let fields = self.columns.iter().map(|(name, column)| {
             (Cow::Borrowed(name.as_str()), scalar(column, row).unwrap_or(Scalar::Null))
         });
-        Fields(fields.collect()).sidecar()
+        Fields(fields.collect()).sidecar("table")
     }
 
     /// What became of a row; without a column `status` every image is in the tar.
@@ -250,7 +250,8 @@ mod tests {
         let one = table.sidecar(row);
         assert_eq!((one.key.as_deref(), one.metadata.original_width), (Some("a"), Some(640)));
         assert_eq!((one.metadata.original_height, one.metadata.similarity), (Some(480), None));
-        assert_eq!((one.caption.as_deref(), one.metadata.nsfw), (Some("2012"), None));
+        assert_eq!((&*one.captions[0].text, &*one.captions[0].source), ("2012", "table:TEXT"));
+        assert_eq!((one.captions.len(), one.metadata.nsfw), (1, None));
         let other = table.sidecar(table.row_of("b").unwrap());
         assert_eq!((other.metadata.original_width, other.metadata.original_height), (None, None));
         assert_eq!(other.metadata.similarity, Some(0.5));
@@ -358,7 +359,7 @@ mod tests {
         writer.close().unwrap();
         let table = MetadataTable::read(&path).unwrap();
         assert_eq!(table.rows(), 40_000);
-        assert_eq!(table.sidecar(39_999).caption.unwrap().len(), 1 << 16);
+        assert_eq!(table.sidecar(39_999).captions[0].text.len(), 1 << 16);
     }
 
     proptest::proptest! {
