@@ -37,6 +37,7 @@ pub mod file;
 pub mod image_column;
 pub mod ledger;
 pub mod manifest;
+pub mod members;
 pub mod metadata;
 pub mod penn;
 pub mod prompts;

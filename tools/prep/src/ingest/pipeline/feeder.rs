@@ -80,7 +80,8 @@ impl Line<'_> {
         let (name, chunks) = (source.source().path, source.samples().div_ceil(CHUNK_SAMPLES));
         let files = in_step(Step::Begin, &name, || {
             let buffers = lock(&self.spare_buffers).pop().unwrap_or_default();
-            Ok(UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks))
+            let (dataset, samples) = (self.output.dataset(), source.samples());
+            Ok(UnitFiles::new(dataset, unit, &self.layout, buffers, samples, chunks))
         });
         let files = self.kept(files)?;
         if chunks == 0 {
