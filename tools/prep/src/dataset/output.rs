@@ -15,6 +15,7 @@ use clipa_schemas::{
 
 use super::{
     lock::{LOCK, lock},
+    rowless::remove_rowless,
     settle::{self, remove_replaced_files, remove_temporary_files, settle},
 };
 use clipa_talk::{Failure, shell};
@@ -43,6 +44,7 @@ impl Output {
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         }
         let lock = lock(dataset)?;
+        remove_rowless(dataset)?;
         let mut done = BTreeMap::new();
         if dataset.join(MANIFEST).exists() {
             refuse_other_configuration(dataset, &manifest)?;

@@ -8,7 +8,7 @@ use super::{
     rows::compare_rows,
     statistics::{Statistics, read_statistics, statistics_path},
 };
-use crate::archive::{ArchiveError, TarIndex, sidecar::MetadataTable};
+use crate::archive::{ArchiveError, TarIndex, inputs::beside, sidecar::MetadataTable};
 
 /// The files that img2dataset wrote beside a tar: `00000.parquet` and `00000_stats.json` for `00000.tar`.
 #[derive(Debug, Default)]
@@ -57,5 +57,5 @@ impl SideFiles {
 
 /// `00000.parquet` for `00000.tar`.
 fn table_path(tar: &Path) -> PathBuf {
-    tar.with_extension("parquet")
+    beside(tar, ".parquet")
 }
