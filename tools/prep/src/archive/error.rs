@@ -141,10 +141,16 @@ pub enum ArchiveError {
         first: String,
     },
     /// A glob or a folder that yields no tar.
-    #[error("input {input} matches no .tar file")]
+    #[error(
+        "input {input} matches no .tar file{}; images are read from tars: make them with img2dataset --output_format \
+         webdataset",
+        there.as_ref().map_or(String::new(), |there| format!(" (it holds {there})"))
+    )]
     NothingMatched {
         /// As it was given.
         input: String,
+        /// What is there instead.
+        there: Option<String>,
     },
     /// A brace list or glob that cannot be understood, or names too much.
     #[error("input {input} is not a valid pattern: {reason}")]

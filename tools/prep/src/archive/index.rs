@@ -93,7 +93,7 @@ impl TarIndex {
             || tar_bytes == 0;
         if is_no_tar {
             let is_packed = length != tar_bytes;
-            let what = if is_packed { IN_GZIP } else { looks_like(&file, length) };
+            let what = if is_packed { IN_GZIP } else { looks_like(path, &file, length) };
             return Err(ArchiveError::NotATar { path: path.to_owned(), what });
         }
         Ok(TarIndex::new(path, file, (length, tar_bytes), found))
@@ -198,6 +198,10 @@ fn plain(path: &[u8]) -> &[u8] {
     path.strip_prefix(b"./").unwrap_or(path)
 }
 
+/// Said of a table of text.
+const TABLE: &str =
+    "it is a table; images are read from tars: make them with img2dataset --output_format webdataset";
+
 /// Said of a compressed file.
 const IN_GZIP: &str = "it is gzip, and what is in it is no tar";
 
@@ -207,7 +211,7 @@ fn starts_with(file: &File, length: u64, magic: &[u8]) -> bool {
 }
 
 /// What a file that is no tar looks like, and the remedy, for the message.
-fn looks_like(file: &File, length: u64) -> &'static str {
+fn looks_like(path: &Path, file: &File, length: u64) -> &'static str {
     let known: [(&[u8], &str); 7] = [
         (&[0x28, 0xb5, 0x2f, 0xfd], "it is zstd; unpack it first (unzstd)"),
         (b"BZh", "it is bzip2; unpack it first (bunzip2)"),
@@ -221,5 +225,8 @@ fn looks_like(file: &File, length: u64) -> &'static str {
         (b"{", "it is text (an error page of a download?)"),
     ];
     let found = known.iter().find(|(magic, _)| starts_with(file, length, magic));
-    found.map_or("no tar header was found in it", |(_, what)| what)
+    let suffix = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let is_table = ["csv", "tsv", "jsonl", "txt"].iter().any(|known| suffix == *known);
+    let otherwise = if is_table { TABLE } else { "no tar header was found in it" };
+    found.map_or(otherwise, |(_, what)| what)
 }

@@ -89,14 +89,15 @@ fn only_tars(paths: Vec<PathBuf>, input: &str) -> Result<Vec<PathBuf>, ArchiveEr
     let mut tars: Vec<PathBuf> =
         paths.into_iter().filter(|path| is_tar_name(path) && !path.is_dir()).collect();
     if tars.is_empty() {
-        return Err(ArchiveError::NothingMatched { input: input.to_owned() });
+        let input = input.to_owned();
+        return Err(ArchiveError::NothingMatched { input, there: None });
     }
     tars.sort_by(|a, b| natural_order(&a.to_string_lossy(), &b.to_string_lossy()));
     Ok(tars)
 }
 
 /// Does the name say that it is a tar that can be read, compressed with gzip or not?
-fn is_tar_name(path: &Path) -> bool {
+pub(super) fn is_tar_name(path: &Path) -> bool {
     stem_bytes(path).is_some()
 }
 

@@ -15,6 +15,7 @@ mod header;
 mod index;
 pub mod inputs;
 mod names;
+pub mod passed_over;
 mod pax;
 mod sample;
 pub mod sidecar;
