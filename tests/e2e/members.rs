@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use clipa_tests::{
-    Finished, Member, Program, copy_into, counts, drawn_tars, inspect, members, number, prep, rows, shared, temporary,
-    write_tar,
+    Finished, Member, Program, copy_into, counts, drawn_tars, inspect, members, number, prep, rows,
+    shared, temporary, write_tar,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -49,11 +49,22 @@ fn keys(output: &Path) -> Vec<String> {
 #[test]
 fn dotted_keys_are_samples_of_their_own() {
     let folder = temporary();
-    let names = ["d/a.1.x.jpg", "d/a.1.x.txt", "d/a.2.x.txt", "d/a.2.x.jpg", "b.jpg", "b.txt", "b.seg.npy", "README"];
+    let names = [
+        "d/a.1.x.jpg",
+        "d/a.1.x.txt",
+        "d/a.2.x.txt",
+        "d/a.2.x.jpg",
+        "b.jpg",
+        "b.txt",
+        "b.seg.npy",
+        "README",
+    ];
     let output = folder.path().join("pairs");
-    let finished = ingest(&tar(folder.path(), &names), &output)
-        .succeeds()
-        .says(["keys cut at the last dot: 2", "suffix .seg.npy 1", "no_key 1"]);
+    let finished = ingest(&tar(folder.path(), &names), &output).succeeds().says([
+        "keys cut at the last dot: 2",
+        "suffix .seg.npy 1",
+        "no_key 1",
+    ]);
     assert_eq!(counts(&finished.json()).accepted, 3);
     assert_eq!(keys(&output), ["b", "d/a.1.x", "d/a.2.x"]);
     assert_eq!(sums(&finished.json()), (8, 6, 2));
@@ -74,8 +85,12 @@ fn compound_suffixes_are_found_by_their_last_one() {
     let folder = temporary();
     let output = folder.path().join("pairs");
     let tar = tar(folder.path(), &["a.0.jpg", "a.0.txt", "b.input.jpg", "b.outputs.txt"]);
-    let finished = ingest(&tar, &output).succeeds().says(["found by their last suffix", ".input.jpg 1"]);
-    assert_eq!((counts(&finished.json()).accepted, keys(&output)), (2, vec!["a".to_owned(), "b".to_owned()]));
+    let finished =
+        ingest(&tar, &output).succeeds().says(["found by their last suffix", ".input.jpg 1"]);
+    assert_eq!(
+        (counts(&finished.json()).accepted, keys(&output)),
+        (2, vec!["a".to_owned(), "b".to_owned()])
+    );
     if let Some(case) = shared("data/cases/02-compound-suffix") {
         let report = ingest(&case, &folder.path().join("case")).run();
         assert!(counts(&report.json()).accepted >= 6);
@@ -86,8 +101,18 @@ fn compound_suffixes_are_found_by_their_last_one() {
 fn what_macos_leaves_is_one_line_and_no_problem() {
     let folder = temporary();
     let output = folder.path().join("pairs");
-    let names = ["./._a.jpg", "./a.jpg", "./._a.txt", "./a.txt", "__MACOSX/._b.jpg", ".DS_Store", "._.DS_Store"];
-    let finished = ingest(&tar(folder.path(), &names), &output).succeeds().says(["apple_double 4", "hidden 1"]);
+    let names = [
+        "./._a.jpg",
+        "./a.jpg",
+        "./._a.txt",
+        "./a.txt",
+        "__MACOSX/._b.jpg",
+        ".DS_Store",
+        "._.DS_Store",
+    ];
+    let finished = ingest(&tar(folder.path(), &names), &output)
+        .succeeds()
+        .says(["apple_double 4", "hidden 1"]);
     assert_eq!(finished.json()["problems"], json!([]));
     if let Some(case) = shared("data/cases/17-appledouble") {
         let report = ingest(&case, &folder.path().join("case")).succeeds().json();
@@ -100,12 +125,20 @@ fn nothing_accepted_is_a_failure_that_keeps_the_output_free() {
     let folder = temporary();
     let output = folder.path().join("pairs");
     let bad = tar(folder.path(), &["a.npy", "a.txt", "b.npy", "b.txt"]);
-    ingest(&bad, &output).exits_with(1).says(["no row was made", ".npy", "no_image", "img2dataset"]);
+    ingest(&bad, &output).exits_with(1).says([
+        "no row was made",
+        ".npy",
+        "no_image",
+        "img2dataset",
+    ]);
     // other inputs and other options
     let right = folder.path().join("right");
     std::fs::create_dir(&right).unwrap();
     copy_into(&right, &drawn_tars()[0]);
-    let again = prep(["laion", "ingest", "--image", "48:rgb8", "--json"]).arg(&right).arg("--output").arg(&output);
+    let again = prep(["laion", "ingest", "--image", "48:rgb8", "--json"])
+        .arg(&right)
+        .arg("--output")
+        .arg(&output);
     assert!(counts(&again.succeeds().json()).accepted > 0);
     inspect(["verify"]).arg(&output).succeeds();
 }
@@ -140,7 +173,8 @@ fn gzip_tars_have_the_rows_of_the_tar() {
     let whole = std::fs::read(folder.path().join("in-00000.tgz/00000.tgz")).unwrap();
     let cut = folder.path().join("cut.tgz");
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    let finished: Finished = ingest(&cut, &folder.path().join("cut")).exits_with(1).says(["gzip is damaged or cut off"]);
+    let finished: Finished =
+        ingest(&cut, &folder.path().join("cut")).exits_with(1).says(["gzip is damaged or cut off"]);
     let accepted = counts(&finished.json()).accepted;
     assert!(accepted > 5 && accepted < rows(&plain).len() as u64, "{accepted}");
 }

@@ -64,7 +64,10 @@ impl DataSet {
             shard: Some(shard),
             rejects,
             // all that this kit makes is judged: what was found is what was given
-            ledger: Ledger { found: unit.ledger.accepted + unit.ledger.rejected_total(), ..unit.ledger },
+            ledger: Ledger {
+                found: unit.ledger.accepted + unit.ledger.rejected_total(),
+                ..unit.ledger
+            },
             problems: Vec::new(),
         };
         write_json(&entry_path(&self.folder, unit.number), &entry)

@@ -11,8 +11,8 @@ use std::{
 
 use clipa_prep::{
     archive::{MemberKind, TarEnd, TarIndex, sidecar::Sidecar},
-    ingest::account::members_of,
     image::{DecodeLimits, RenderOptions, RenderPlan, Scratch, decode, render, unpad},
+    ingest::account::members_of,
 };
 
 /// Largest image that a fuzzer may have decoded: keeps a run fast, and finds missing checks as well as a large one.

@@ -67,7 +67,9 @@ pub(super) fn unpack(
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if is_damage(&error) => {
-                break Some(format!("the gzip is damaged or cut off behind {length} bytes: {error}"));
+                break Some(format!(
+                    "the gzip is damaged or cut off behind {length} bytes: {error}"
+                ));
             }
             Err(source) => {
                 let (path, key) = (path.to_owned(), String::new());

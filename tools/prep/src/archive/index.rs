@@ -199,8 +199,7 @@ fn plain(path: &[u8]) -> &[u8] {
 }
 
 /// Said of a table of text.
-const TABLE: &str =
-    "it is a table; images are read from tars: make them with img2dataset --output_format webdataset";
+const TABLE: &str = "it is a table; images are read from tars: make them with img2dataset --output_format webdataset";
 
 /// Said of a compressed file.
 const IN_GZIP: &str = "it is gzip, and what is in it is no tar";
@@ -220,7 +219,10 @@ fn looks_like(path: &Path, file: &File, length: u64) -> &'static str {
             b"PAR1",
             "it is Parquet; images are read from tars: make them with img2dataset --output_format webdataset",
         ),
-        (b"PK\x03\x04", "it is a zip archive; images are read from tars: unzip it and pack its files with tar"),
+        (
+            b"PK\x03\x04",
+            "it is a zip archive; images are read from tars: unzip it and pack its files with tar",
+        ),
         (b"<", "it is text (an error page of a download?)"),
         (b"{", "it is text (an error page of a download?)"),
     ];

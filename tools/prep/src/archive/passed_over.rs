@@ -36,11 +36,14 @@ pub fn passed_over(folder: &Path) -> Option<String> {
     if folders > 0 {
         parts.push(match tars_below {
             0 => format!("{folders} sub-folders"),
-            tars => format!("{folders} sub-folders with {tars} tars in them (name them as inputs too)"),
+            tars => {
+                format!("{folders} sub-folders with {tars} tars in them (name them as inputs too)")
+            }
         });
     }
     let more = kinds.len().saturating_sub(NAMED_KINDS);
-    parts.extend(kinds.into_iter().take(NAMED_KINDS).map(|(kind, count)| format!("{count} {kind}")));
+    parts
+        .extend(kinds.into_iter().take(NAMED_KINDS).map(|(kind, count)| format!("{count} {kind}")));
     if more > 0 {
         parts.push(format!("{more} more kinds of files"));
     }

@@ -104,8 +104,7 @@ impl LooseReason {
 
 /// Groups the members; samples are in the order of their first member, loose members in that of the tar.
 pub(super) fn group(members: &[Member]) -> (Vec<SampleEntry>, Vec<Loose>) {
-    let cut_at_last =
-        keys_cut_at_last(members.iter().filter_map(|member| place(member).ok()));
+    let cut_at_last = keys_cut_at_last(members.iter().filter_map(|member| place(member).ok()));
     let mut samples: Vec<SampleEntry> = Vec::new();
     let mut loose = Vec::new();
     // The latest sample of each key, and which suffixes each sample has.
@@ -154,7 +153,8 @@ fn place(member: &Member) -> Result<Named<'_>, LooseReason> {
         _ => {}
     }
     let base = base(&member.name);
-    if base.starts_with(b"._") || member.name.split(|&byte| byte == b'/').any(|part| part == b"__MACOSX")
+    if base.starts_with(b"._")
+        || member.name.split(|&byte| byte == b'/').any(|part| part == b"__MACOSX")
     {
         return Err(LooseReason::AppleDouble);
     }
@@ -335,11 +335,18 @@ mod tests {
     #[test]
     fn keys_with_dots_are_cut_where_each_image_keeps_its_caption() {
         let (samples, loose) = group_names(&[
-            "d/shot.1.a.jpg", "d/shot.1.a.txt", "d/shot.2.a.txt", "d/shot.2.a.jpg", "plain.jpg", "plain.txt",
+            "d/shot.1.a.jpg",
+            "d/shot.1.a.txt",
+            "d/shot.2.a.txt",
+            "d/shot.2.a.jpg",
+            "plain.jpg",
+            "plain.txt",
         ]);
         let found: Vec<_> = samples
             .iter()
-            .map(|sample| (sample.key.as_str(), sample.image, sample.caption, sample.is_cut_at_last))
+            .map(|sample| {
+                (sample.key.as_str(), sample.image, sample.caption, sample.is_cut_at_last)
+            })
             .collect();
         let expected = [
             ("d/shot.1.a", Some(0), Some(1), true),
@@ -353,23 +360,37 @@ mod tests {
     fn members_of_compound_suffixes_are_found_by_the_last_one() {
         let (samples, _) = group_names(&["a.meta.json", "a.outputs.txt", "a.input.JPG", "a.x.npy"]);
         let [a] = &samples[..] else { panic!("one sample") };
-        assert_eq!((a.image, a.caption, a.sidecar, &a.other[..]), (Some(2), Some(1), Some(0), &[3][..]));
+        assert_eq!(
+            (a.image, a.caption, a.sidecar, &a.other[..]),
+            (Some(2), Some(1), Some(0), &[3][..])
+        );
         let (samples, _) = group_names(&["a.note.txt", "a.1.jpg", "a.1.txt"]);
-        assert_eq!((samples[0].image, samples[0].caption), (Some(1), Some(2)), "the image's own text");
+        assert_eq!(
+            (samples[0].image, samples[0].caption),
+            (Some(1), Some(2)),
+            "the image's own text"
+        );
         let (samples, _) = group_names(&["a.1.jpg", "a.2.jpg", "a.txt"]);
-        assert_eq!((samples[0].image, samples[0].caption, &samples[0].other[..]), (Some(0), Some(2), &[1][..]));
+        assert_eq!(
+            (samples[0].image, samples[0].caption, &samples[0].other[..]),
+            (Some(0), Some(2), &[1][..])
+        );
         // which of two texts is the caption cannot be told
         let (samples, _) = group_names(&["a.jpg", "a.en.txt", "a.fr.txt"]);
         assert_eq!((samples[0].caption, &samples[0].other[..]), (None, &[1, 2][..]));
         // what is there by its whole suffix is never replaced
         let (samples, _) = group_names(&["a.seg.png", "a.jpg", "a.seg.json", "a.txt"]);
-        assert_eq!((samples[0].image, samples[0].sidecar, samples[0].caption), (Some(1), None, Some(3)));
+        assert_eq!(
+            (samples[0].image, samples[0].sidecar, samples[0].caption),
+            (Some(1), None, Some(3))
+        );
     }
 
     #[test]
     fn members_of_one_key_are_as_many_as_the_tar_has() {
         let names: Vec<String> = (0..200_000).map(|suffix| format!("a.{suffix}")).collect();
-        let members: Vec<Member> = names.iter().map(|name| file(name)).chain([file("a.jpg")]).collect();
+        let members: Vec<Member> =
+            names.iter().map(|name| file(name)).chain([file("a.jpg")]).collect();
         let (samples, loose) = group(&members);
         assert_eq!((samples.len(), samples[0].other.len(), loose.len()), (1, 200_000, 0));
     }

@@ -12,8 +12,8 @@ pub(super) fn remove_rowless(dataset: &Path) -> Result<()> {
     let Ok(manifest) = Manifest::read(dataset) else { return Ok(()) };
     let entries = read_entries(dataset)?;
     let has_rows = manifest.rows() > 0 || entries.iter().any(|entry| entry.shard.is_some());
-    let was_edited = PendingTakedown::of(dataset)?.is_some()
-        || entries.iter().any(|entry| entry.revision() > 0);
+    let was_edited =
+        PendingTakedown::of(dataset)?.is_some() || entries.iter().any(|entry| entry.revision() > 0);
     if has_rows || was_edited || entries.is_empty() && !manifest.complete {
         return Ok(());
     }

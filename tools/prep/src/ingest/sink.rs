@@ -357,9 +357,8 @@ mod tests {
     #[test]
     fn what_the_walk_found_and_nobody_judged_is_no_commit() {
         let source = || Source { path: "a.tar".to_owned(), bytes: 1 };
-        let complete = |unit: &Unit| {
-            (0..CHUNKS).find_map(|number| unit.deliver(unit.chunk(number))).unwrap()
-        };
+        let complete =
+            |unit: &Unit| (0..CHUNKS).find_map(|number| unit.deliver(unit.chunk(number))).unwrap();
         let unit = Unit::new();
         let mut files = complete(&unit);
         files.ledger.found += 1;

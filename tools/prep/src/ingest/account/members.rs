@@ -2,7 +2,9 @@
 
 use clipa_schemas::members::Members;
 
-use crate::archive::{LooseReason, MemberId, SampleEntry, TarIndex, is_named_as_image, shown_suffix};
+use crate::archive::{
+    LooseReason, MemberId, SampleEntry, TarIndex, is_named_as_image, shown_suffix,
+};
 
 /// Counts the members that samples are made of, by suffix, and the others, by reason. Walked are those of the walk, so
 /// that a member which is in no sample and not loose, or in two, does not add up.

@@ -9,4 +9,6 @@ mod rows;
 mod side_files;
 mod statistics;
 
-pub use self::{finding::Account, members::members_of, problems::tar_problems, side_files::SideFiles};
+pub use self::{
+    finding::Account, members::members_of, problems::tar_problems, side_files::SideFiles,
+};
