@@ -178,3 +178,46 @@ fn gzip_tars_have_the_rows_of_the_tar() {
     let accepted = counts(&finished.json()).accepted;
     assert!(accepted > 5 && accepted < rows(&plain).len() as u64, "{accepted}");
 }
+
+#[test]
+fn what_a_folder_holds_beside_its_tars_is_said() {
+    let folder = temporary();
+    let input = folder.path().join("in");
+    std::fs::create_dir_all(input.join("more")).unwrap();
+    copy_into(&input, &drawn_tars()[0]);
+    copy_into(&input.join("more"), &drawn_tars()[1]);
+    for name in ["9.tar.part", "8.tar.zst", "list.csv"] {
+        std::fs::write(input.join(name), "x").unwrap();
+    }
+    ingest(&input, &folder.path().join("pairs")).succeeds().says([
+        "passed over in",
+        "1 sub-folders with 1 tars",
+        "1 .part",
+        "unzstd",
+        "1 .csv",
+    ]);
+    if let Some(case) = shared("data/cases/18-mixed-folder/in") {
+        let finished = ingest(&case, &folder.path().join("case")).run();
+        assert_eq!(counts(&finished.json()).accepted, 16, "two tars and two gzip tars");
+    }
+}
+
+#[test]
+fn other_outputs_are_refused_with_the_one_to_make() {
+    let remedy = "img2dataset --output_format webdataset";
+    let folder = temporary();
+    std::fs::create_dir(folder.path().join("00000")).unwrap();
+    std::fs::write(folder.path().join("00000/0.jpg"), image()).unwrap();
+    std::fs::write(folder.path().join("pairs.csv"), "filepath,title\n00000/0.jpg,a house\n")
+        .unwrap();
+    let output = folder.path().join("pairs");
+    ingest(folder.path(), &output).exits_with(1).says(["1 sub-folders", "1 .csv", remedy]);
+    ingest(&folder.path().join("pairs.csv"), &output).exits_with(1).says(["it is a table", remedy]);
+    // and the output is free
+    ingest(&drawn_tars()[0], &output).succeeds();
+    let Some(case) = shared("data/cases/37-other-outputs") else { return };
+    for input in ["files", "files/00000", "parquet", "parquet/00000.parquet", "hf", "pairs.csv"] {
+        let output = folder.path().join("case");
+        ingest(&case.join(input), &output).exits_with(1).says([remedy]);
+    }
+}

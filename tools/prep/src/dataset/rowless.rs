@@ -14,7 +14,7 @@ pub(super) fn remove_rowless(dataset: &Path) -> Result<()> {
     let has_rows = manifest.rows() > 0 || entries.iter().any(|entry| entry.shard.is_some());
     let was_edited =
         PendingTakedown::of(dataset)?.is_some() || entries.iter().any(|entry| entry.revision() > 0);
-    if has_rows || was_edited || entries.is_empty() && !manifest.complete {
+    if has_rows || was_edited {
         return Ok(());
     }
     // the manifest last: what is left of an interrupted removal is again a data set without a row
