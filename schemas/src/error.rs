@@ -39,6 +39,14 @@ pub enum Error {
         /// What was found instead.
         detail: String,
     },
+    /// The counts of a unit do not add up, so that a sample or a member was lost or counted twice: a mistake of the program.
+    #[error("{}: {detail}; nothing of this unit is kept, please report it", path.display())]
+    Unbalanced {
+        /// The entry that is not written.
+        path: PathBuf,
+        /// Which counts.
+        detail: String,
+    },
     /// A row cannot be stored as it is: a programmer's or caller's mistake, with the row's key.
     #[error("sample `{key}`: {detail}")]
     Row {

@@ -1,17 +1,20 @@
-//! What happened to every sample of an input: found = accepted + rejected, by reason.
+//! What happened to every sample of an input: found = accepted + rejected, by reason; and to every member of it:
+//! walked = used + ignored. Found and walked come from the walk over the input, never from the verdicts, so that a sample
+//! that is lost on the way does not add up.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{file::FileDigest, input_file::InputFile};
+use crate::{file::FileDigest, input_file::InputFile, members::Members};
 
 /// Counts of one unit, or the sum over units.
 ///
 /// ```
 /// use clipa_schemas::ledger::Ledger;
-/// let mut ledger = Ledger::default();
+/// let mut ledger = Ledger::of(2);
 /// ledger.accept(["orientation"]);
+/// assert!(!ledger.is_balanced());
 /// ledger.reject("truncated");
 /// assert!(ledger.is_balanced());
 /// assert_eq!((ledger.found, ledger.accepted, ledger.rejected_total()), (2, 1, 1));
@@ -19,7 +22,7 @@ use crate::{file::FileDigest, input_file::InputFile};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
-    /// Samples that the input holds.
+    /// Samples that the walk over the input met.
     pub found: u64,
     /// Samples that became rows.
     pub accepted: u64,
@@ -35,6 +38,9 @@ pub struct Ledger {
     /// those found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub not_downloaded: BTreeMap<String, u64>,
+    /// What became of the input's members.
+    #[serde(default)]
+    pub members: Members,
 }
 
 /// Reasons of [`Ledger::not_downloaded`] that a sum keeps apart: they come from the web, and may all be different.
@@ -44,9 +50,13 @@ const MAX_DOWNLOAD_REASONS: usize = 100;
 pub const OTHER_REASONS: &str = "other reasons";
 
 impl Ledger {
+    /// The ledger of an input in which the walk met so many samples, before any verdict.
+    pub fn of(found: u64) -> Ledger {
+        Ledger { found, ..Ledger::default() }
+    }
+
     /// Counts a sample that became a row, and what was repaired on the way.
     pub fn accept<'a>(&mut self, repairs: impl IntoIterator<Item = &'a str>) {
-        self.found += 1;
         self.accepted += 1;
         for repair in repairs {
             *self.repaired.entry(repair.to_owned()).or_default() += 1;
@@ -62,7 +72,6 @@ impl Ledger {
 
     /// Counts a sample that did not become a row.
     pub fn reject(&mut self, reason: &str) {
-        self.found += 1;
         *self.rejected.entry(reason.to_owned()).or_default() += 1;
     }
 
@@ -74,32 +83,61 @@ impl Ledger {
 
     /// Rejected samples, all reasons together.
     pub fn rejected_total(&self) -> u64 {
-        self.rejected.values().sum()
+        self.rejected.values().fold(0, |sum, &count| sum.saturating_add(count))
+    }
+
+    /// Does found equal accepted plus rejected, and are all members accounted for?
+    pub fn is_balanced(&self) -> bool {
+        self.is_judged() && self.members.is_balanced()
+    }
+
+    /// Which counts do not add up, in words; none where it is balanced.
+    pub fn contradictions(&self) -> Vec<String> {
+        let mut contradictions = Vec::new();
+        if !self.is_judged() {
+            let (found, accepted, rejected) = (self.found, self.accepted, self.rejected_total());
+            contradictions.push(format!(
+                "{found} samples found, but {accepted} accepted and {rejected} rejected"
+            ));
+        }
+        if !self.members.is_balanced() {
+            let members = &self.members;
+            contradictions.push(format!(
+                "{} members walked, but {} used and {} ignored",
+                members.walked,
+                members.used_total(),
+                members.ignored_total()
+            ));
+        }
+        contradictions
     }
 
     /// Does found equal accepted plus rejected?
-    pub fn is_balanced(&self) -> bool {
-        self.found == self.accepted + self.rejected_total()
+    pub fn is_judged(&self) -> bool {
+        self.found == self.accepted.saturating_add(self.rejected_total())
     }
 
     /// Adds another unit's counts.
     pub fn add(&mut self, other: &Ledger) {
-        self.found += other.found;
-        self.accepted += other.accepted;
+        self.found = self.found.saturating_add(other.found);
+        self.accepted = self.accepted.saturating_add(other.accepted);
+        self.members.add(&other.members);
         for (mine, theirs) in [
             (&mut self.rejected, &other.rejected),
             (&mut self.repaired, &other.repaired),
             (&mut self.unfiltered, &other.unfiltered),
         ] {
             for (name, count) in theirs {
-                *mine.entry(name.clone()).or_default() += count;
+                let mine = mine.entry(name.clone()).or_default();
+                *mine = mine.saturating_add(*count);
             }
         }
         for (reason, count) in &other.not_downloaded {
             let is_full = self.not_downloaded.len() >= MAX_DOWNLOAD_REASONS
                 && !self.not_downloaded.contains_key(reason);
             let name = if is_full { OTHER_REASONS } else { reason };
-            *self.not_downloaded.entry(name.to_owned()).or_default() += count;
+            let mine = self.not_downloaded.entry(name.to_owned()).or_default();
+            *mine = mine.saturating_add(*count);
         }
     }
 }
@@ -198,7 +236,9 @@ mod tests {
 
     #[test]
     fn a_sum_has_every_count_of_its_parts() {
-        let mut part = Ledger::default();
+        let mut part = Ledger::of(3);
+        part.members = Members { walked: 9, ..Members::default() };
+        part.members.used(".jpg", 9);
         part.accept(["grey", "orientation"]);
         part.accept(["grey"]);
         part.reject("truncated");
@@ -216,8 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_or_a_member_that_is_lost_or_counted_twice_does_not_add_up() {
+        let mut ledger = Ledger::of(2);
+        ledger.accept([]);
+        assert!(!ledger.is_balanced(), "lost");
+        ledger.reject("cut");
+        assert!(ledger.is_balanced());
+        ledger.members.walked = 1;
+        assert!(ledger.is_judged() && !ledger.is_balanced(), "a member was lost");
+        ledger.members.ignored("directory", 1);
+        assert!(ledger.is_balanced());
+        ledger.accept([]);
+        assert!(!ledger.is_balanced(), "twice");
+        let absurd = Ledger { accepted: u64::MAX, ..ledger };
+        assert!(!absurd.is_balanced(), "and no arithmetic overflows");
+    }
+
+    #[test]
     fn what_is_taken_away_is_rejected_and_the_sum_stays() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::of(2);
         ledger.accept(["grey"]);
         ledger.accept([]);
         ledger.take_away("takedown");

@@ -38,6 +38,7 @@ pub mod image_column;
 pub mod input_file;
 pub mod ledger;
 pub mod manifest;
+pub mod members;
 pub mod metadata;
 pub mod penn;
 pub mod prompts;

@@ -285,7 +285,7 @@ fn languages_and_areas_are_filtered() {
     assert_eq!(counts(&report).accepted, 3, "the short side is 64");
     let report = ingest(&tar, &folder.path().join("larger"))
         .args(["--min-area", "100000"])
-        .succeeds()
+        .exits_with(1)
         .json();
     assert_eq!(report["rejected"]["small_area"]["count"], 3);
 }

@@ -64,7 +64,11 @@ impl DataSet {
             configuration_sha256: self.manifest.configuration_sha256.clone(),
             shard: Some(shard),
             rejects,
-            ledger: unit.ledger,
+            // all that this kit makes is judged: what was found is what was given
+            ledger: Ledger {
+                found: unit.ledger.accepted + unit.ledger.rejected_total(),
+                ..unit.ledger
+            },
             problems: Vec::new(),
         };
         write_json(&entry_path(&self.folder, unit.number), &entry)

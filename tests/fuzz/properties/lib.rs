@@ -12,6 +12,7 @@ use std::{
 use clipa_prep::{
     archive::{MemberKind, TarEnd, TarIndex, sidecar::Sidecar},
     image::{DecodeLimits, RenderOptions, RenderPlan, Scratch, decode, render, unpad},
+    ingest::account::members_of,
 };
 
 /// Largest image that a fuzzer may have decoded: keeps a run fast, and finds missing checks as well as a large one.
@@ -31,24 +32,27 @@ pub fn walk(bytes: &[u8]) {
     for member in index.samples.iter().flat_map(|sample| sample.members()) {
         named[member as usize] += 1;
         let about = index.member(member);
-        match index.read_member(member, bytes.len() as u64, &mut content) {
+        match index.read_member(member, index.tar_bytes, &mut content) {
             Ok(()) => assert_eq!(content.len() as u64, about.size),
-            Err(_) => assert!(about.cut || about.size > bytes.len() as u64, "{about:?}"),
+            Err(_) => assert!(about.cut || about.size > index.tar_bytes, "{about:?}"),
         }
     }
     for loose in &index.loose {
         named[loose.member as usize] += 1;
     }
     assert!(named.iter().all(|&times| times == 1), "members in samples or loose: {named:?}");
+    let members = members_of(&index);
+    assert_eq!(members.walked, index.members.len() as u64);
+    assert!(members.is_balanced(), "{members:?}");
     for damage in &index.damage {
-        assert!(damage.offset + damage.bytes <= bytes.len() as u64, "{damage:?}");
+        assert!(damage.offset + damage.bytes <= index.tar_bytes, "{damage:?}");
     }
     if let TarEnd::Truncated { offset } | TarEnd::Garbage { offset } = index.end {
-        assert!(offset <= bytes.len() as u64);
+        assert!(offset <= index.tar_bytes);
     }
     let files = index.members.iter().filter(|member| matches!(member.kind, MemberKind::File));
     for member in files.filter(|member| !member.cut) {
-        assert!(member.data_offset + member.size <= bytes.len() as u64, "{member:?}");
+        assert!(member.data_offset + member.size <= index.tar_bytes, "{member:?}");
     }
 }
 

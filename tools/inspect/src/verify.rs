@@ -135,11 +135,8 @@ fn check_unit(folder: &Path, manifest: &Manifest, entry: &UnitEntry) -> UnitFind
 
 fn check_ledger(entry: &UnitEntry, name: &str, found: &mut Findings) {
     let ledger = &entry.ledger;
-    if !ledger.is_balanced() {
-        let (all, accepted) = (ledger.found, ledger.accepted);
-        let rejected = ledger.rejected_total();
-        let what = format!("{all} samples found, but {accepted} accepted and {rejected} rejected");
-        found.problem(name, what);
+    for contradiction in ledger.contradictions() {
+        found.problem(name, contradiction);
     }
     let rows = entry.shard.as_ref().map_or(0, |shard| shard.rows);
     if rows != ledger.accepted {

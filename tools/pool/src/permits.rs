@@ -31,6 +31,10 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     free: u64,
+    /// Weight that is held beyond the total: it comes back before anything is free.
+    owed: u64,
+    /// Most weight that was held at once.
+    most_held: u64,
     /// Threads that wait for some of it.
     waiting: usize,
     is_closed: bool,
@@ -39,7 +43,8 @@ struct State {
 impl Permits {
     /// Permits of `total` weight together, all of it free.
     pub fn new(total: u64) -> Permits {
-        let state = Mutex::new(State { free: total, waiting: 0, is_closed: false });
+        let state =
+            Mutex::new(State { free: total, owed: 0, most_held: 0, waiting: 0, is_closed: false });
         Permits { shared: Arc::new(Shared { total, state, changed: Condvar::new() }) }
     }
 
@@ -58,7 +63,7 @@ impl Permits {
         if state.is_closed {
             return None;
         }
-        state.free -= weight;
+        state.hold(weight, shared.total);
         Some(Permit { weight, shared: Arc::clone(shared) })
     }
 
@@ -68,16 +73,51 @@ impl Permits {
         self.shared.changed.notify_all();
     }
 
+    /// Most weight that was held at once so far: more than the total only where [`Permit::settle`] found things heavier than
+    /// was thought.
+    pub fn most_held(&self) -> u64 {
+        lock(&self.shared.state).most_held
+    }
+
     /// Weight that nobody holds at this moment.
     pub fn free(&self) -> u64 {
         lock(&self.shared.state).free
     }
 }
 
+impl State {
+    fn hold(&mut self, weight: u64, total: u64) {
+        let free = self.free.min(weight);
+        self.free -= free;
+        self.owed += weight - free;
+        self.most_held = self.most_held.max((total - self.free).saturating_add(self.owed));
+    }
+
+    fn release(&mut self, weight: u64) {
+        let owed = self.owed.min(weight);
+        self.owed -= owed;
+        self.free += weight - owed;
+    }
+}
+
+impl Permit {
+    /// What was taken weighs this much, as it turned out. Never waits, so that no two holders wait for one another: what
+    /// weighs more than is free is owed, and nobody else takes anything until that much is back.
+    pub fn settle(&mut self, weight: u64) {
+        let mut state = lock(&self.shared.state);
+        state.release(self.weight);
+        state.hold(weight, self.shared.total);
+        self.weight = weight;
+        if state.waiting > 0 {
+            self.shared.changed.notify_all();
+        }
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = lock(&self.shared.state);
-        state.free += self.weight;
+        state.release(self.weight);
         if state.waiting > 0 {
             self.shared.changed.notify_all();
         }
@@ -167,6 +207,24 @@ mod tests {
         assert_eq!(permits.free(), 0);
         drop(heavy);
         assert_eq!(permits.free(), 3);
+    }
+
+    #[test]
+    fn what_turns_out_heavier_is_owed_and_what_is_lighter_comes_back() {
+        let permits = Permits::new(10);
+        let (mut one, mut two) = (permits.take(4).unwrap(), permits.take(4).unwrap());
+        one.settle(1);
+        assert_eq!((permits.free(), permits.most_held()), (5, 8));
+        two.settle(20);
+        assert_eq!((permits.free(), permits.most_held()), (0, 21));
+        let waiting = taken_elsewhere(&permits, 3);
+        drop(one);
+        assert!(waiting.try_recv().is_err(), "still ten are owed");
+        two.settle(7);
+        let three = arrives(&waiting);
+        assert_eq!(permits.free(), 0);
+        drop((two, three));
+        assert_eq!((permits.free(), permits.most_held()), (10, 21));
     }
 
     #[test]

@@ -87,6 +87,36 @@ pub enum ArchiveError {
         /// [`super::MAX_MEMBERS`].
         limit: usize,
     },
+    /// Paths of more bytes than an index may hold.
+    #[error("{}: the names of its members have more than {limit} bytes together", path.display())]
+    NamesTooLarge {
+        /// The tar.
+        path: PathBuf,
+        /// [`super::MAX_NAMES_BYTES`].
+        limit: u64,
+    },
+    /// A compressed tar that is larger than it may be.
+    #[error("{} unpacks to more than {limit} bytes: unpack it yourself, if it is what you expect", path.display())]
+    UnpacksTooLarge {
+        /// The compressed tar.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The scratch file of a compressed tar cannot be written.
+    #[error(
+        "cannot unpack {} into {}: {source}; TMPDIR names another folder",
+        path.display(),
+        folder.display()
+    )]
+    Scratch {
+        /// The compressed tar.
+        path: PathBuf,
+        /// The folder of the scratch file.
+        folder: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// No INPUT argument at all.
     #[error(
         "no input: name tars, folders of tars, globs or brace lists such as 'data/{{00000..00010}}.tar'"
@@ -111,10 +141,16 @@ pub enum ArchiveError {
         first: String,
     },
     /// A glob or a folder that yields no tar.
-    #[error("input {input} matches no .tar file")]
+    #[error(
+        "input {input} matches no .tar file{}; images are read from tars: make them with img2dataset --output_format \
+         webdataset",
+        there.as_ref().map_or(String::new(), |there| format!(" (it holds {there})"))
+    )]
     NothingMatched {
         /// As it was given.
         input: String,
+        /// What is there instead.
+        there: Option<String>,
     },
     /// A brace list or glob that cannot be understood, or names too much.
     #[error("input {input} is not a valid pattern: {reason}")]

@@ -8,18 +8,28 @@ use std::{
 
 use super::{
     error::ArchiveError,
-    sample::{Loose, MemberId, SampleEntry, group, readable},
+    gzip::{self, Unpacked, unpack},
+    names::readable,
+    sample::{Loose, MemberId, SampleEntry, group},
     source::ByteSource,
-    walk::{Damage, MAX_MEMBERS, Member, MemberKind, TarEnd, Walk, WalkError, walk},
+    walk::{
+        Damage, MAX_MEMBERS, MAX_NAMES_BYTES, Member, MemberKind, TarEnd, TooMany, Walk, WalkError,
+        walk,
+    },
 };
 
 /// What a tar holds, found in one pass over its headers.
 #[derive(Debug)]
 pub struct TarIndex {
     path: PathBuf,
+    /// The tar, unpacked where it was compressed.
     file: File,
-    /// Length of the file in bytes.
+    /// Length of the file on disk in bytes.
     pub length: u64,
+    /// Length of the tar in bytes: that of the file, or what it was unpacked to. Offsets are into the tar.
+    pub tar_bytes: u64,
+    /// Why a compressed tar could not be unpacked to its end.
+    pub unpacking: Option<String>,
     /// Every entry, in the order of the tar.
     pub members: Vec<Member>,
     /// The samples, in the order of their first member.
@@ -49,30 +59,56 @@ impl TarIndex {
         if length == 0 {
             return Err(ArchiveError::Empty { path: path.to_owned() });
         }
-        let found = walk(&file, length).map_err(|WalkError { offset, source }| {
-            ArchiveError::Read { path: path.to_owned(), key: String::new(), offset, source }
-        })?;
-        if found.too_many {
-            return Err(ArchiveError::TooManyMembers { path: path.to_owned(), limit: MAX_MEMBERS });
+        if starts_with(&file, length, &gzip::MAGIC) {
+            let Unpacked { file, length: tar_bytes, problem } = unpack(path, &file, length)?;
+            let mut index = TarIndex::walked(path, file, length, tar_bytes)?;
+            index.unpacking = problem;
+            return Ok(index);
         }
-        let is_no_tar = matches!(found.end, Some(TarEnd::Garbage { offset: 0 }))
-            || (found.members.is_empty() && matches!(found.end, Some(TarEnd::Truncated { .. })));
-        if is_no_tar {
-            let what = looks_like(&file, length);
-            return Err(ArchiveError::NotATar { path: path.to_owned(), what });
-        }
-        Ok(TarIndex::new(path, file, length, found))
+        TarIndex::walked(path, file, length, length)
     }
 
-    fn new(path: &Path, file: File, length: u64, found: Walk) -> TarIndex {
+    fn walked(
+        path: &Path,
+        file: File,
+        length: u64,
+        tar_bytes: u64,
+    ) -> Result<TarIndex, ArchiveError> {
+        let found = walk(&file, tar_bytes).map_err(|WalkError { offset, source }| {
+            ArchiveError::Read { path: path.to_owned(), key: String::new(), offset, source }
+        })?;
+        match found.too_many {
+            None => {}
+            Some(TooMany::Members) => {
+                let limit = MAX_MEMBERS;
+                return Err(ArchiveError::TooManyMembers { path: path.to_owned(), limit });
+            }
+            Some(TooMany::Names) => {
+                let limit = MAX_NAMES_BYTES;
+                return Err(ArchiveError::NamesTooLarge { path: path.to_owned(), limit });
+            }
+        }
+        let is_no_tar = matches!(found.end, Some(TarEnd::Garbage { offset: 0 }))
+            || (found.members.is_empty() && matches!(found.end, Some(TarEnd::Truncated { .. })))
+            || tar_bytes == 0;
+        if is_no_tar {
+            let is_packed = length != tar_bytes;
+            let what = if is_packed { IN_GZIP } else { looks_like(path, &file, length) };
+            return Err(ArchiveError::NotATar { path: path.to_owned(), what });
+        }
+        Ok(TarIndex::new(path, file, (length, tar_bytes), found))
+    }
+
+    fn new(path: &Path, file: File, (length, tar_bytes): (u64, u64), found: Walk) -> TarIndex {
         let Walk { mut members, damage, end, .. } = found;
-        let end = end.unwrap_or(TarEnd::Truncated { offset: length });
+        let end = end.unwrap_or(TarEnd::Truncated { offset: tar_bytes });
         resolve_hard_links(&mut members);
         let (mut samples, loose) = group(&members);
         if end != TarEnd::Clean {
             flag_cut_sample(&mut samples, members.len());
         }
-        TarIndex { path: path.to_owned(), file, length, members, samples, loose, damage, end }
+        let (path, unpacking) = (path.to_owned(), None);
+        TarIndex { path, file, length, tar_bytes, unpacking, members, samples, loose, damage, end }
     }
 
     /// Where the tar lies.
@@ -90,7 +126,7 @@ impl TarIndex {
 
     /// True where the tar has no damage and ends with its mark.
     pub fn is_intact(&self) -> bool {
-        self.damage.is_empty() && self.end == TarEnd::Clean
+        self.unpacking.is_none() && self.damage.is_empty() && self.end == TarEnd::Clean
     }
 
     /// Reads a member's bytes into `bytes` (replacing what is there). Threads may read at the same time.
@@ -162,18 +198,37 @@ fn plain(path: &[u8]) -> &[u8] {
     path.strip_prefix(b"./").unwrap_or(path)
 }
 
+/// Said of a table of text.
+const TABLE: &str = "it is a table; images are read from tars: make them with img2dataset --output_format webdataset";
+
+/// Said of a compressed file.
+const IN_GZIP: &str = "it is gzip, and what is in it is no tar";
+
+fn starts_with(file: &File, length: u64, magic: &[u8]) -> bool {
+    let mut start = vec![0u8; magic.len()];
+    length >= magic.len() as u64 && file.fill(&mut start, 0).is_ok() && start == magic
+}
+
 /// What a file that is no tar looks like, and the remedy, for the message.
-fn looks_like(file: &File, length: u64) -> &'static str {
-    let mut magic = [0u8; 4];
-    let known = length >= 4 && file.fill(&mut magic, 0).is_ok();
-    match magic {
-        [0x1f, 0x8b, ..] if known => "it is gzip; unpack it first (gunzip)",
-        [0x28, 0xb5, 0x2f, 0xfd] if known => "it is zstd; unpack it first (unzstd)",
-        [b'P', b'A', b'R', b'1'] if known => {
-            "it is Parquet; images are read from the tar beside it"
-        }
-        [b'P', b'K', 3, 4] if known => "it is a zip archive",
-        [b'<', ..] | [b'{', ..] if known => "it is text (an error page of a download?)",
-        _ => "no tar header was found in it",
-    }
+fn looks_like(path: &Path, file: &File, length: u64) -> &'static str {
+    let known: [(&[u8], &str); 7] = [
+        (&[0x28, 0xb5, 0x2f, 0xfd], "it is zstd; unpack it first (unzstd)"),
+        (b"BZh", "it is bzip2; unpack it first (bunzip2)"),
+        (&[0xfd, b'7', b'z', b'X', b'Z'], "it is xz; unpack it first (unxz)"),
+        (
+            b"PAR1",
+            "it is Parquet; images are read from tars: make them with img2dataset --output_format webdataset",
+        ),
+        (
+            b"PK\x03\x04",
+            "it is a zip archive; images are read from tars: unzip it and pack its files with tar",
+        ),
+        (b"<", "it is text (an error page of a download?)"),
+        (b"{", "it is text (an error page of a download?)"),
+    ];
+    let found = known.iter().find(|(magic, _)| starts_with(file, length, magic));
+    let suffix = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let is_table = ["csv", "tsv", "jsonl", "txt"].iter().any(|known| suffix == *known);
+    let otherwise = if is_table { TABLE } else { "no tar header was found in it" };
+    found.map_or(otherwise, |(_, what)| what)
 }

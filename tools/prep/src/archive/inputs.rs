@@ -11,7 +11,7 @@ use super::error::ArchiveError;
 /// Most files that one brace list may name; LAION-5B has 231,349 tars.
 pub const MAX_LISTED: u64 = 10_000_000;
 
-/// The tars that the arguments name, in the order of the arguments: files, folders (every `*.tar` in them),
+/// The tars that the arguments name, in the order of the arguments: files, folders (every tar in them, gzip tars too),
 /// globs, and brace lists (`{00000..00010}`, `{a,b}`). A name that exists is taken as it is, whatever signs it
 /// holds; within a folder or glob the order is the natural one (`2.tar` before `10.tar`).
 ///
@@ -26,8 +26,8 @@ pub fn expand<P: AsRef<Path>>(inputs: &[P]) -> Result<Vec<PathBuf>, ArchiveError
     for input in inputs {
         let input = input.as_ref();
         for path in expand_one(input)? {
-            let identity = std::fs::canonicalize(&path)
-                .map_err(|source| ArchiveError::Open { path: path.clone(), source })?;
+            // a link to nothing is an input that cannot be read, and keeps none of the others from being read
+            let identity = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             let second = input.display().to_string();
             if let Some(first) = named_by.insert(identity, second.clone()) {
                 return Err(ArchiveError::DuplicateInput { path, first, second });
@@ -86,15 +86,38 @@ fn expand_glob(pattern: &str, input: &str) -> Result<Vec<PathBuf>, ArchiveError>
 
 /// Keeps the `.tar` files, in natural order.
 fn only_tars(paths: Vec<PathBuf>, input: &str) -> Result<Vec<PathBuf>, ArchiveError> {
-    let is_tar = |path: &PathBuf| {
-        path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("tar")) && path.is_file()
-    };
-    let mut tars: Vec<PathBuf> = paths.into_iter().filter(is_tar).collect();
+    let mut tars: Vec<PathBuf> =
+        paths.into_iter().filter(|path| is_tar_name(path) && !path.is_dir()).collect();
     if tars.is_empty() {
-        return Err(ArchiveError::NothingMatched { input: input.to_owned() });
+        let input = input.to_owned();
+        return Err(ArchiveError::NothingMatched { input, there: None });
     }
     tars.sort_by(|a, b| natural_order(&a.to_string_lossy(), &b.to_string_lossy()));
     Ok(tars)
+}
+
+/// Does the name say that it is a tar that can be read, compressed with gzip or not?
+pub(super) fn is_tar_name(path: &Path) -> bool {
+    stem_bytes(path).is_some()
+}
+
+/// Endings of tars that are read.
+const TAR_ENDINGS: [&str; 3] = [".tar", ".tar.gz", ".tgz"];
+
+fn stem_bytes(path: &Path) -> Option<usize> {
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+    let ending = TAR_ENDINGS.iter().find(|ending| name.ends_with(**ending))?;
+    Some(name.len() - ending.len())
+}
+
+/// The file beside a tar whose name is the tar's, `.tar`, `.tar.gz` or `.tgz` replaced by `ending`.
+pub fn beside(tar: &Path, ending: &str) -> PathBuf {
+    let name = tar.file_name().unwrap_or_default().to_string_lossy();
+    let stem = match stem_bytes(tar).and_then(|bytes| name.get(..bytes)) {
+        Some(stem) => stem.to_owned(),
+        None => tar.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    tar.with_file_name(stem + ending)
 }
 
 fn expand_braces(input: &str) -> Result<Vec<PathBuf>, ArchiveError> {

@@ -1,5 +1,13 @@
 //! Records of a PAX extended header: `LENGTH KEY=VALUE\n`, one after the other.
 
+/// Longest path of a member that is read, in bytes: what Linux allows. A longer one cannot have been a file's.
+pub const MAX_NAME_BYTES: usize = 4096;
+
+/// A path as far as it is kept: one that is too long by a byte, so that it can be told.
+pub(super) fn capped(path: &[u8]) -> Vec<u8> {
+    path[..path.len().min(MAX_NAME_BYTES + 1)].to_vec()
+}
+
 /// What PAX (or a GNU long name) says about members, instead of their own header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Overrides {
@@ -36,8 +44,8 @@ impl Overrides {
     fn take(&mut self, key: &[u8], value: &[u8]) -> bool {
         match key {
             // An empty value deletes an earlier (global) one.
-            b"path" => self.path = (!value.is_empty()).then(|| value.to_vec()),
-            b"linkpath" => self.link = (!value.is_empty()).then(|| value.to_vec()),
+            b"path" => self.path = (!value.is_empty()).then(|| capped(value)),
+            b"linkpath" => self.link = (!value.is_empty()).then(|| capped(value)),
             b"size" if value.is_empty() => self.size = None,
             b"size" => {
                 let size = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
@@ -48,7 +56,7 @@ impl Overrides {
                 self.sparse = true;
                 // Version 1.0 keeps the true name here and a made-up one in the header.
                 if key == b"GNU.sparse.name" {
-                    self.path = Some(value.to_vec());
+                    self.path = Some(capped(value));
                 }
             }
             _ => {}

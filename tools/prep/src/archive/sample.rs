@@ -1,16 +1,18 @@
 //! Members grouped into samples by key, as WebDataset names them.
 //!
 //! `train/000010005.seg.jpg` has the key `train/000010005` and the suffix `seg.jpg`: the key ends at the first
-//! dot of the base name. Grouping is by the exact key over the whole tar, not only among neighbours: a tar whose
-//! members are interleaved yields the same samples as a sorted one.
+//! dot of the base name, or at the last one where [`super::cut`] says so. Grouping is by the exact key over the whole
+//! tar, not only among neighbours: a tar whose members are interleaved yields the same samples as a sorted one.
+//!
+//! Where a sample has no plain `KEY.jpg`, the image is found by its last suffix (`KEY.input.jpg`); so are the texts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::walk::{Member, MemberKind};
-
-/// Suffixes of image members. The bytes decide the format; the suffix only finds the member.
-pub const IMAGE_SUFFIXES: [&str; 12] =
-    ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "image"];
+use super::{
+    cut::keys_cut_at_last,
+    names::{Named, Role, base, readable},
+    walk::{Member, MemberKind},
+};
 
 /// Suffixes, besides `.txt`, of members that hold captions, one a line: kohya-ss, WebDataset's decoders (`.text`,
 /// `.transcript`), people's own.
@@ -37,8 +39,11 @@ pub type MemberId = u32;
 /// The members that share a key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SampleEntry {
-    /// Path up to the first dot of the base name, a leading `./` stripped; bytes that are not UTF-8 as `\xNN`.
+    /// Path up to the first dot of the base name (the last one, see [`SampleEntry::is_cut_at_last`]), a leading `./`
+    /// stripped; bytes that are not UTF-8 as `\xNN`.
     pub key: String,
+    /// Does the key end at the last dot, because several samples would have one key otherwise?
+    pub is_cut_at_last: bool,
     /// 0 for the first sample of this key; a suffix that comes again starts the next one.
     pub ordinal: u32,
     /// The first image member.
@@ -51,7 +56,7 @@ pub struct SampleEntry {
     pub sidecar: Option<MemberId>,
     /// `.cls`
     pub class: Option<MemberId>,
-    /// Members with other suffixes, and further images.
+    /// Members with other suffixes, and further images: they are not read.
     pub other: Vec<MemberId>,
     /// The file ends within one of its members, or behind it while the sample has less than its neighbour: the rest
     /// of it was cut off.
@@ -72,16 +77,24 @@ pub struct Loose {
 pub enum LooseReason {
     /// A folder.
     Directory,
-    /// The base name has no dot, or nothing before or behind it.
+    /// The base name has no dot, or nothing behind it.
     NoKey,
     /// WebDataset's own `__name__` files.
     Meta,
+    /// What macOS keeps beside a file that it copies: `._name`, and all in `__MACOSX`.
+    AppleDouble,
+    /// The base name begins with a dot, such as `.DS_Store`.
+    Hidden,
+    /// No member of its key is an image, a caption, a sidecar or a class.
+    Suffix,
     /// A link whose target is not a member.
     Link,
     /// A sparse file.
     Sparse,
     /// A device, pipe or unknown type.
     Special,
+    /// Its path is longer than [`super::MAX_NAME_BYTES`].
+    LongName,
 }
 
 impl LooseReason {
@@ -91,84 +104,94 @@ impl LooseReason {
             LooseReason::Directory => "directory",
             LooseReason::NoKey => "no_key",
             LooseReason::Meta => "meta",
+            LooseReason::AppleDouble => "apple_double",
+            LooseReason::Hidden => "hidden",
+            LooseReason::Suffix => "suffix",
             LooseReason::Link => "link",
             LooseReason::Sparse => "sparse",
             LooseReason::Special => "special",
+            LooseReason::LongName => "long_name",
         }
     }
+
+    /// May a part of a sample have been lost with it?
+    pub fn is_a_problem(self) -> bool {
+        matches!(
+            self,
+            LooseReason::Link | LooseReason::Sparse | LooseReason::Special | LooseReason::LongName
+        )
+    }
 }
 
-/// Key and lower-cased suffix of a path; `None` where WebDataset sees none.
-pub(super) fn split_name(name: &[u8]) -> Option<(&[u8], String)> {
-    let mut name = name;
-    while let Some(rest) = name.strip_prefix(b"./") {
-        name = rest;
-    }
-    let base_at = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let dot = base_at + name[base_at..].iter().position(|&byte| byte == b'.')?;
-    let suffix = &name[dot + 1..];
-    if dot == base_at || suffix.is_empty() {
-        return None;
-    }
-    Some((&name[..dot], String::from_utf8_lossy(suffix).to_ascii_lowercase()))
-}
-
-/// A path or key as text: UTF-8 as it is, other bytes as `\xNN`.
-pub fn readable(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
-/// Groups the members; samples are in the order of their first member.
+/// Groups the members; samples are in the order of their first member, loose members in that of the tar.
 pub(super) fn group(members: &[Member]) -> (Vec<SampleEntry>, Vec<Loose>) {
+    let cut_at_last = keys_cut_at_last(members.iter().filter_map(|member| place(member).ok()));
     let mut samples: Vec<SampleEntry> = Vec::new();
     let mut loose = Vec::new();
-    // The latest sample of each key, with the suffixes that it has.
-    let mut latest: HashMap<&[u8], (usize, Vec<String>)> = HashMap::new();
+    // The latest sample of each key, and which suffixes each sample has.
+    let mut latest: HashMap<&[u8], usize> = HashMap::new();
+    let mut suffixes: HashSet<(usize, String)> = HashSet::new();
     for (id, member) in members.iter().enumerate() {
         let id = id as MemberId;
-        let (key, suffix) = match place(member) {
-            Ok(placed) => placed,
+        let named = match place(member) {
+            Ok(named) => named,
             Err(reason) => {
                 loose.push(Loose { member: id, reason });
                 continue;
             }
         };
+        let is_cut_at_last = cut_at_last.contains(named.first_key());
+        let key = if is_cut_at_last { named.last_key() } else { named.first_key() };
+        let suffix = named.suffix(is_cut_at_last);
         let next = samples.len();
-        let (sample, suffixes) = latest.entry(key).or_insert_with(|| (next, Vec::new()));
-        let is_repeated = suffixes.contains(&suffix);
+        let sample = latest.entry(key).or_insert(next);
+        let is_repeated = *sample != next && suffixes.contains(&(*sample, suffix.clone()));
         if *sample == next || is_repeated {
             let ordinal = if is_repeated { samples[*sample].ordinal + 1 } else { 0 };
-            samples.push(SampleEntry { key: readable(key), ordinal, ..SampleEntry::default() });
+            let key = readable(key);
+            samples.push(SampleEntry { key, is_cut_at_last, ordinal, ..SampleEntry::default() });
             *sample = next;
-            suffixes.clear();
         }
         samples[*sample].take(id, &suffix, member.cut);
-        suffixes.push(suffix);
+        suffixes.insert((*sample, suffix));
     }
+    for sample in &mut samples {
+        sample.adopt(members);
+    }
+    let (samples, others) = samples.into_iter().partition(|sample| sample.is_one());
+    let stray = |sample: SampleEntry| sample.other.into_iter();
+    let reason = LooseReason::Suffix;
+    loose.extend(Vec::into_iter(others).flat_map(stray).map(|member| Loose { member, reason }));
+    loose.sort_by_key(|loose| loose.member);
     (samples, loose)
 }
 
-/// Key and suffix of a member that can be read.
-fn place(member: &Member) -> Result<(&[u8], String), LooseReason> {
+/// The name of a member that can be read.
+fn place(member: &Member) -> Result<Named<'_>, LooseReason> {
     match &member.kind {
         MemberKind::Directory => return Err(LooseReason::Directory),
+        MemberKind::LongName => return Err(LooseReason::LongName),
+        _ => {}
+    }
+    let base = base(&member.name);
+    if base.starts_with(b"._")
+        || member.name.split(|&byte| byte == b'/').any(|part| part == b"__MACOSX")
+    {
+        return Err(LooseReason::AppleDouble);
+    }
+    match &member.kind {
         MemberKind::HardLink { .. } | MemberKind::SymLink => return Err(LooseReason::Link),
         MemberKind::Sparse => return Err(LooseReason::Sparse),
         MemberKind::Other(_) => return Err(LooseReason::Special),
-        MemberKind::File => {}
+        _ => {}
     }
-    let base = member.name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    if base.starts_with(b".") {
+        return Err(LooseReason::Hidden);
+    }
     if base.len() > 4 && base.starts_with(b"__") && base.ends_with(b"__") {
         return Err(LooseReason::Meta);
     }
-    split_name(&member.name).ok_or(LooseReason::NoKey)
+    Named::of(&member.name).ok_or(LooseReason::NoKey)
 }
 
 fn caption_member(member: MemberId, suffix: &str) -> Option<CaptionMember> {
@@ -181,28 +204,78 @@ fn caption_member(member: MemberId, suffix: &str) -> Option<CaptionMember> {
 
 impl SampleEntry {
     fn take(&mut self, id: MemberId, suffix: &str, cut: bool) {
+        self.cut |= cut;
         if let Some(found) = caption_member(id, suffix) {
             self.captions.push(found);
-            self.cut |= cut;
             return;
         }
-        let slot = match suffix {
-            "txt" => &mut self.caption,
-            "json" => &mut self.sidecar,
-            "cls" => &mut self.class,
-            _ if IMAGE_SUFFIXES.contains(&suffix) => &mut self.image,
-            _ => {
-                self.other.push(id);
-                self.cut |= cut;
+        match Role::of(suffix) {
+            // Two images of different formats: the first one counts.
+            Some(role) if self.slot(role).is_none() => *self.slot(role) = Some(id),
+            _ => self.other.push(id),
+        }
+    }
+
+    fn slot(&mut self, role: Role) -> &mut Option<MemberId> {
+        match role {
+            Role::Image => &mut self.image,
+            Role::Caption => &mut self.caption,
+            Role::Sidecar => &mut self.sidecar,
+            Role::Class => &mut self.class,
+        }
+    }
+
+    /// Has it anything that a sample is made of?
+    fn is_one(&self) -> bool {
+        self.members().count() > self.other.len()
+    }
+
+    /// Finds by its last suffix what is not there by its whole suffix: the image where there is one, or where the text
+    /// is that of the whole key; of texts that which is named like the image, or the only one.
+    fn adopt(&mut self, members: &[Member]) {
+        let has_text =
+            self.caption.is_some() || self.sidecar.is_some() || !self.captions.is_empty();
+        if self.other.is_empty() || self.is_cut_at_last || (self.image.is_some() && has_text) {
+            return;
+        }
+        let stem_of = |id: MemberId| {
+            Named::of(&members[id as usize].name).map(|named| named.stem()).unwrap_or_default()
+        };
+        let of_role = |others: &[MemberId], role: Role| -> Vec<MemberId> {
+            let is_it = |id: &&MemberId| {
+                let named = Named::of(&members[**id as usize].name);
+                named.is_some_and(|named| !named.is_plain() && named.role() == Some(role))
+            };
+            others.iter().filter(is_it).copied().collect()
+        };
+        let mut roles = vec![Role::Caption];
+        if self.image.is_none() {
+            let found = of_role(&self.other, Role::Image);
+            let Some(&first) = found.first() else { return };
+            if found.len() > 1 && !has_text && self.class.is_none() {
                 return;
             }
-        };
-        match slot {
-            // Two images of different formats: the first one counts.
-            Some(_) => self.other.push(id),
-            None => *slot = Some(id),
+            self.adopt_one(Role::Image, first);
+            roles.extend([Role::Sidecar, Role::Class]);
         }
-        self.cut |= cut;
+        let stem = self.image.map(stem_of).unwrap_or_default();
+        for role in roles {
+            let is_there = match role {
+                Role::Caption => has_text,
+                role => self.slot(role).is_some(),
+            };
+            let found = of_role(&self.other, role);
+            let own = found.iter().find(|&&id| stem_of(id) == stem);
+            let only = if found.len() == 1 { found.first() } else { None };
+            if let (false, Some(&id)) = (is_there, own.or(only)) {
+                self.adopt_one(role, id);
+            }
+        }
+    }
+
+    fn adopt_one(&mut self, role: Role, id: MemberId) {
+        self.other.retain(|&other| other != id);
+        *self.slot(role) = Some(id);
     }
 
     /// True where `other` has a kind of member that this one has not.
@@ -248,16 +321,6 @@ mod tests {
 
     fn group_names(names: &[&str]) -> (Vec<SampleEntry>, Vec<Loose>) {
         group(&names.iter().map(|name| file(name)).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_key_ends_at_the_first_dot_of_the_base_name() {
-        let split = |name: &'static str| split_name(name.as_bytes());
-        assert_eq!(split("000010005.jpg"), Some((&b"000010005"[..], "jpg".to_string())));
-        assert_eq!(split("././a.b/c.Seg.JPG"), Some((&b"a.b/c"[..], "seg.jpg".to_string())));
-        for name in ["README", ".hidden", "dir.d/.hidden.jpg", "a.", "dir.d/plain", ""] {
-            assert_eq!(split(name), None, "{name}");
-        }
     }
 
     #[test]
@@ -310,14 +373,76 @@ mod tests {
         let mut members =
             vec![file("README"), file("__info__"), file("d/.DS_Store"), file("a.jpg")];
         members[3].kind = MemberKind::SymLink;
+        members.extend(["._a.jpg", "__MACOSX/a.jpg", "LICENSE.md", "b.npy", "b."].map(file));
         let (samples, loose) = group(&members);
         assert!(samples.is_empty());
         let reasons: Vec<_> = loose.iter().map(|loose| loose.reason.name()).collect();
-        assert_eq!(reasons, ["no_key", "meta", "no_key", "link"]);
+        let apple = "apple_double";
+        let expected =
+            ["no_key", "meta", "hidden", "link", apple, apple, "suffix", "suffix", "no_key"];
+        assert_eq!(reasons, expected);
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_are_escaped() {
-        assert_eq!(readable(b"a\xff/\xc3\xa9"), "a\\xff/\u{e9}");
+    fn keys_with_dots_are_cut_where_each_image_keeps_its_caption() {
+        let (samples, loose) = group_names(&[
+            "d/shot.1.a.jpg",
+            "d/shot.1.a.txt",
+            "d/shot.2.a.txt",
+            "d/shot.2.a.jpg",
+            "plain.jpg",
+            "plain.txt",
+        ]);
+        let found: Vec<_> = samples
+            .iter()
+            .map(|sample| {
+                (sample.key.as_str(), sample.image, sample.caption, sample.is_cut_at_last)
+            })
+            .collect();
+        let expected = [
+            ("d/shot.1.a", Some(0), Some(1), true),
+            ("d/shot.2.a", Some(3), Some(2), true),
+            ("plain", Some(4), Some(5), false),
+        ];
+        assert_eq!((found, loose.len()), (expected.to_vec(), 0));
+    }
+
+    #[test]
+    fn members_of_compound_suffixes_are_found_by_the_last_one() {
+        let (samples, _) = group_names(&["a.meta.json", "a.outputs.txt", "a.input.JPG", "a.x.npy"]);
+        let [a] = &samples[..] else { panic!("one sample") };
+        assert_eq!(
+            (a.image, a.caption, a.sidecar, &a.other[..]),
+            (Some(2), Some(1), Some(0), &[3][..])
+        );
+        let (samples, _) = group_names(&["a.note.txt", "a.1.jpg", "a.1.txt"]);
+        assert_eq!(
+            (samples[0].image, samples[0].caption),
+            (Some(1), Some(2)),
+            "the image's own text"
+        );
+        let (samples, _) = group_names(&["a.1.jpg", "a.2.jpg", "a.txt"]);
+        assert_eq!(
+            (samples[0].image, samples[0].caption, &samples[0].other[..]),
+            (Some(0), Some(2), &[1][..])
+        );
+        // which of two texts is the caption cannot be told
+        let (samples, _) = group_names(&["a.jpg", "a.en.txt", "a.fr.txt"]);
+        assert_eq!((samples[0].caption, &samples[0].other[..]), (None, &[1, 2][..]));
+        // what is there by its whole suffix is never replaced
+        let (samples, _) = group_names(&["a.seg.png", "a.jpg", "a.seg.json", "a.txt"]);
+        assert_eq!(
+            (samples[0].image, samples[0].sidecar, samples[0].caption),
+            (Some(1), None, Some(3))
+        );
+    }
+
+    #[test]
+    fn members_of_one_key_are_as_many_as_the_tar_has() {
+        let names: Vec<String> = (0..200_000).map(|suffix| format!("a.{suffix}")).collect();
+        let members: Vec<Member> =
+            names.iter().map(|name| file(name)).chain([file("a.jpg")]).collect();
+        let (samples, loose) = group(&members);
+        assert_eq!((samples.len(), samples[0].other.len(), loose.len()), (1, 200_000, 0));
     }
 }

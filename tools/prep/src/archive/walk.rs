@@ -7,12 +7,16 @@ use std::io;
 
 use super::{
     header::{BLOCK_BYTES, Block, Header, MAGIC, MAGIC_AT, classify, is_strict_header},
-    pax::Overrides,
+    pax::{MAX_NAME_BYTES, Overrides, capped},
     source::{ByteSource, Window},
 };
 
 /// Most members that one tar may have; img2dataset writes 30,000.
 pub const MAX_MEMBERS: usize = 4 << 20;
+
+/// Most bytes that the paths of a tar's members may have together. Extended headers can say one path for millions of
+/// members, so that a small tar would fill the memory.
+pub const MAX_NAMES_BYTES: u64 = 1 << 30;
 
 /// Largest extended header (PAX records, GNU long name) that is read, in bytes.
 pub const MAX_EXTENSION_BYTES: u64 = 1 << 20;
@@ -20,7 +24,7 @@ pub const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 /// One entry of a tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Path as found, raw bytes: not every tar holds UTF-8.
+    /// Path as found, raw bytes: not every tar holds UTF-8. At most [`MAX_NAME_BYTES`] of it.
     pub name: Vec<u8>,
     /// What kind of entry it is.
     pub kind: MemberKind,
@@ -56,6 +60,8 @@ pub enum MemberKind {
     Sparse,
     /// A device, pipe, volume label, or a type that is not known.
     Other(u8),
+    /// Anything with a path longer than [`MAX_NAME_BYTES`].
+    LongName,
 }
 
 /// Bytes that are no member, in the middle of the tar.
@@ -113,8 +119,19 @@ pub(super) struct Walk {
     pub(super) damage: Vec<Damage>,
     /// How it ended; `None` while it goes on.
     pub(super) end: Option<TarEnd>,
-    /// There are more than [`MAX_MEMBERS`].
-    pub(super) too_many: bool,
+    /// What there is too much of, where there is: the walk ended there.
+    pub(super) too_many: Option<TooMany>,
+    /// Bytes of all paths and targets in `members`.
+    names_bytes: u64,
+}
+
+/// What a tar has too much of to be indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TooMany {
+    /// More than [`MAX_MEMBERS`].
+    Members,
+    /// Paths of more than [`MAX_NAMES_BYTES`].
+    Names,
 }
 
 /// A read that failed, and where.
@@ -135,7 +152,7 @@ pub(super) fn walk<S: ByteSource + ?Sized>(source: &S, length: u64) -> Result<Wa
         extensions_from: None,
         found: Walk::default(),
     };
-    while walker.found.end.is_none() && !walker.found.too_many {
+    while walker.found.end.is_none() && walker.found.too_many.is_none() {
         walker.step().map_err(|source| WalkError { offset: walker.at, source })?;
     }
     Ok(walker.found)
@@ -262,7 +279,7 @@ impl<S: ByteSource + ?Sized> Walker<'_, S> {
         };
         let is_understood = header.size <= MAX_EXTENSION_BYTES && {
             let bytes = self.window.copy(data_offset, header.size as usize)?;
-            let name = || bytes.split(|&byte| byte == 0).next().map(<[u8]>::to_vec);
+            let name = || bytes.split(|&byte| byte == 0).next().map(capped);
             match header.flag {
                 b'L' => {
                     self.local.path = name();
@@ -285,11 +302,11 @@ impl<S: ByteSource + ?Sized> Walker<'_, S> {
 
     fn member(&mut self, header: Header) -> io::Result<()> {
         if self.found.members.len() >= MAX_MEMBERS {
-            self.found.too_many = true;
+            self.found.too_many = Some(TooMany::Members);
             return Ok(());
         }
         let overrides = std::mem::take(&mut self.local).over(&self.globals);
-        let name = overrides.path.unwrap_or(header.name);
+        let mut name = overrides.path.unwrap_or(header.name);
         let kind = kind_of(header.flag, &name, overrides.link.unwrap_or(header.link));
         let kind = if overrides.sparse { MemberKind::Sparse } else { kind };
         let header_offset = self.at;
@@ -302,7 +319,19 @@ impl<S: ByteSource + ?Sized> Walker<'_, S> {
             size = 0;
         }
         let brings_data = size > 0 && matches!(kind, MemberKind::HardLink { .. });
-        let kind = if brings_data { MemberKind::File } else { kind };
+        let mut kind = if brings_data { MemberKind::File } else { kind };
+        if name.len() > MAX_NAME_BYTES {
+            name.truncate(MAX_NAME_BYTES);
+            kind = MemberKind::LongName;
+        }
+        if let MemberKind::HardLink { target } = &kind {
+            self.found.names_bytes += target.len() as u64;
+        }
+        self.found.names_bytes += name.len() as u64;
+        if self.found.names_bytes > MAX_NAMES_BYTES {
+            self.found.too_many = Some(TooMany::Names);
+            return Ok(());
+        }
         let length = self.window.length();
         let data_end = data_offset.checked_add(size).filter(|&end| end <= length);
         let end = data_end.map_or(length, |end| end.saturating_add(padding(size)).min(length));

@@ -1,5 +1,7 @@
 //! `clipa-prep laion ingest`.
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use clipa_schemas::manifest::Kind;
@@ -10,10 +12,10 @@ use super::{
     options::threads,
 };
 use crate::{
-    archive::inputs,
+    archive::{ArchiveError, inputs, passed_over::passed_over},
     ingest::{dry_run, options::IngestOptions, pipeline::Input},
 };
-use clipa_talk::{Outcome, Printer};
+use clipa_talk::{Outcome, Printer, printable};
 
 /// `clipa-prep laion`: what reads LAION's and img2dataset's output.
 #[derive(Debug, Subcommand)]
@@ -55,7 +57,20 @@ pub struct IngestArgs {
 /// The run could not do its job.
 pub fn run(command: LaionCommand, printer: &Printer) -> Result<Outcome> {
     let LaionCommand::Ingest(args) = command;
-    let inputs = inputs::expand(&args.inputs)?.into_iter().map(Input::Tar).collect();
+    let there = |input: &String| passed_over(Path::new(input));
+    let tars = inputs::expand(&args.inputs).map_err(|error| match error {
+        ArchiveError::NothingMatched { input, .. } => {
+            let there = there(&input);
+            ArchiveError::NothingMatched { input, there }
+        }
+        other => other,
+    })?;
+    for input in &args.inputs {
+        if let Some(there) = there(input) {
+            printer.say(printable(&format!("passed over in {input}: {there}")));
+        }
+    }
+    let inputs = tars.into_iter().map(Input::Tar).collect();
     let mut options = args.ingest.options(Kind::Pairs)?;
     options.unpad = args.filter.unpad;
     options.filter = args.filter.filter()?;

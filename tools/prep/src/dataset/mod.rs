@@ -5,6 +5,7 @@
 
 mod lock;
 mod output;
+mod rowless;
 mod settle;
 
 pub use output::{Output, refuse_pending_takedown};

@@ -16,6 +16,7 @@ use clipa_schemas::{
 
 use super::{
     lock::{LOCK, lock},
+    rowless::remove_rowless,
     settle::{self, remove_replaced_files, remove_temporary_files, settle},
 };
 use clipa_talk::{Failure, Printer, shell};
@@ -44,6 +45,7 @@ impl Output {
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         }
         let lock = lock(dataset, printer)?;
+        remove_rowless(dataset)?;
         let mut done = BTreeMap::new();
         if dataset.join(MANIFEST).exists() {
             refuse_other_configuration(dataset, &manifest)?;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use clipa_schemas::{
     manifest::Manifest,
+    members::Members,
     rejects,
     short_sides::{ShortSides, SideSummary},
 };
@@ -47,7 +48,9 @@ pub struct Report {
     /// Images that the inputs list and do not hold because they were never downloaded, by reason; not among those
     /// found.
     pub not_downloaded: BTreeMap<String, u64>,
-    /// Does found equal accepted plus rejected?
+    /// What became of the inputs' members.
+    pub members: Members,
+    /// Does found equal accepted plus rejected, and are all members accounted for?
     pub balanced: bool,
     /// Samples that went through this run.
     pub samples: u64,
@@ -109,8 +112,11 @@ impl Report {
         for entry in &entries {
             let path = shown.get(&entry.unit).unwrap_or(&entry.source.path);
             problems.extend(entry.problems.iter().map(|problem| format!("{path}: {problem}")));
-            if !entry.ledger.is_balanced() {
+            if !entry.ledger.is_judged() {
                 problems.push(format!("{path}: found is not accepted + rejected"));
+            }
+            if !entry.ledger.members.is_balanced() {
+                problems.push(format!("{path}: the members walked are not those used + ignored"));
             }
         }
         problems.extend(done.failed.iter().map(|failed| {
@@ -127,6 +133,11 @@ impl Report {
         let quoted = shell::quoted(dataset);
         let next = if interrupted {
             "finished inputs are kept; run the same command again to continue".to_owned()
+        } else if totals.accepted == 0 {
+            format!(
+                "no row was made, so {quoted} can be used again as it is: make the inputs with img2dataset --output_format \
+                 webdataset, or change the options; what was rejected: clipa-inspect rejects {quoted}"
+            )
         } else if problems.is_empty() {
             format!("look at it: clipa-inspect summary {quoted}")
         } else {
@@ -146,6 +157,7 @@ impl Report {
             unfiltered: totals.unfiltered.clone(),
             warnings: idle(filter, totals, units_skipped == 0),
             not_downloaded: totals.not_downloaded.clone(),
+            members: totals.members.clone(),
             balanced: totals.is_balanced(),
             samples: done.samples,
             seconds,
@@ -163,7 +175,7 @@ impl Report {
 
     /// Did the run do all of its job, and is nothing wrong with its input?
     pub fn is_fine(&self) -> bool {
-        self.balanced && self.problems.is_empty() && !self.interrupted
+        self.balanced && self.problems.is_empty() && !self.interrupted && self.accepted > 0
     }
 
     /// Prints it for a person, on stderr.
@@ -204,7 +216,7 @@ impl Report {
             "  found {} = accepted {} + rejected {}; shards {}",
             figures::count(self.found),
             figures::count(self.accepted),
-            figures::count(self.found - self.accepted),
+            figures::count(self.found.saturating_sub(self.accepted)),
             figures::bytes(self.shard_bytes),
         ));
         for sizes in self.image_sizes.iter().filter(|sizes| sizes.smaller > 0) {
@@ -216,6 +228,7 @@ impl Report {
                 sizes.median,
             ));
         }
+        self.tell_members(printer);
         for (reason, rejected) in &self.rejected {
             printer.say(format!(
                 "  rejected {reason}: {} (for example {}: {})",
@@ -260,6 +273,53 @@ fn image_sizes(dataset: &Path, manifest: &Manifest) -> Vec<SideSummary> {
     let columns = manifest.images.iter();
     let sides = columns.map(|&column| ShortSides::of(dataset, manifest.shards(), column));
     sides.flatten().map(|sides| sides.summary()).collect()
+}
+
+impl Report {
+    /// Prints what became of the members, as far as that is not what everybody expects.
+    fn tell_members(&self, printer: &Printer) {
+        let members = &self.members;
+        if members.ignored_total() > 0 {
+            printer.say(format!(
+                "  members {} = in samples {} + ignored {}: {}",
+                figures::count(members.walked),
+                figures::count(members.used_total()),
+                figures::count(members.ignored_total()),
+                listed(members.ignored.iter()),
+            ));
+        }
+        let compound = members.used.iter().filter(|(suffix, _)| suffix.matches('.').count() > 1);
+        let compound = listed(compound);
+        if !compound.is_empty() {
+            printer.say(format!("  found by their last suffix: {compound}"));
+        }
+        if members.keys_cut_at_last_dot > 0 {
+            printer.say(format!(
+                "  keys cut at the last dot: {} (at the first, as WebDataset cuts, several images would have one key)",
+                figures::count(members.keys_cut_at_last_dot)
+            ));
+        }
+        if self.accepted == 0 && !self.interrupted {
+            let there = listed(members.used.iter().chain(&members.ignored));
+            let there = if there.is_empty() { "nothing".to_owned() } else { there };
+            printer.warn(format!("no row was made; the inputs hold {there}"));
+        }
+    }
+}
+
+/// Names with their counts, the most frequent first.
+fn listed<'c>(counts: impl Iterator<Item = (&'c String, &'c u64)>) -> String {
+    let mut counts: Vec<(&String, &u64)> = counts.collect();
+    counts.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
+    let more = counts.len().saturating_sub(SHOWN_REASONS);
+    let shown = counts.iter().take(SHOWN_REASONS);
+    let mut shown: Vec<String> = shown
+        .map(|(name, count)| format!("{} {}", printable(name), figures::count(**count)))
+        .collect();
+    if more > 0 {
+        shown.push(format!("and {more} more kinds"));
+    }
+    shown.join(", ")
 }
 
 /// Images a second if the threads did nothing but one stage; 0 where it took no time.

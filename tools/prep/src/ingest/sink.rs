@@ -9,7 +9,7 @@ use std::{
 
 use clipa_pool::{Permit, lock};
 use clipa_schemas::{
-    Result,
+    Error, Result,
     input_file::InputFile,
     ledger::{Ledger, Source, UnitEntry, unit_stem},
     manifest::{REJECTS, SHARDS, entry_path},
@@ -129,12 +129,13 @@ impl UnitSink {
 }
 
 impl UnitFiles {
-    /// The files of unit number `unit`, none of them begun.
+    /// The files of unit number `unit`, in whose input the walk found so many samples; none of them begun.
     pub(super) fn new(
         dataset: &Path,
         unit: u32,
         layout: &ShardLayout,
         buffers: ShardBuffers,
+        samples: usize,
         chunks: usize,
     ) -> UnitFiles {
         UnitFiles {
@@ -144,7 +145,7 @@ impl UnitFiles {
             shard: None,
             buffers,
             rejects: Vec::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::of(samples as u64),
             chunks_left: chunks,
         }
     }
@@ -183,6 +184,7 @@ impl UnitFiles {
     ///
     /// # Errors
     /// [`clipa_schemas::Error::Io`]; a run that continues does the unit again.
+    /// [`clipa_schemas::Error::Unbalanced`] where what the walk found is not what was judged: nothing is committed.
     pub(super) fn commit(
         self,
         source: Source,
@@ -190,6 +192,12 @@ impl UnitFiles {
         configuration_sha256: &str,
         account: Account,
     ) -> Result<Committed> {
+        let Account { problems, not_downloaded, members } = account;
+        let ledger = Ledger { not_downloaded, members, ..self.ledger };
+        if !ledger.is_balanced() {
+            let (path, found) = (entry_path(&self.dataset, self.unit), ledger.contradictions());
+            return Err(Error::Unbalanced { path, detail: found.join("; ") });
+        }
         let file = unit_stem(self.unit) + ".parquet";
         let (shard, buffers) = match self.shard {
             Some(writer) => {
@@ -212,8 +220,8 @@ impl UnitFiles {
             configuration_sha256: configuration_sha256.to_owned(),
             shard,
             rejects,
-            ledger: Ledger { not_downloaded: account.not_downloaded, ..self.ledger },
-            problems: account.problems,
+            ledger,
+            problems,
         };
         clipa_schemas::file::write_json(&entry_path(&self.dataset, self.unit), &entry)?;
         Ok(Committed { entry, buffers })
@@ -226,7 +234,7 @@ mod tests {
 
     use arrow::array::AsArray;
     use clipa_pool::Permits;
-    use clipa_schemas::{sample::Sample, shard::ShardReader};
+    use clipa_schemas::{members::Members, sample::Sample, shard::ShardReader};
     use tempfile::TempDir;
 
     use super::*;
@@ -248,7 +256,8 @@ mod tests {
                 fs::create_dir(folder.path().join(part)).unwrap();
             }
             let layout = ShardLayout::default();
-            let files = UnitFiles::new(folder.path(), 0, &layout, ShardBuffers::default(), CHUNKS);
+            let buffers = ShardBuffers::default();
+            let files = UnitFiles::new(folder.path(), 0, &layout, buffers, 2 * CHUNKS, CHUNKS);
             let permits = Permits::new(CHUNKS as u64);
             Unit { folder, sink: UnitSink::new(files), permits }
         }
@@ -352,6 +361,26 @@ mod tests {
             let files = lock(&complete).take().expect("one of them completes the unit");
             assert_eq!(unit.stored(*files).0, keys(["0", "2", "4", "6"]));
         }
+    }
+
+    #[test]
+    fn what_the_walk_found_and_nobody_judged_is_no_commit() {
+        let source = || Source { path: "a.tar".to_owned(), bytes: 1 };
+        let complete =
+            |unit: &Unit| (0..CHUNKS).find_map(|number| unit.deliver(unit.chunk(number))).unwrap();
+        let unit = Unit::new();
+        let mut files = complete(&unit);
+        files.ledger.found += 1;
+        let error =
+            files.commit(source(), Vec::new(), "", Account::default()).err().unwrap().to_string();
+        assert!(error.contains("9 samples found, but 4 accepted and 4 rejected"), "{error}");
+        let members = Members { walked: 5, ..Members::default() };
+        let account = Account { members, ..Account::default() };
+        let unit = Unit::new();
+        let error =
+            complete(&unit).commit(source(), Vec::new(), "", account).err().unwrap().to_string();
+        assert!(error.contains("5 members walked, but 0 used and 0 ignored"), "{error}");
+        assert!(!unit.folder.path().join(SHARDS).join("00000.json").exists(), "no commit mark");
     }
 
     #[test]

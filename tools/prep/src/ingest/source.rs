@@ -7,17 +7,17 @@ use std::{
     time::SystemTime,
 };
 
-use clipa_schemas::{input_file::InputFile, ledger::Source};
+use clipa_schemas::{input_file::InputFile, ledger::Source, members::Members};
 
 use super::{
-    account::{Account, SideFiles},
+    account::{Account, SideFiles, members_of, tar_problems},
     captions::Gathered,
     content::{self, Content, Folder, recorded_name},
     options::Filter,
     repairs::ReadRepair,
 };
 use crate::archive::{
-    ArchiveError, Member, MemberId, SampleEntry, TarEnd, TarIndex,
+    ArchiveError, Member, MemberId, SampleEntry, TarIndex, shown_suffix,
     sidecar::{FoundCaption, MAX_SIDECAR_BYTES, Sidecar, captions_of_json},
 };
 
@@ -209,9 +209,8 @@ impl UnitSource {
     ) -> Result<(), ReadFailure> {
         match self {
             UnitSource::Tar(tar, ..) => {
-                let member = tar.samples[index].image;
-                let member =
-                    member.ok_or_else(|| unusable("no_image", "no image member for this key"))?;
+                let sample = &tar.samples[index];
+                let member = sample.image.ok_or_else(|| no_image(tar, sample))?;
                 let size = tar.member(member).size;
                 if size > max_bytes {
                     return Err(image_too_large(size, max_bytes));
@@ -228,10 +227,17 @@ impl UnitSource {
     pub fn account(&self) -> Account {
         match self {
             UnitSource::Tar(tar, side_files, _) => {
-                let Account { problems, not_downloaded } = side_files.account(tar);
-                Account { problems: [tar_problems(tar), problems].concat(), not_downloaded }
+                let Account { problems, not_downloaded, .. } = side_files.account(tar);
+                let problems = [tar_problems(tar), problems].concat();
+                Account { problems, not_downloaded, members: members_of(tar) }
             }
-            UnitSource::ClassFolders { .. } => Account::default(),
+            UnitSource::ClassFolders { files, .. } => {
+                let mut members = Members { walked: files.len() as u64, ..Members::default() };
+                for (path, _) in files {
+                    members.used(&shown_suffix(path.as_os_str().as_encoded_bytes(), true), 1);
+                }
+                Account { members, ..Account::default() }
+            }
         }
     }
 }
@@ -291,6 +297,15 @@ fn read_image_file(path: &Path, limit_bytes: u64, bytes: &mut Vec<u8>) -> Result
         return Err(image_too_large(length, limit_bytes));
     }
     Ok(())
+}
+
+/// Suffixes that a rejection names.
+const SHOWN_SUFFIXES: usize = 8;
+
+fn no_image(tar: &TarIndex, sample: &SampleEntry) -> ReadFailure {
+    let of = |member| shown_suffix(&tar.member(member).name, sample.is_cut_at_last);
+    let there: Vec<String> = sample.members().take(SHOWN_SUFFIXES).map(of).collect();
+    unusable("no_image", format!("no image member for this key, it has {}", there.join(", ")))
 }
 
 fn image_too_large(bytes: u64, limit_bytes: u64) -> ReadFailure {
@@ -455,36 +470,4 @@ fn text_of(bytes: &[u8], raw: &mut RawSample) -> String {
             String::from_utf8_lossy(bytes).into_owned()
         }
     }
-}
-
-fn tar_problems(tar: &TarIndex) -> Vec<String> {
-    let mut problems = Vec::new();
-    for damage in &tar.damage {
-        problems.push(format!(
-            "{} bytes at offset {} are no tar member ({:?})",
-            damage.bytes, damage.offset, damage.kind
-        ));
-    }
-    match tar.end {
-        TarEnd::Clean => {}
-        TarEnd::MissingMark { offset } => {
-            problems
-                .push(format!("no end mark at offset {offset}: the tar may have been cut there"));
-        }
-        TarEnd::Truncated { offset } => problems.push(format!("cut off at offset {offset}")),
-        TarEnd::Garbage { offset } => {
-            problems.push(format!("bytes that are no tar member from offset {offset} to the end"));
-        }
-    }
-    for loose in &tar.loose {
-        let name = crate::archive::readable(&tar.member(loose.member).name);
-        if !matches!(
-            loose.reason,
-            crate::archive::LooseReason::Directory | crate::archive::LooseReason::Meta
-        ) {
-            problems
-                .push(format!("member `{name}` belongs to no sample ({})", loose.reason.name()));
-        }
-    }
-    problems
 }

@@ -1,6 +1,6 @@
 //! Zeros, cuts, broken headers, absurd sizes, and any of them at random.
 
-use super::super::{Damage, DamageKind, MAX_EXTENSION_BYTES};
+use super::super::{Damage, DamageKind, MAX_EXTENSION_BYTES, MAX_NAME_BYTES, MemberKind};
 use super::*;
 
 #[test]
@@ -179,4 +179,25 @@ proptest! {
     ) {
         walked(&blocks.concat());
     }
+}
+
+/// A global path of a megabyte, said once, was copied for each member.
+#[test]
+fn paths_are_capped_however_they_are_said() {
+    let long = [vec![b'n'; 900_000], b".jpg".to_vec()].concat();
+    let globals = pax(b'g', &[("path", &long)]);
+    let members: Vec<u8> = (0..2000).flat_map(|_| file("x.jpg", b"")).collect();
+    let found = walked(&[globals, members, mark()].concat());
+    assert_eq!(found.members.len(), 2000);
+    let bytes: usize = found.members.iter().map(|member| member.name.capacity()).sum();
+    assert!(bytes <= 2000 * 2 * MAX_NAME_BYTES, "{bytes} bytes of names");
+    let gnu =
+        [entry("././@LongLink", b'L', &long), file("short", b"1"), file("b.jpg", b"2"), mark()];
+    let index = index_of(&gnu.concat()).unwrap();
+    assert_eq!((index.members[0].kind.clone(), index.samples.len()), (MemberKind::LongName, 1));
+    assert_eq!(index.loose[0].reason.name(), "long_name");
+    let fits = [vec![b'n'; MAX_NAME_BYTES - 4], b".jpg".to_vec()].concat();
+    let index =
+        index_of(&[pax(b'x', &[("path", &fits)]), file("s", b"1"), mark()].concat()).unwrap();
+    assert_eq!((index.samples.len(), index.loose.len()), (1, 0));
 }

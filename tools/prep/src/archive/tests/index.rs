@@ -24,7 +24,9 @@ fn samples_next_to_a_cut_are_flagged() {
 fn what_is_no_tar_is_an_error_with_a_guess() {
     let text = |tar: &[u8]| index_of(tar).unwrap_err().to_string();
     assert!(text(b"").contains("0 bytes"));
-    assert!(text(&[&[0x1f, 0x8b, 8][..], &[7; 2000]].concat()).contains("gunzip"));
+    assert!(text(&[&[0x1f, 0x8b, 8][..], &[7; 2000]].concat()).contains("it is gzip"));
+    assert!(text(&[&[0x28, 0xb5, 0x2f, 0xfd][..], &[7; 2000]].concat()).contains("unzstd"));
+    assert!(text(&[&b"PAR1"[..], &[7; 2000]].concat()).contains("--output_format webdataset"));
     assert!(text(b"<html>not found</html>").contains("text"));
     assert!(text(&[7; 3000]).contains("no tar header"));
     let folder = tempfile::tempdir().unwrap();

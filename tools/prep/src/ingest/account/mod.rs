@@ -2,9 +2,13 @@
 //! members, and rows that never became an image are counted.
 
 mod finding;
+mod members;
+mod problems;
 mod reasons;
 mod rows;
 mod side_files;
 mod statistics;
 
-pub use self::{finding::Account, side_files::SideFiles};
+pub use self::{
+    finding::Account, members::members_of, problems::tar_problems, side_files::SideFiles,
+};

@@ -10,7 +10,7 @@ use super::{
     statistics::{Statistics, name_of, read_statistics, statistics_path},
 };
 use crate::{
-    archive::{ArchiveError, TarIndex, sidecar::MetadataTable},
+    archive::{ArchiveError, TarIndex, inputs::beside, sidecar::MetadataTable},
     foreign_table::TableError,
 };
 use clipa_talk::printable;
@@ -128,5 +128,5 @@ fn cannot_join(table: &MetadataTable, path: &Path, tar: &TarIndex) -> Option<Str
 
 /// `00000.parquet` for `00000.tar`.
 fn table_path(tar: &Path) -> PathBuf {
-    tar.with_extension("parquet")
+    beside(tar, ".parquet")
 }

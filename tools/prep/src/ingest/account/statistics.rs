@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{Account, reasons::reason, rows::Rows};
-use crate::archive::ArchiveError;
+use crate::archive::{ArchiveError, inputs::beside};
 
 /// Largest `_stats.json` that is read, in bytes; a real one has 300.
 const MAX_STATISTICS_BYTES: u64 = 4 << 20;
@@ -98,8 +98,7 @@ impl Statistics {
 
 /// `00000_stats.json` for `00000.tar`.
 pub(super) fn statistics_path(tar: &Path) -> PathBuf {
-    let stem = tar.file_stem().unwrap_or_default().to_string_lossy();
-    tar.with_file_name(format!("{stem}_stats.json"))
+    beside(tar, "_stats.json")
 }
 
 /// Without the folder: what is said of an input is the same wherever it lies.

@@ -17,7 +17,7 @@ use super::{
         sink::{UnitFiles, UnitSink},
         source::UnitSource,
     },
-    CHUNK_SAMPLES, FailedUnit, Input, Job, Line, OpenUnit, Opened, PendingUnit,
+    FailedUnit, Input, Job, Line, OpenUnit, Opened, PendingUnit,
 };
 use crate::archive::ArchiveError;
 
@@ -60,10 +60,11 @@ impl Line<'_> {
             let Some((unit, mut chunks)) = in_work.pop_front() else { return };
             fault_point("feed", &unit.name, None);
             let Some(chunk) = chunks.next() else { continue };
-            let end = unit.source.samples().min((chunk + 1) * CHUNK_SAMPLES);
-            let samples = chunk * CHUNK_SAMPLES..end;
+            let end = unit.source.samples().min((chunk + 1) * self.sizes.samples);
+            let samples = chunk * self.sizes.samples..end;
             // both fail only when the run has ended early
-            let Some(permit) = self.permits.take(1) else { return };
+            let weight = self.sizes.expected(samples.len());
+            let Some(permit) = self.permits.take(weight) else { return };
             if jobs.send(Job { unit: Arc::clone(&unit), chunk, samples, permit }).is_err() {
                 return;
             }
@@ -80,10 +81,11 @@ impl Line<'_> {
                 return None;
             }
         };
-        let (name, chunks) = (source.shown(), source.samples().div_ceil(CHUNK_SAMPLES));
+        let (name, chunks) = (source.shown(), source.samples().div_ceil(self.sizes.samples));
         let files = in_step(Step::Begin, &name, || {
             let buffers = lock(&self.spare_buffers).pop().unwrap_or_default();
-            Ok(UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks))
+            let (dataset, samples) = (self.output.dataset(), source.samples());
+            Ok(UnitFiles::new(dataset, unit, &self.layout, buffers, samples, chunks))
         });
         let files = self.kept(files)?;
         if chunks == 0 {

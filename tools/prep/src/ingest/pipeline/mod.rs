@@ -8,8 +8,8 @@
 //!
 //! A worker does everything for its chunk, and writes too when its chunk is the next in order: N threads are N
 //! busy cores, no stage waits for another's thread. One unit is written by one thread at a time, so several units are
-//! in work where threads are many. Each chunk carries a permit until it is written, so that at most
-//! [`CHUNKS_PER_THREAD`] × N chunks are in memory, whatever the tars' sizes.
+//! in work where threads are many. Each chunk carries a permit for its bytes until it is written, so that at most
+//! [`CHUNKS_PER_THREAD`] × N chunks and [`BYTES_PER_THREAD`] × N bytes are in memory, whatever the tars' sizes and columns.
 //!
 //! An error or a panic in any thread ends the run: the first one is kept, no other job is begun, the permits are closed
 //! so that the feeder does not wait for those of chunks that will never be written, and every thread ends.
@@ -31,13 +31,14 @@ use std::{
 
 use anyhow::Context;
 use clipa_schemas::{
+    image_column::{ImageColumn, ImageEncoding},
     ledger::UnitEntry,
     shard::{ShardBuffers, ShardLayout},
 };
 use crossbeam::channel::bounded;
 
 use super::{
-    in_work::ended_by, options::IngestOptions, sink::UnitSink, source::UnitSource,
+    in_work::ended_by, options::IngestOptions, sample::Verdict, sink::UnitSink, source::UnitSource,
     timing::StageTimes,
 };
 use crate::{archive::ArchiveError, dataset::Output, image::RenderPlan};
@@ -58,6 +59,15 @@ const UNITS_AHEAD: usize = 1;
 
 /// Chunks in memory for each thread.
 pub const CHUNKS_PER_THREAD: usize = 3;
+
+/// Bytes of finished rows in memory for each thread.
+pub const BYTES_PER_THREAD: u64 = 32 << 20;
+
+/// Bytes of rows that a chunk is made for: with large columns it has fewer samples than [`CHUNK_SAMPLES`].
+const CHUNK_BYTES: u64 = 8 << 20;
+
+/// Bytes of a row besides its images, about.
+const TEXT_BYTES: u64 = 4 << 10;
 
 /// A unit to be done.
 pub struct PendingUnit {
@@ -95,6 +105,8 @@ pub struct Done {
     pub failed: Vec<FailedUnit>,
     /// Samples that went through.
     pub samples: u64,
+    /// Most bytes of rows that were in memory at once.
+    pub most_bytes_held: u64,
     /// Processor time by stage.
     pub times: StageTimes,
 }
@@ -109,8 +121,9 @@ struct Line<'r> {
     progress: &'r Progress<'r>,
     /// Its flag is raised from outside (Ctrl-C) too.
     failure: FirstError<'r, anyhow::Error>,
-    /// One for each chunk in memory.
+    /// For the bytes of each chunk in memory.
     permits: Permits,
+    sizes: ChunkSizes,
     done: Mutex<Done>,
     samples: AtomicU64,
     /// Is a unit being committed beside the work? One at most, so that waiting for the disk keeps no thread from its
@@ -154,6 +167,7 @@ pub fn run(
     stop: &AtomicBool,
 ) -> anyhow::Result<Done> {
     let in_flight = threads * CHUNKS_PER_THREAD;
+    let sizes = ChunkSizes::of(&options.images);
     let line = Line {
         options,
         plan: options.render_plan()?,
@@ -162,7 +176,8 @@ pub fn run(
         output,
         progress,
         failure: FirstError::new(stop),
-        permits: Permits::new(in_flight as u64),
+        permits: Permits::new(threads as u64 * BYTES_PER_THREAD),
+        sizes,
         done: Mutex::new(Done::default()),
         samples: AtomicU64::new(0),
         commits_beside: AtomicBool::new(false),
@@ -182,10 +197,56 @@ pub fn run(
         line.watched("ingest-feed", || line.feed(open_units, at_once, jobs));
     });
     line.failure.into_result()?;
+    let most_bytes_held = line.permits.most_held();
     let mut done = line.done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.entries.sort_by_key(|entry| entry.unit);
     done.samples = line.samples.into_inner();
+    done.most_bytes_held = most_bytes_held;
     Ok(done)
+}
+
+/// How large chunks are, by the columns that are made.
+struct ChunkSizes {
+    samples: usize,
+    /// Bytes of a row, as far as that can be known before: of an image with its aspect ratio kept, one of 2:1.
+    row_bytes: u64,
+}
+
+impl ChunkSizes {
+    fn of(images: &[ImageColumn]) -> ChunkSizes {
+        let image_bytes = |column: &ImageColumn| {
+            let square = u64::from(column.side).pow(2);
+            match column.encoding {
+                ImageEncoding::Rgb8Square => 3 * square,
+                ImageEncoding::Rgb8 => 6 * square,
+                ImageEncoding::Jpeg => square,
+            }
+        };
+        let row_bytes = TEXT_BYTES + images.iter().map(image_bytes).sum::<u64>();
+        let samples = (CHUNK_BYTES / row_bytes).clamp(1, CHUNK_SAMPLES as u64) as usize;
+        ChunkSizes { samples, row_bytes }
+    }
+
+    /// What a chunk of so many bytes weighs: at least as much as lets [`CHUNKS_PER_THREAD`] be in memory.
+    fn weight(bytes: u64) -> u64 {
+        bytes.max(BYTES_PER_THREAD / CHUNKS_PER_THREAD as u64)
+    }
+
+    /// What a chunk weighs before it is made.
+    fn expected(&self, samples: usize) -> u64 {
+        ChunkSizes::weight(self.row_bytes * samples as u64)
+    }
+
+    /// What a chunk weighs that is made.
+    fn made(verdicts: &[Verdict]) -> u64 {
+        let bytes = |verdict: &Verdict| match verdict {
+            Verdict::Accepted(sample, ..) => {
+                TEXT_BYTES + sample.images.iter().map(|image| image.bytes.len() as u64).sum::<u64>()
+            }
+            Verdict::Rejected(_) => TEXT_BYTES,
+        };
+        ChunkSizes::weight(verdicts.iter().map(bytes).sum())
+    }
 }
 
 impl Line<'_> {

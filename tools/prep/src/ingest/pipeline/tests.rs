@@ -127,3 +127,25 @@ fn a_fault_is_where_the_name_of_the_input_says() {
     let told = std::panic::catch_unwind(|| fault_point("read", "/d/panic-read-7.tar", Some(7)));
     assert!(told.is_err());
 }
+
+#[test]
+fn memory_is_bounded_in_bytes_whatever_the_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let tar = tar(&folder, "large.tar", 60);
+    let mut options = options(Vec::new());
+    options.images = vec!["1024:rgb8-square".parse().unwrap(), "1000:rgb8-square".parse().unwrap()];
+    let text = options.text.open().unwrap();
+    let output = folder.path().join("out");
+    let (printer, _) = clipa_talk::Printer::captured();
+    let output = Output::open(&output, options.manifest(&text.identity()), &printer).unwrap();
+    let (printer, stop, threads) = (Printer::new(), AtomicBool::new(false), 3);
+    let progress = printer.progress("ingesting", "samples", 0);
+    let bytes = std::fs::metadata(&tar).unwrap().len();
+    let units = vec![PendingUnit { unit: 0, input: Input::Tar(tar), bytes }];
+    let done = run(units, &options, &text, &output, threads, &progress, &stop).unwrap();
+    assert_eq!((done.samples, done.entries[0].ledger.accepted), (60, 60));
+    let (most, limit) = (done.most_bytes_held, threads as u64 * BYTES_PER_THREAD);
+    assert!(most > 0 && most <= limit, "{most} bytes held, the limit is {limit}");
+    let all: u64 = 60 * 3 * (1024 * 1024 + 1000 * 1000);
+    assert!(limit < all / 2, "the test holds less than all rows");
+}

@@ -17,7 +17,7 @@ use super::{
         source::UnitSource,
         timing::Stage,
     },
-    FailedUnit, Job, Line, OpenUnit,
+    ChunkSizes, FailedUnit, Job, Line, OpenUnit,
 };
 
 impl Line<'_> {
@@ -45,7 +45,7 @@ impl Line<'_> {
         job: Job,
         preparer: &mut Preparer<'_>,
     ) -> anyhow::Result<()> {
-        let Job { unit, chunk, samples, permit } = job;
+        let Job { unit, chunk, samples, mut permit } = job;
         let verdicts = match preparer.chunk(&unit.source, samples.clone(), &unit.name) {
             Ok(verdicts) => verdicts,
             Err(error) => {
@@ -57,6 +57,7 @@ impl Line<'_> {
                 return Ok(());
             }
         };
+        permit.settle(ChunkSizes::made(&verdicts));
         self.samples.fetch_add(verdicts.len() as u64, Ordering::Relaxed);
         self.progress.advance(verdicts.len() as u64);
         let started = Instant::now();
