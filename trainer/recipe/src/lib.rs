@@ -13,6 +13,7 @@ mod built_in;
 mod document;
 mod error;
 mod keys;
+pub mod memory;
 pub mod model;
 mod open_clip_keys;
 mod optimizer;

@@ -1,6 +1,27 @@
 //! The learning rate of every step.
 
-/// Linear warm-up, then half a cosine to zero (open_clip's `cosine_lr`).
+use serde::{Deserialize, Serialize};
+
+/// How a stage's learning rate goes on after the warm-up, as recipes say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// Half a cosine from the peak to zero (open_clip's `cosine`).
+    #[default]
+    Cosine,
+    /// The peak to the end (open_clip's `const`): a stage of unknown length.
+    Constant,
+    /// The peak, then a decay at the end (open_clip's `const-cooldown`).
+    ConstantCooldown,
+}
+
+impl ScheduleKind {
+    pub(crate) fn is_cosine(&self) -> bool {
+        *self == ScheduleKind::Cosine
+    }
+}
+
+/// Linear warm-up, then what [`Decay`] says; open_clip's `cosine_lr`, `const_lr` and `const_lr_cooldown`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     /// Learning rate at the end of the warm-up.
@@ -9,6 +30,26 @@ pub struct Schedule {
     pub warmup_steps: u64,
     /// Steps of the stage.
     pub total_steps: u64,
+    /// What follows the warm-up.
+    pub decay: Decay,
+}
+
+/// The learning rate after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Decay {
+    /// Half a cosine to zero.
+    Cosine,
+    /// None.
+    Constant,
+    /// None, until the last steps: there `end + (peak − end) · (1 − done)^power`.
+    Cooldown {
+        /// The last steps.
+        steps: u64,
+        /// 1 is a straight line.
+        power: f64,
+        /// Learning rate after the last step.
+        end: f64,
+    },
 }
 
 impl Schedule {
@@ -17,19 +58,41 @@ impl Schedule {
         if step < self.warmup_steps {
             return self.peak * (step + 1) as f64 / self.warmup_steps as f64;
         }
-        let decay_steps = self.total_steps.saturating_sub(self.warmup_steps).max(1);
-        let part = (step - self.warmup_steps) as f64 / decay_steps as f64;
-        self.peak * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos())
+        match self.decay {
+            Decay::Cosine => {
+                let part = part_done(step, self.warmup_steps, self.total_steps);
+                self.peak * 0.5 * (1.0 + (std::f64::consts::PI * part).cos())
+            }
+            Decay::Constant => self.peak,
+            Decay::Cooldown { steps, power, end } => {
+                let begins = self.total_steps.saturating_sub(steps);
+                if step < begins {
+                    return self.peak;
+                }
+                let left = 1.0 - part_done(step, begins, self.total_steps);
+                end + (self.peak - end) * left.powf(power)
+            }
+        }
     }
+}
+
+/// How much of the steps between two is done, from 0 to 1.
+fn part_done(step: u64, begins: u64, ends: u64) -> f64 {
+    let steps = ends.saturating_sub(begins).max(1);
+    ((step - begins) as f64 / steps as f64).min(1.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn schedule(decay: Decay) -> Schedule {
+        Schedule { peak: 2.0, warmup_steps: 4, total_steps: 14, decay }
+    }
+
     #[test]
     fn it_warms_up_peaks_and_falls_to_zero() {
-        let schedule = Schedule { peak: 2.0, warmup_steps: 4, total_steps: 14 };
+        let schedule = schedule(Decay::Cosine);
         let rates: Vec<f64> = (0..15).map(|step| schedule.lr(step)).collect();
         assert_eq!(rates[..5], [0.5, 1.0, 1.5, 2.0, 2.0]);
         assert!((rates[9] - 1.0).abs() < 1e-12);
@@ -39,6 +102,48 @@ mod tests {
 
     #[test]
     fn no_warm_up_starts_at_the_peak() {
-        assert_eq!(Schedule { peak: 1.0, warmup_steps: 0, total_steps: 10 }.lr(0), 1.0);
+        for decay in [Decay::Cosine, Decay::Constant] {
+            let schedule = Schedule { warmup_steps: 0, ..schedule(decay) };
+            assert_eq!(schedule.lr(0), 2.0);
+        }
+    }
+
+    /// open_clip 3.3.0, `open_clip_train/scheduler.py`: base 1e-3, 3 steps of warm-up, 12 steps; cooldown of 5 steps,
+    /// straight to 0 and squared to 1e-4 (`cargo xtask peers model` makes them anew).
+    #[test]
+    fn the_learning_rates_of_open_clip() {
+        let cosine = [
+            3.3333333333e-4, 6.6666666667e-4, 1.0000000000e-3, 1.0000000000e-3, 9.6984631039e-4,
+            8.8302222156e-4, 7.5000000000e-4, 5.8682408883e-4, 4.1317591117e-4, 2.5000000000e-4,
+            1.1697777844e-4, 3.0153689607e-5,
+        ];
+        let constant = [
+            3.3333333333e-4, 6.6666666667e-4, 1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3,
+            1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3,
+            1.0000000000e-3, 1.0000000000e-3,
+        ];
+        let straight = [
+            3.3333333333e-4, 6.6666666667e-4, 1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3,
+            1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3, 8.0000000000e-4, 6.0000000000e-4,
+            4.0000000000e-4, 2.0000000000e-4,
+        ];
+        let squared = [
+            3.3333333333e-4, 6.6666666667e-4, 1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3,
+            1.0000000000e-3, 1.0000000000e-3, 1.0000000000e-3, 6.7600000000e-4, 4.2400000000e-4,
+            2.4400000000e-4, 1.3600000000e-4,
+        ];
+        let cooldown = |power, end| Decay::Cooldown { steps: 5, power, end };
+        for (decay, rates) in [
+            (Decay::Cosine, cosine),
+            (Decay::Constant, constant),
+            (cooldown(1.0, 0.0), straight),
+            (cooldown(2.0, 1e-4), squared),
+        ] {
+            let schedule = Schedule { peak: 1e-3, warmup_steps: 3, total_steps: 12, decay };
+            for (step, rate) in rates.into_iter().enumerate() {
+                let ours = schedule.lr(step as u64);
+                assert!((ours - rate).abs() < 1e-13, "{decay:?}, step {step}: {ours}");
+            }
+        }
     }
 }

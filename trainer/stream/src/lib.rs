@@ -92,7 +92,7 @@ impl Stream {
         Ok(Stream { pipeline, samples_per_epoch, image_column })
     }
 
-    /// The next batch.
+    /// The next batch, or the next part of one where [`StreamConfig::part`] says so.
     ///
     /// # Errors
     /// [`StreamError`], in the place of the batch that could not be made; the stream has ended then.
@@ -171,6 +171,7 @@ fn start_pipeline(
     let cut = Cut {
         start,
         batch: config.batch,
+        part: config.handed_out(),
         keep_rest: order.is_finite(),
         in_flight: config.in_flight(),
         workers: config.workers,

@@ -1,6 +1,7 @@
 //! The commands of clipa-train.
 
 mod arguments;
+mod estimate;
 mod eval;
 mod machine;
 mod recipes;

@@ -7,11 +7,14 @@ use clipa_recipe::Recipe;
 use clipa_stream::Stream;
 use clipa_talk::{Outcome, Printer, figures, interrupt, printable, shell};
 
-use super::{arguments::TrainArguments, machine, recipes};
+use super::{arguments::TrainArguments, estimate, machine, recipes};
 use crate::{
     checkpoint,
     run::{self, Plan, Resources, RunFolder},
 };
+
+/// Samples that are read to see that a data set can be.
+const CHECKED_SAMPLES: u64 = 64;
 
 /// Trains a stage, from the weights of `from` where there are any.
 pub(super) fn train(
@@ -25,6 +28,7 @@ pub(super) fn train(
     let plan = Plan::new(recipe, stage, arguments.seed, &arguments.data)?;
     describe(&plan, resources, printer);
     if arguments.dry_run {
+        estimate::describe(&plan, arguments.micro_batch, resources, printer);
         if let Some(from) = from {
             checkpoint::model_file(from)?;
         }
@@ -32,7 +36,8 @@ pub(super) fn train(
         return Ok(Outcome::Fine);
     }
     // Opened before the folder is made: a data set that can't be read, or weights that do not fit, leave no trace.
-    Stream::open(&arguments.data, plan.stream_config(resources), Default::default())?;
+    let few = plan.stage.batch.min(CHECKED_SAMPLES);
+    Stream::open(&arguments.data, plan.stream_config(resources, few), Default::default())?;
     let file = from.map(checkpoint::model_file).transpose()?;
     let output = &arguments.output;
     let continued =
@@ -51,8 +56,11 @@ pub(super) fn train(
         (None, Some(file)) => printer.say(format!("begins with the weights of {}", file.display())),
         (None, None) => printer.say(format!("begins with seed {}", arguments.seed)),
     }
-    let mut stream =
-        Stream::open(&arguments.data, plan.stream_config(resources), training.cursor())?;
+    let micro_batch = run::settle(arguments.micro_batch, &training, folder.path())?;
+    printer.say(format!("micro-batch {micro_batch}"));
+    training.micro_batch = micro_batch.pairs;
+    let config = plan.stream_config(resources, micro_batch.pairs);
+    let mut stream = Stream::open(&arguments.data, config, training.cursor())?;
     let stop = interrupt::catch_ending_by(
         printer,
         "stopping after this step, with a checkpoint",

@@ -3,7 +3,7 @@
 use tch::Kind;
 
 use clipa_recipe::model::{
-    config::{
+    config::{Loss, 
         Gelu, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool, VisionPositions,
     },
     cost::Cost,
@@ -18,6 +18,7 @@ fn small() -> ModelConfig {
         gelu: Gelu::Erf,
         ln_eps: 1e-5,
         pixels: PixelStatistics::Openai,
+        loss: Loss::Clip,
         vision: VisionConfig {
             width: 64,
             layers: 2,
@@ -104,7 +105,7 @@ fn assert_golden(config: &ModelConfig, image: [f64; 16], text: [f64; 16], expect
     let texts = loss::normalise(&model.encode_text(&golden_tokens()));
     assert_row(&images, image);
     assert_row(&texts, text);
-    let loss = loss::clip_loss(&images, &texts, model.logit_scale()).double_value(&[]);
+    let loss = loss::direct::clip_loss(&images, &texts, model.logit_scale()).double_value(&[]);
     assert!((loss - expected_loss).abs() < 1e-5, "{loss} {expected_loss}");
 }
 
