@@ -86,7 +86,8 @@ pub(super) fn describe(
 fn hours(plan: &Plan, printer: &Printer) {
     let stage = &plan.stage;
     let again = if stage.recompute { 1.0 / 3.0 } else { 0.0 };
-    let (once, twice) = (plan.total_flops() * (1.0 + again), plan.total_flops() * (4.0 / 3.0 + again));
+    let (once, twice) =
+        (plan.total_flops() * (1.0 + again), plan.total_flops() * (4.0 / 3.0 + again));
     let time = |flops: f64, rate: f64| {
         figures::time(Duration::from_secs_f64((flops / rate).clamp(0.0, 1e12)))
     };

@@ -3,8 +3,9 @@
 use tch::Kind;
 
 use clipa_recipe::model::{
-    config::{Loss, 
-        Gelu, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool, VisionPositions,
+    config::{
+        Gelu, Loss, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool,
+        VisionPositions,
     },
     cost::Cost,
 };
@@ -244,9 +245,22 @@ fn bf16_autocast_stays_near_f32() {
     assert!(difference > 0.0 && difference < 0.02, "{difference}");
 }
 
+/// The first values of the paper, and one parameter more.
+#[test]
+fn a_model_for_the_sigmoid_loss_has_a_bias() {
+    let config = ModelConfig { loss: Loss::Siglip, ..small() };
+    let model = build(&config);
+    let value = |tensor: &Tensor| tensor.double_value(&[]);
+    assert!((value(model.logit_scale()) - 10f64.ln()).abs() < 1e-6);
+    assert_eq!(model.logit_bias().map(value), Some(-10.0));
+    assert_eq!(model.parameters().count(), build(&small()).parameters().count() + 1);
+    assert!(build(&small()).logit_bias().is_none());
+}
+
 #[test]
 fn formulas_count_what_is_built() {
-    for config in [small(), second_dialect()] {
+    let siglip = ModelConfig { loss: Loss::Siglip, ..small() };
+    for config in [small(), second_dialect(), siglip] {
         let model = build(&config);
         let cost = Cost::new(&config, SIZES, 16);
         assert_eq!(cost.parameters(), model.parameters().count());

@@ -63,11 +63,7 @@ impl VisionTower {
     }
 
     /// The same with the blocks' activations forgotten.
-    pub(super) fn record(
-        &self,
-        images: &Tensor,
-        keep: Option<&Tensor>,
-    ) -> (Tensor, Recorded<'_>) {
+    pub(super) fn record(&self, images: &Tensor, keep: Option<&Tensor>) -> (Tensor, Recorded<'_>) {
         let stem = self.stem(&self.patches(images, keep), keep);
         let recorded = Recorded::new(&self.blocks, stem);
         (self.head(recorded.last()), recorded)

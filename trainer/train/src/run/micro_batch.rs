@@ -70,11 +70,7 @@ impl fmt::Display for Settled {
 ///
 /// # Errors
 /// [`RunError::Memory`] where nothing fits; the disk.
-pub fn settle(
-    asked: MicroBatch,
-    training: &Training,
-    run: &Path,
-) -> Result<Settled, RunError> {
+pub fn settle(asked: MicroBatch, training: &Training, run: &Path) -> Result<Settled, RunError> {
     let (batch, path) = (training.stage.batch, run.join(MICRO_BATCH));
     let device = format!("{:?}", training.device);
     let remembered = match path.is_file() {

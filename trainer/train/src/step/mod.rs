@@ -200,7 +200,9 @@ impl Features {
 
     /// The rows of several micro-batches, in order; those of one are not copied.
     fn all(mut parts: Vec<Features>) -> Features {
-        if parts.len() == 1 && let Some(one) = parts.pop() {
+        if parts.len() == 1
+            && let Some(one) = parts.pop()
+        {
             return one;
         }
         let (images, texts): (Vec<Tensor>, Vec<Tensor>) =

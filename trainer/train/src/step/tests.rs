@@ -126,9 +126,12 @@ fn greatest_difference(ours: &Outcome, exact: &Outcome) -> (f64, String) {
         assert!(norm > 0.0, "{name} has no gradient");
         (difference / norm, name.clone())
     };
-    exact.iter().map(relative).fold((0.0, String::new()), |most, one| {
-        if one.0 > most.0 { one } else { most }
-    })
+    exact.iter().map(relative).fold(
+        (0.0, String::new()),
+        |most, one| {
+            if one.0 > most.0 { one } else { most }
+        },
+    )
 }
 
 #[test]

@@ -99,9 +99,10 @@ fn measure(step: Step<'_>, stage: &Stage) -> Option<Measured> {
 fn take(step: Step<'_>, stage: &Stage, pairs: u64) -> Result<(), torch_ext::Error> {
     let (pairs, side) = (pairs as i64, stage.image_size);
     let kept = stage.kept_patches(step.model.config());
-    let keep = stage.image_reduction.is_mask().then(|| {
-        Tensor::arange(kept, (Kind::Int64, Device::Cpu)).unsqueeze(0).repeat([pairs, 1])
-    });
+    let keep = stage
+        .image_reduction
+        .is_mask()
+        .then(|| Tensor::arange(kept, (Kind::Int64, Device::Cpu)).unsqueeze(0).repeat([pairs, 1]));
     let inputs = MicroBatch {
         images: Tensor::zeros([pairs, side, side, 3], (Kind::Uint8, Device::Cpu)),
         tokens: Tensor::zeros([pairs, stage.context_length], (Kind::Int64, Device::Cpu)),
