@@ -61,8 +61,8 @@ impl fmt::Display for Settled {
         if pairs >= batch {
             return write!(f, "the whole batch in one pass ({why})");
         }
-        let passes = figures::counted(batch.div_ceil(*pairs), "micro-batch");
-        write!(f, "{passes} of at most {} pairs ({why}), two passes", figures::count(*pairs))
+        let (parts, pairs) = (figures::count(batch.div_ceil(*pairs)), figures::count(*pairs));
+        write!(f, "{parts} micro-batches of at most {pairs} pairs ({why}), two passes")
     }
 }
 

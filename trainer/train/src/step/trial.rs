@@ -108,6 +108,9 @@ fn take(step: Step<'_>, stage: &Stage, pairs: u64) -> Result<(), torch_ext::Erro
         tokens: Tensor::zeros([pairs, stage.context_length], (Kind::Int64, Device::Cpu)),
         keep,
     };
+    // The features of the whole batch want their room, too.
+    let loss = Memory::new(step.model.config(), stage, 1).loss as i64;
+    let _room = Tensor::empty([loss], (Kind::Uint8, step.model.device()));
     let mut pass = step.begin();
     pass.add(inputs, true)?;
     // Asked for, so that a GPU has done it.
