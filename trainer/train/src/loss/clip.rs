@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Contrast, tiles::Tiles};
+use super::tiles::{Contrast, Tiles};
 
 /// `½ [CE(L, arange) + CE(Lᵀ, arange)]`, mean over the G pairs, with L the logits.
 ///

@@ -22,7 +22,7 @@ use clipa_recipe::model::config::Loss;
 use tch::{Kind, Tensor};
 
 use self::tiles::Tiles;
-pub use self::tiles::{Rows, TILE_BYTES};
+pub use self::tiles::{Contrast, Rows, TILE_BYTES, Temperature};
 
 /// Least norm that [`normalise`] divides by, PyTorch's default.
 const NORM_EPS: f64 = 1e-12;
@@ -32,30 +32,6 @@ pub fn normalise(features: &Tensor) -> Tensor {
     let features = features.to_kind(Kind::Float);
     let norm = features.norm_scalaropt_dim(2, [-1i64], true);
     features / norm.clamp_min(NORM_EPS)
-}
-
-/// What turns cosines into logits: `exp(logit_scale) · cosine + logit_bias`.
-#[derive(Debug)]
-pub struct Temperature<'t> {
-    /// The scale's natural logarithm, a scalar.
-    pub logit_scale: &'t Tensor,
-    /// The bias, a scalar; [`Loss::Siglip`] has one.
-    pub logit_bias: Option<&'t Tensor>,
-}
-
-/// A loss and its derivatives; of several processes each has a part, and the sums are the whole batch's.
-#[derive(Debug)]
-pub struct Contrast {
-    /// The mean over the pairs of the whole batch, a scalar.
-    pub loss: Tensor,
-    /// By the images of the process, `[R, E]`; no other process has a part in these.
-    pub images: Tensor,
-    /// By the texts of the whole batch, `[G, E]`.
-    pub texts: Tensor,
-    /// By the logarithm of the scale, a scalar.
-    pub logit_scale: Tensor,
-    /// By the bias, a scalar.
-    pub logit_bias: Option<Tensor>,
 }
 
 /// Loss and derivatives of a process's rows, in f32 with sums in f64.

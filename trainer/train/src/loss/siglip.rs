@@ -2,7 +2,7 @@
 
 use tch::Kind;
 
-use super::{Contrast, tiles::Tiles};
+use super::tiles::{Contrast, Tiles};
 
 /// `−Σ ln σ(±Lᵢⱼ) / G`, plus on the diagonal and minus elsewhere, over the G pairs; L are the logits.
 ///

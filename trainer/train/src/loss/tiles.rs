@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use super::Temperature;
-
 /// Bytes of a tile of logits. 128 rows of 65,536 columns: large enough that the products run at full rate, and small
 /// beside the features of so many pairs (134 MB for 512 numbers).
 pub const TILE_BYTES: usize = 32 << 20;
@@ -19,6 +17,30 @@ pub struct Rows<'r> {
     pub texts: &'r Tensor,
     /// The text that belongs to its first image; the others follow in order.
     pub first: i64,
+}
+
+/// What turns cosines into logits: `exp(logit_scale) · cosine + logit_bias`.
+#[derive(Debug)]
+pub struct Temperature<'t> {
+    /// The scale's natural logarithm, a scalar.
+    pub logit_scale: &'t Tensor,
+    /// The bias, a scalar; SigLIP's loss has one.
+    pub logit_bias: Option<&'t Tensor>,
+}
+
+/// A loss and its derivatives; of several processes each has a part, and the sums are the whole batch's.
+#[derive(Debug)]
+pub struct Contrast {
+    /// The mean over the pairs of the whole batch, a scalar.
+    pub loss: Tensor,
+    /// By the images of the process, `[R, E]`; no other process has a part in these.
+    pub images: Tensor,
+    /// By the texts of the whole batch, `[G, E]`.
+    pub texts: Tensor,
+    /// By the logarithm of the scale, a scalar.
+    pub logit_scale: Tensor,
+    /// By the bias, a scalar.
+    pub logit_bias: Option<Tensor>,
 }
 
 /// Logits by tiles, and the sums that every loss makes of them.
