@@ -96,7 +96,7 @@ fn step(micro_batches: i64, recompute: bool) {
             let inputs = MicroBatch { images: part(&images), tokens: part(&tokens), keep: None };
             pass.add(inputs, number + 1 == micro_batches).unwrap();
         }
-        pass.finish().unwrap();
+        let _ = pass.finish().unwrap();
         torch_ext::clear_gradients(&parameters).unwrap();
     });
 }
