@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::FileDigest;
+use crate::{file::FileDigest, input_file::InputFile};
 
 /// Counts of one unit, or the sum over units.
 ///
@@ -28,6 +28,9 @@ pub struct Ledger {
     /// Repairs made to accepted samples, by kind; one sample may count under several. A sample that a takedown or
     /// the removal of duplicates took away later is still counted here.
     pub repaired: BTreeMap<String, u64>,
+    /// Accepted samples that a filter or list had no value to judge by, by its flag; one sample may count under several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unfiltered: BTreeMap<String, u64>,
     /// Images that the input lists and does not hold, because its writer never got them, by reason. Not among
     /// those found.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -47,6 +50,13 @@ impl Ledger {
         self.accepted += 1;
         for repair in repairs {
             *self.repaired.entry(repair.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Notes of an accepted sample which filters and lists had no value to judge it by.
+    pub fn pass_unfiltered<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
+        for flag in flags {
+            *self.unfiltered.entry(flag.to_owned()).or_default() += 1;
         }
     }
 
@@ -76,9 +86,11 @@ impl Ledger {
     pub fn add(&mut self, other: &Ledger) {
         self.found += other.found;
         self.accepted += other.accepted;
-        for (mine, theirs) in
-            [(&mut self.rejected, &other.rejected), (&mut self.repaired, &other.repaired)]
-        {
+        for (mine, theirs) in [
+            (&mut self.rejected, &other.rejected),
+            (&mut self.repaired, &other.repaired),
+            (&mut self.unfiltered, &other.unfiltered),
+        ] {
             for (name, count) in theirs {
                 *mine.entry(name.clone()).or_default() += count;
             }
@@ -98,8 +110,10 @@ impl Ledger {
 pub struct UnitEntry {
     /// Number of the unit, also in the file names.
     pub unit: u32,
-    /// The input as it was named, and its length in bytes.
+    /// The input's name and its length in bytes.
     pub source: Source,
+    /// The input and the files beside it, by content: a unit is done as long as they are what they were.
+    pub made_from: Vec<InputFile>,
     /// Hash of the configuration that it was made with.
     pub configuration_sha256: String,
     /// The shard; absent where no sample was accepted.
@@ -116,7 +130,7 @@ pub struct UnitEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Path as it was given.
+    /// Name without the folder: entries are the same wherever the input lies, and however its path is spelled.
     pub path: String,
     /// Length in bytes.
     pub bytes: u64,
@@ -188,6 +202,7 @@ mod tests {
         part.accept(["grey", "orientation"]);
         part.accept(["grey"]);
         part.reject("truncated");
+        part.pass_unfiltered(["--deny"]);
         part.not_downloaded.insert("failed_to_resize".to_owned(), 4);
         let mut total = Ledger::default();
         total.add(&part);
@@ -195,6 +210,7 @@ mod tests {
         total.add(&part);
         assert!(total.is_balanced());
         assert_eq!((total.found, total.accepted, total.rejected["truncated"]), (6, 4, 2));
+        assert_eq!(total.unfiltered["--deny"], 2);
         assert_eq!((total.repaired["grey"], total.repaired["orientation"]), (4, 2));
         assert_eq!(total.not_downloaded["failed_to_resize"], 8);
     }

@@ -35,6 +35,7 @@
 pub mod error;
 pub mod file;
 pub mod image_column;
+pub mod input_file;
 pub mod ledger;
 pub mod manifest;
 pub mod metadata;
@@ -46,7 +47,9 @@ pub mod reduction;
 pub mod rejects;
 pub mod sample;
 pub mod shard;
+pub mod short_sides;
 mod table;
+pub mod temporary;
 pub mod text;
 pub mod vocabulary;
 

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     file::{FileDigest, read_json, sha256_hex, write_json},
     image_column::ImageColumn,
+    input_file::InputFile,
     ledger::{Ledger, ShardDigest, Source, UnitEntry, unit_stem},
 };
 
@@ -100,6 +101,8 @@ pub struct Unit {
     pub unit: u32,
     /// The input.
     pub source: Source,
+    /// [`InputFile::digest_of`] what it was made from.
+    pub made_from_blake3: String,
     /// The shard, where a sample was accepted.
     pub shard: Option<ShardDigest>,
 }
@@ -186,6 +189,7 @@ impl Manifest {
             .map(|entry| Unit {
                 unit: entry.unit,
                 source: entry.source.clone(),
+                made_from_blake3: InputFile::digest_of(&entry.made_from),
                 shard: entry.shard.clone(),
             })
             .collect();

@@ -117,6 +117,11 @@ pub fn read(dataset: &Path, tokens: &str) -> Result<Prompts> {
     };
     let class = batch.column_by_name("class").and_then(|column| column.as_primitive_opt());
     let class: &arrow::array::PrimitiveArray<UInt32Type> = class.ok_or_else(|| wrong("class"))?;
+    // A class has a prompt at least; a greater number would ask for memory that no prompt needs.
+    if let Some(class) = class.values().iter().find(|&&class| class as usize >= batch.num_rows()) {
+        let detail = format!("class {class}, and only {} prompts", batch.num_rows());
+        return Err(Error::corrupt(&path, detail));
+    }
     let held_out = batch.column_by_name("held_out").and_then(|column| column.as_boolean_opt());
     let texts = TextBlock::from_batch(&batch, tokens).ok_or_else(|| wrong(tokens))?;
     let vocabulary = vocabulary::read(dataset, tokens)?.map(Arc::new);
@@ -175,7 +180,7 @@ mod tests {
             word_lengths: vec![1, 1],
         };
         let prompt = Prompt {
-            class: 3,
+            class: 0,
             class_name: "dog".into(),
             template: "a {}".into(),
             prompt: "a dog".into(),
@@ -185,12 +190,16 @@ mod tests {
         };
         write(folder.path(), &["clip_bpe".to_owned()], std::slice::from_ref(&prompt)).unwrap();
         let read = read(folder.path(), "clip_bpe").unwrap();
-        assert_eq!((read.len(), read.classes()), (1, 4));
+        assert_eq!((read.len(), read.classes()), (1, 1));
         assert_eq!(read.texts.get(0), text.stored(&[11, 20]));
         assert_eq!(read.held_out, [Some(true)]);
         assert!(matches!(
             super::read(folder.path(), "bert_wordpiece"),
             Err(Error::MissingColumn { .. })
         ));
+        let beyond = Prompt { class: 3, ..prompt };
+        write(folder.path(), &["clip_bpe".to_owned()], &[beyond]).unwrap();
+        let error = super::read(folder.path(), "clip_bpe").unwrap_err().to_string();
+        assert!(error.contains("class 3, and only 1 prompts"), "{error}");
     }
 }

@@ -15,7 +15,7 @@ record! {
     /// One rejected sample.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct Reject {
-        /// The input as it was named.
+        /// Name of the input, without its folder.
         pub source: String,
         /// Byte offset of the image's data (of the first member, where there is no image) in the source.
         pub offset: Option<u64>,
@@ -27,8 +27,31 @@ record! {
         pub detail: String,
         /// Where the image came from.
         pub url: Option<String>,
-        /// As found.
+        /// As found; the first one, where there are several.
         pub caption: Option<String>,
+        /// All captions, where there are several.
+        pub captions: Option<Vec<String>>,
+        /// SHA-256 of the image on the web, from its metadata.
+        pub sha256: Option<[u8; 32]>,
+        /// SHA-256 of the image file, where it was read; the hash of the same name in a shard.
+        pub image_hash: Option<[u8; 32]>,
+    }
+}
+
+impl Reject {
+    /// Takes away everything that is the sample's own: URL, captions, hashes. Place, key and reason stay.
+    pub fn clear(&mut self) {
+        (self.url, self.caption, self.captions) = (None, None, None);
+        (self.sha256, self.image_hash) = (None, None);
+    }
+
+    /// Is there nothing left that [`Reject::clear`] would take away?
+    pub fn is_clear(&self) -> bool {
+        self.url.is_none()
+            && self.caption.is_none()
+            && self.captions.is_none()
+            && self.sha256.is_none()
+            && self.image_hash.is_none()
     }
 }
 
@@ -76,11 +99,17 @@ mod tests {
                 reason: "truncated".into(),
                 detail: "the JPEG ends after 17 bytes".into(),
                 url: Some("https://example.org/1.jpg".into()),
-                caption: None,
+                caption: Some("one".into()),
+                captions: Some(vec!["one".into(), "two".into()]),
+                sha256: None,
+                image_hash: Some([7; 32]),
             },
             Reject { key: "x".into(), ..Reject::default() },
         ];
         write(&path, "rejects/00000.parquet", &rejects).unwrap();
         assert_eq!(read(&path).unwrap(), rejects);
+        let mut cleared = rejects[0].clone();
+        cleared.clear();
+        assert!(cleared.is_clear() && !rejects[0].is_clear() && cleared.offset == Some(512));
     }
 }

@@ -1,6 +1,10 @@
 //! One row of a shard, before it is written.
 
-use crate::{metadata::Metadata, record::record, text::TokenizedText};
+use crate::{
+    metadata::Metadata,
+    record::record,
+    text::{EncodedText, TokenizedText},
+};
 
 record! {
     /// An accepted sample with everything that is stored of it.
@@ -8,8 +12,12 @@ record! {
     pub struct Sample {
         /// As found in the source.
         pub key: String,
-        /// As found, not cleaned.
+        /// As found, not cleaned; the first one, where there are several.
         pub caption: String,
+        /// All captions, [`Sample::caption`] first, at most [`crate::text::MAX_CAPTIONS`]; `None` where there is one.
+        pub captions: Option<Vec<String>>,
+        /// Where each of the captions comes from (`txt`, `json:caption`); empty where that is not known.
+        pub caption_sources: Option<Vec<String>>,
         /// Byte offset of the image's data in the source tar.
         pub source_offset: u64,
         /// SHA-256 of the image bytes that were read.
@@ -23,6 +31,8 @@ record! {
         pub tokens: Vec<TokenizedText>,
         /// Penn tag of each word; empty without a tagger.
         pub pos: Vec<u8>,
+        /// Tokens and tags of each of the captions, the first one's again; empty where there is one.
+        pub captions_text: Vec<EncodedText>,
         /// Images, in the writer's order of image columns.
         pub images: Vec<StoredImage>,
     }

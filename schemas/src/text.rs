@@ -13,7 +13,19 @@ pub struct TokenizedText {
     pub word_lengths: Vec<u16>,
 }
 
-/// The same, borrowed from a shard, with the tags that go with the words.
+/// Most captions of one image.
+pub const MAX_CAPTIONS: usize = 64;
+
+/// One of an image's captions, encoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncodedText {
+    /// Token columns, in the writer's order of token columns.
+    pub tokens: Vec<TokenizedText>,
+    /// Penn tag of each word; empty without a tagger.
+    pub pos: Vec<u8>,
+}
+
+/// A [`TokenizedText`], borrowed from a shard, with the tags that go with the words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoredText<'a> {
     /// Ids of the cleaned caption, without specials.

@@ -18,9 +18,9 @@ const KILLS: [(&str, &str); 4] = [
 ];
 /// Renames and syncs of the run's folder: each of its three files has one rename, one sync and one of the folder.
 const FOLDER: (usize, usize) = (3, 6);
-/// Renames and syncs of a checkpoint: state and folder are renamed; synced are model and moments, the state and the
-/// folder that it is in, this folder with all three, and the one above.
-const CHECKPOINT: (usize, usize) = (2, 6);
+/// Renames and syncs of a checkpoint: model, moments, state and folder are renamed; synced are each of the three files
+/// and the folder that it is in, this folder with all three, and the one above.
+const CHECKPOINT: (usize, usize) = (4, 8);
 /// Renames and syncs when the metrics are cut back to a checkpoint.
 const METRICS: (usize, usize) = (1, 2);
 
@@ -120,7 +120,7 @@ fn copy(from: &Path, to: &Path) {
 fn what_the_disk_does_not_keep_is_an_error_and_the_checkpoint_before_remains() {
     let world = &*WORLD;
     // The second checkpoint, part by part, then the folder that it stands in, which the first one meets.
-    let second = ["/model.safetensors", "/optimizer.safetensors", "/.state.json.tmp", ""]
+    let second = ["/.model.safetensors.tmp", "/.optimizer.safetensors.tmp", "/.state.json.tmp", ""]
         .map(|file| (format!(".step-00000003.tmp{file}"), Some("step-00000002")));
     let folder = ["checkpoints", ".recipe.toml.tmp", ".run.json.tmp"];
     let folder = folder.map(|file| (file.to_owned(), None));

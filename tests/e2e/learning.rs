@@ -141,7 +141,7 @@ fn a_run_is_never_overwritten() {
     world.write_pairs("other", 9);
     world
         .fails(&format!("{} --resume", SHORT.replace("--data pairs", "--data other")))
-        .says(["the data set's shards"]);
+        .says(["shards of --data: pairs (", ") there, other ("]);
     world
         .fails(&SHORT.replace("--output run", "--output pairs"))
         .says(["is not empty and holds no run"]);

@@ -143,8 +143,8 @@ fn a_takedown_leaves_what_an_ingest_without_the_samples_writes() {
     );
 
     let after = tree(&output);
-    let report = takedown(&output, &list).succeeds().json();
-    assert_eq!(number(&report, "removed"), 0);
+    let report = takedown(&output, &list).succeeds().says(["of which 1 name something"]).json();
+    assert_eq!(number(&report, "removed"), 0, "of what was taken down only the key is left");
     after.must_equal(&tree(&output));
     // the data set can still be continued, and what was taken down does not come back
     ingest(&drawn().join("train"), &output).succeeds().says(["nothing to do"]);
@@ -170,6 +170,54 @@ fn a_takedown_clears_rejects_and_can_empty_a_unit() {
     assert!(rejects.iter().all(|reject| reject.url.is_none() && reject.caption.is_none()));
     assert_eq!(rows(&output).len(), 0);
     inspect(["verify"]).arg(&output).succeeds();
+}
+
+/// What is named by its bytes goes wherever it is: rows, copies among them, duplicates and other rejects.
+#[test]
+fn a_takedown_leaves_no_caption_url_or_hash_of_what_it_names_by_url_key_or_hash() {
+    let folder = temporary();
+    let input = repeated(folder.path());
+    let output = folder.path().join("pairs");
+    // the last tar's captions are too long to be rows; of the others, copies are taken out
+    let long = members(&input.join("3.tar")).into_iter().map(|member| match &member.name {
+        name if name.ends_with(".txt") => Member::new(name.as_str(), "a b c d e f g h"),
+        _ => member,
+    });
+    let long: Vec<Member> = long.collect();
+    write_tar(&input.join("3.tar"), long);
+    ingest(&input, &output).args(["--max-words", "5"]).succeeds();
+    dedup(&output).arg("--remove").succeeds();
+    let hashes: Vec<_> = rejected(&output).into_iter().map(|reject| reject.image_hash).collect();
+    assert_eq!(hashes.len(), 5);
+    assert!(hashes.iter().all(Option::is_some), "their images were read");
+    let first = rows(&output).remove(0);
+    assert_eq!(hashes.iter().filter(|&&hash| hash == Some(first.image_hash)).count(), 2);
+    for (name, entry, rows_out, rejects_cleared) in [
+        ("hash", hex(&first.image_hash), 1, 2),
+        ("url", first.metadata.url.clone().map(|url| format!("url:{url}")).unwrap(), 1, 0),
+        ("reject's url", "https://images.invalid/30".to_owned(), 0, 1),
+        ("reject's key", "key:30".to_owned(), 0, 1),
+        ("key", format!("key:{}", first.key), 1, 0),
+    ] {
+        let dataset = folder.path().join(name);
+        copied(&output, &dataset);
+        let list = written(folder.path(), "list.txt", &entry);
+        let report = takedown(&dataset, &list).succeeds().json();
+        assert_eq!(number(&report, "removed"), rows_out, "{name}");
+        assert_eq!(number(&report, "rejects_cleared"), rejects_cleared, "{name}");
+        inspect(["verify"]).arg(&dataset).succeeds();
+        let is_clear = rejected(&dataset).iter().filter(|reject| reject.is_clear()).count() as u64;
+        assert_eq!(is_clear, rows_out + rejects_cleared, "{name}");
+        if name == "hash" {
+            let has = |hash: &[u8; 32]| *hash == first.image_hash;
+            assert!(!rows(&dataset).iter().any(|row| has(&row.image_hash)));
+            assert!(
+                !rejected(&dataset)
+                    .iter()
+                    .any(|reject| reject.image_hash.as_ref().is_some_and(has))
+            );
+        }
+    }
 }
 
 fn copied(from: &Path, to: &Path) {

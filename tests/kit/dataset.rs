@@ -60,6 +60,7 @@ impl DataSet {
         let entry = UnitEntry {
             unit: unit.number,
             source: Source { path: format!("{:05}.tar", unit.number), bytes: TAR_BYTES },
+            made_from: Vec::new(),
             configuration_sha256: self.manifest.configuration_sha256.clone(),
             shard: Some(shard),
             rejects,

@@ -105,6 +105,43 @@ impl Program {
         self
     }
 
+    /// Sets a variable of its environment.
+    pub fn with_variable(mut self, variable: &str, value: &str) -> Self {
+        self.command.env(variable, value);
+        self
+    }
+
+    /// Runs it with this umask, as in `027`.
+    pub fn with_umask(self, mask: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("umask {mask}; exec {}", self.shell_line()));
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command.stdin(Stdio::null());
+        Self { command }
+    }
+
+    /// Runs to the end, whatever that is.
+    ///
+    /// # Panics
+    /// It hangs.
+    pub fn within_time(mut self) -> Finished {
+        self.command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let line = self.shell_line();
+        let mut child = self.command.spawn().expect("the program starts");
+        let start = Instant::now();
+        while still_runs(&mut child) {
+            if start.elapsed() > PATIENCE {
+                let _ = child.kill();
+                panic!("not ended after {PATIENCE:?}: {line}");
+            }
+            std::thread::sleep(POLL);
+        }
+        let output = child.wait_with_output().expect("a child that has ended");
+        Finished { line, output }
+    }
+
     /// The command for a POSIX shell.
     pub fn shell_line(&self) -> String {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
@@ -181,6 +218,11 @@ impl Finished {
         assert_eq!(self.output.status.code(), Some(code), "{}", self.account());
         assert!(!self.stderr().contains("panicked at"), "{}", self.account());
         self
+    }
+
+    /// Its exit code; `None` where a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.output.status.code()
     }
 
     /// Was it ended by SIGKILL?

@@ -32,6 +32,25 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Starts the program, interrupts it as Ctrl-C does as soon as `reached` says so, and waits for its end.
+    ///
+    /// # Panics
+    /// The program ended before that: the input is too small for this test.
+    pub fn interrupted_when(mut self, mut reached: impl FnMut() -> bool) -> Finished {
+        let line = self.shell_line();
+        let command = self.command_mut().stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        while !reached() {
+            let ended = child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "ended before it could be interrupted: {line}");
+            std::thread::yield_now();
+        }
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        Running { child, stderr, line }.interrupted()
+    }
+}
+
 impl Running {
     /// Kills it with SIGKILL.
     pub fn killed(mut self) {
@@ -40,10 +59,25 @@ impl Running {
     }
 
     /// Interrupts it, as Ctrl-C does, and waits for its end; returns what it said after the interrupt.
-    pub fn interrupted(mut self) -> Finished {
+    pub fn interrupted(self) -> Finished {
+        self.send("-INT");
+        self.ended()
+    }
+
+    /// Interrupts it twice at once. The second one is a SIGTERM, because two of a kind that wait together are one.
+    pub fn interrupted_twice(self) -> Finished {
+        self.send("-INT");
+        self.send("-TERM");
+        self.ended()
+    }
+
+    fn send(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status().expect("kill(1) is there");
-        assert!(sent.success(), "no interrupt could be sent: {}", self.line);
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill(1) is there");
+        assert!(sent.success(), "no signal could be sent: {}", self.line);
+    }
+
+    fn ended(mut self) -> Finished {
         let mut stderr = Vec::new();
         self.stderr.read_to_end(&mut stderr).expect("stderr can be read");
         let status = self.child.wait().expect("an interrupted program ends");

@@ -3,6 +3,7 @@
 mod atomic;
 mod block;
 mod direct;
+mod lock;
 
 use std::{
     fs::{self, File},
@@ -13,7 +14,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::atomic::AtomicFile;
+pub use self::{
+    atomic::AtomicFile,
+    lock::{LOCK, Locked, is_without_locks, lock},
+};
 
 use crate::error::{Error, Result};
 
@@ -33,13 +37,36 @@ pub struct FileDigest {
 }
 
 impl FileDigest {
+    /// Reads the whole file, whose name is its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn of(path: &Path) -> Result<FileDigest> {
+        let (blake3, bytes) = blake3_of_file(path, &mut || true)?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(FileDigest { file, bytes, blake3 })
+    }
+
+    /// Is this the file's content?
+    pub fn is_of(&self, content: &[u8]) -> bool {
+        self.bytes == content.len() as u64 && self.blake3 == blake3::hash(content).to_hex().as_str()
+    }
+
     /// Reads the whole file and says whether it still is what was written.
     ///
     /// # Errors
     /// [`Error::Io`] where it cannot be read, [`Error::Corrupt`] where size or checksum differ.
     pub fn verify(&self, dataset: &Path) -> Result<()> {
+        self.verify_while(dataset, &mut || true)
+    }
+
+    /// The same, given up as soon as `goes_on` no longer holds, which is asked for each megabyte.
+    ///
+    /// # Errors
+    /// Those of [`FileDigest::verify`]; [`io::ErrorKind::Interrupted`] where it was given up.
+    pub fn verify_while(&self, dataset: &Path, goes_on: &mut dyn FnMut() -> bool) -> Result<()> {
         let path = dataset.join(&self.file);
-        let found = blake3_of_file(&path)?;
+        let found = blake3_of_file(&path, goes_on)?;
         if found.1 != self.bytes {
             let detail = format!("{} bytes, its entry says {}", found.1, self.bytes);
             return Err(Error::corrupt(path, detail));
@@ -63,11 +90,15 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn blake3_of_file(path: &Path) -> Result<(String, u64)> {
+fn blake3_of_file(path: &Path, goes_on: &mut dyn FnMut() -> bool) -> Result<(String, u64)> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let mut block = vec![0u8; HASH_BLOCK_BYTES];
     let (mut hasher, mut length) = (blake3::Hasher::new(), 0u64);
     loop {
+        if !goes_on() {
+            let source = io::ErrorKind::Interrupted.into();
+            return Err(Error::Io { path: path.into(), source });
+        }
         match file.read(&mut block) {
             Ok(0) => return Ok((hasher.finalize().to_hex().to_string(), length)),
             Ok(read) => {
@@ -85,12 +116,20 @@ fn blake3_of_file(path: &Path) -> Result<(String, u64)> {
 /// # Errors
 /// [`Error::Io`].
 pub fn write_json(target: &Path, value: &impl Serialize) -> Result<FileDigest> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::Io { path: target.into(), source: error.into() })?;
-    text.push('\n');
+    let text = json_text(value).map_err(Error::io(target))?;
     let mut file = AtomicFile::create(target)?;
-    file.write_all(text.as_bytes()).map_err(Error::io(target))?;
+    file.write_all(&text).map_err(Error::io(target))?;
     file.commit(target.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// What [`write_json`] writes.
+///
+/// # Errors
+/// A value that JSON has no form for.
+pub fn json_text(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// Reads JSON that this crate wrote.

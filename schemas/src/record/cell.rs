@@ -1,11 +1,12 @@
 //! Types of which a record's columns are made, each with its Arrow type.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use arrow::{
     array::{
-        Array, ArrayBuilder, ArrayRef, FixedSizeBinaryArray, FixedSizeBinaryBuilder,
-        PrimitiveArray, PrimitiveBuilder, RecordBatch, StringArray, StringBuilder,
+        Array, ArrayBuilder, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder,
+        ListArray, ListBuilder, PrimitiveArray, PrimitiveBuilder, RecordBatch, StringArray,
+        StringBuilder,
     },
     datatypes::{ArrowPrimitiveType, DataType, Field, Float64Type, UInt32Type, UInt64Type},
     error::ArrowError,
@@ -75,6 +76,35 @@ impl Value for String {
     fn get(array: &StringArray, row: usize) -> String {
         array.value(row).to_owned()
     }
+}
+
+/// Texts in their order, none of them null.
+impl Value for Vec<String> {
+    type Builder = ListBuilder<StringBuilder>;
+    type Array = ListArray;
+
+    fn data_type() -> DataType {
+        DataType::List(Arc::new(text_item()))
+    }
+
+    fn builder() -> Self::Builder {
+        ListBuilder::new(StringBuilder::new()).with_field(text_item())
+    }
+
+    fn append(builder: &mut Self::Builder, value: Option<&Self>) -> Result<(), ArrowError> {
+        value.into_iter().flatten().for_each(|text| builder.values().append_value(text));
+        builder.append(value.is_some());
+        Ok(())
+    }
+
+    fn get(array: &ListArray, row: usize) -> Vec<String> {
+        let texts = array.value(row);
+        texts.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn text_item() -> Field {
+    Field::new("item", DataType::Utf8, false)
 }
 
 /// A SHA-256.

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, ListBuilder, StructArray, UInt8Builder, UInt16Builder},
+    array::{Array, ArrayRef, ListBuilder, UInt8Builder, UInt16Builder},
     datatypes::DataType,
 };
 
 use super::{
+    caption_builders::CaptionBuilders,
     image_chunk::ImageChunk,
-    layout::{ShardLayout, in_file_order, item_field, token_fields},
+    layout::{ShardLayout, in_file_order},
+    token_builders::{TokenBuilders, list_builder},
 };
 use crate::{
     error::{Error, Result},
@@ -17,7 +19,6 @@ use crate::{
     metadata::Metadata,
     record::Record,
     sample::{Sample, StoredImage},
-    text::TokenizedText,
 };
 
 /// The columns of the row group under construction.
@@ -26,6 +27,7 @@ pub(super) struct RowBuilders {
     metadata: <Metadata as Record>::Builders,
     tokens: Vec<TokenBuilders>,
     pos: ListBuilder<UInt8Builder>,
+    captions: CaptionBuilders,
     images: Vec<ImageBuilder>,
     pub(super) rows: usize,
     pub(super) image_bytes: usize,
@@ -41,6 +43,7 @@ impl RowBuilders {
             metadata: Metadata::builders(),
             tokens: layout.tokens.iter().map(|_| TokenBuilders::new()).collect(),
             pos: list_builder(UInt8Builder::new(), DataType::UInt8),
+            captions: CaptionBuilders::new(layout.tokens.len()),
             images: layout.images.iter().map(&mut image).collect(),
             rows: 0,
             image_bytes: 0,
@@ -61,6 +64,7 @@ impl RowBuilders {
         }
         self.pos.values().append_slice(&sample.pos);
         self.pos.append(true);
+        self.captions.append(&sample.captions_text);
         for (builder, image) in self.images.iter_mut().zip(&sample.images) {
             builder.append(image);
             self.image_bytes += image.bytes.len();
@@ -76,6 +80,9 @@ impl RowBuilders {
         }
         if sample.images.len() != self.images.len() {
             return wrong(format!("{} images", sample.images.len()));
+        }
+        if let Some(detail) = self.captions.misfit(sample) {
+            return wrong(detail);
         }
         for (builder, image) in self.images.iter().zip(&sample.images) {
             if let Some(detail) = builder.misfit(image) {
@@ -93,6 +100,7 @@ impl RowBuilders {
             in_file_order(sample, metadata).into_iter().map(Column::Array).collect();
         columns.extend(self.tokens.iter_mut().map(|builders| Column::array(builders.finish())));
         columns.push(Column::array(self.pos.finish()));
+        columns.extend(self.captions.finish().map(Column::array));
         for image in &mut self.images {
             if let Some(sizes) = &mut image.sizes {
                 columns.extend(sizes.iter_mut().map(|size| Column::array(size.finish())));
@@ -130,39 +138,6 @@ impl Column<'_> {
     fn array(array: impl Array + 'static) -> Self {
         Column::Array(Arc::new(array))
     }
-}
-
-/// Builders of one `Struct{tokens, word_tokens, word_lengths}` column.
-pub(crate) struct TokenBuilders {
-    lists: [ListBuilder<UInt16Builder>; 3],
-}
-
-impl TokenBuilders {
-    pub(crate) fn new() -> TokenBuilders {
-        let lists = std::array::from_fn(|_| list_builder(UInt16Builder::new(), DataType::UInt16));
-        TokenBuilders { lists }
-    }
-
-    pub(crate) fn append(&mut self, text: &TokenizedText) {
-        for (list, values) in
-            self.lists.iter_mut().zip([&text.tokens, &text.word_tokens, &text.word_lengths])
-        {
-            list.values().append_slice(values);
-            list.append(true);
-        }
-    }
-
-    pub(crate) fn finish(&mut self) -> StructArray {
-        let columns = self.lists.iter_mut().map(|list| Arc::new(list.finish()) as ArrayRef);
-        StructArray::new(token_fields(), columns.collect(), None)
-    }
-}
-
-pub(crate) fn list_builder<B: arrow::array::ArrayBuilder>(
-    values: B,
-    kind: DataType,
-) -> ListBuilder<B> {
-    ListBuilder::new(values).with_field(item_field(kind))
 }
 
 /// An image column and, where its sizes vary, their columns.

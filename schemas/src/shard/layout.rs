@@ -30,7 +30,7 @@ pub const MAX_CAPTION_TOKENS: usize = 1 << 16;
 const ZSTD_LEVEL: i32 = 3;
 
 /// Where the sample's own columns stand, `key` first, `label` last; the metadata's columns take the other places.
-const SAMPLE_PLACES: [usize; 5] = [0, 2, 3, 7, 14];
+const SAMPLE_PLACES: [usize; 7] = [0, 2, 3, 4, 5, 9, 16];
 const _: () = assert!(SAMPLE_PLACES.len() == Sample::COLUMNS.len(), "a place for each column");
 
 /// Joins what there is of each of the sample's and the metadata's columns in the order of the file.
@@ -56,10 +56,11 @@ impl ShardLayout {
     pub fn schema(&self) -> Schema {
         let required = |name: &str, kind| Field::new(name, kind, false);
         let mut fields = in_file_order(Sample::fields(), Metadata::fields());
-        fields.extend(
-            self.tokens.iter().map(|name| required(name, DataType::Struct(token_fields()))),
-        );
+        fields.extend(self.tokens.iter().map(|name| required(name, token_struct())));
         fields.push(required("pos", list_of(DataType::UInt8)));
+        let several = |name: &str, kind| Field::new(several_name(name), kind, true);
+        fields.extend(self.tokens.iter().map(|name| several(name, list_of(token_struct()))));
+        fields.push(several("pos", list_of(list_of(DataType::UInt8))));
         for column in &self.images {
             match (column.fixed_bytes(), column.size_names()) {
                 (Some(bytes), _) => {
@@ -110,6 +111,15 @@ impl ShardLayout {
     }
 }
 
+/// The column that has of every caption what `column` has of the first one.
+pub(crate) fn several_name(column: &str) -> String {
+    format!("captions_{column}")
+}
+
+pub(crate) fn token_struct() -> DataType {
+    DataType::Struct(token_fields())
+}
+
 /// Fields of a token column: `tokens`, `word_tokens`, `word_lengths`.
 pub(crate) fn token_fields() -> Fields {
     ["tokens", "word_tokens", "word_lengths"]
@@ -146,6 +156,8 @@ mod tests {
             "key: Utf8",
             "url: Utf8?",
             "caption: Utf8",
+            "captions: List(non-null Utf8)?",
+            "caption_sources: List(non-null Utf8)?",
             "source_offset: UInt64",
             "original_width: UInt32?",
             "original_height: UInt32?",
@@ -159,6 +171,7 @@ mod tests {
             "language: Utf8?",
             "label: UInt32?",
             "pos: List(non-null UInt8)",
+            "captions_pos: List(non-null List(non-null UInt8))?",
         ];
         assert_eq!((SCHEMA_VERSION, found), (1, expected.map(str::to_owned).to_vec()));
     }

@@ -14,6 +14,8 @@
 //! sample's bytes are a slice of the mapping and reading one column touches no byte of another.
 
 mod builders;
+mod caption_builders;
+mod captions;
 mod image_chunk;
 pub mod layout;
 mod mapping;
@@ -22,14 +24,16 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod token_builders;
 mod writer;
 
 pub use builders::ShardBuffers;
+pub use captions::{CaptionBlock, Captions};
 pub use layout::ShardLayout;
 pub use reader::{ImageBlock, ImageRef, ShardReader};
 pub use rows::RowBlock;
 pub use texts::TextBlock;
 pub use writer::ShardWriter;
 
-pub(crate) use builders::{TokenBuilders, list_builder};
+pub(crate) use token_builders::{TokenBuilders, list_builder};
 pub(crate) use writer::write_error;

@@ -1,14 +1,14 @@
 //! Rows of a shard as samples again: what takes rows out writes the others as they were.
 
-use arrow::datatypes::DataType;
+use arrow::{array::AsArray, datatypes::DataType};
 
-use super::{ImageBlock, ShardLayout, ShardReader, TextBlock};
+use super::{CaptionBlock, ImageBlock, ShardLayout, ShardReader};
 use crate::{
     error::{Error, Result},
     metadata::Metadata,
     record::Record,
     sample::{Sample, StoredImage},
-    text::TokenizedText,
+    text::{EncodedText, StoredText, TokenizedText},
 };
 
 /// One row group, every column of it.
@@ -16,7 +16,7 @@ pub struct RowBlock {
     rows: usize,
     sample: <Sample as Record>::Arrays,
     metadata: <Metadata as Record>::Arrays,
-    tokens: Vec<TextBlock>,
+    tokens: Vec<CaptionBlock>,
     images: Vec<ImageBlock>,
 }
 
@@ -37,14 +37,17 @@ impl ShardReader {
         let ShardLayout { images, tokens } = self.layout();
         let batch = self.columns(row_group, &[Sample::COLUMNS, Metadata::COLUMNS].concat())?;
         let wrong = |name| Error::corrupt(self.path(), format!("column `{name}` has another type"));
+        let captions = batch.column_by_name("captions").and_then(|list| list.as_list_opt::<i32>());
+        let tokens: Vec<CaptionBlock> =
+            tokens.iter().map(|name| self.captions_of(row_group, name)).collect::<Result<_>>()?;
+        if !tokens.iter().all(|block| captions.is_some_and(|captions| block.is_beside(captions))) {
+            return Err(Error::corrupt(self.path(), "captions without tokens of their own"));
+        }
         Ok(RowBlock {
             rows: batch.num_rows(),
             sample: Sample::arrays(&batch).map_err(wrong)?,
             metadata: Metadata::arrays(&batch).map_err(wrong)?,
-            tokens: tokens
-                .iter()
-                .map(|name| self.texts_of(row_group, name))
-                .collect::<Result<_>>()?,
+            tokens,
             images: images
                 .into_iter()
                 .map(|column| self.images_of(row_group, column))
@@ -64,24 +67,39 @@ impl RowBlock {
     /// # Panics
     /// Where `row` is not below [`RowBlock::rows`].
     pub fn sample(&self, row: usize) -> Sample {
-        let stored = self.tokens.iter().map(|block| block.get(row));
         let images = self.images.iter().map(|block| block.get(row)).map(|image| StoredImage {
             width: image.width as u16,
             height: image.height as u16,
             bytes: image.bytes.to_vec(),
         });
+        let sample = Sample::row(&self.sample, row);
+        let captions = sample.captions.as_ref().map_or(0, Vec::len);
+        let EncodedText { tokens, pos } = self.encoded(|block| block.first().get(row));
         Sample {
             metadata: Metadata::row(&self.metadata, row),
-            pos: self.tokens.first().map(|block| block.get(row).pos.to_vec()).unwrap_or_default(),
-            tokens: stored
+            pos,
+            tokens,
+            captions_text: (0..captions)
+                .map(|caption| self.encoded(|block| block.captions(row).get(caption)))
+                .collect(),
+            images: images.collect(),
+            ..sample
+        }
+    }
+
+    /// One caption, of which `text` has the columns of one tokenizer.
+    fn encoded<'b>(&'b self, text: impl Fn(&'b CaptionBlock) -> StoredText<'b>) -> EncodedText {
+        let texts: Vec<StoredText<'_>> = self.tokens.iter().map(text).collect();
+        EncodedText {
+            pos: texts.first().map(|text| text.pos.to_vec()).unwrap_or_default(),
+            tokens: texts
+                .into_iter()
                 .map(|text| TokenizedText {
                     tokens: text.tokens.to_vec(),
                     word_tokens: text.word_tokens.to_vec(),
                     word_lengths: text.word_lengths.to_vec(),
                 })
                 .collect(),
-            images: images.collect(),
-            ..Sample::row(&self.sample, row)
         }
     }
 }

@@ -6,8 +6,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    error::Error, image_column::ImageColumn, ledger::ShardDigest, metadata::Metadata,
-    random::Random, sample::*, text::TokenizedText,
+    error::Error,
+    image_column::ImageColumn,
+    ledger::ShardDigest,
+    metadata::Metadata,
+    random::Random,
+    sample::*,
+    text::{EncodedText, TokenizedText},
 };
 
 fn layout() -> ShardLayout {
@@ -35,18 +40,42 @@ fn sample(seed: u64) -> Sample {
         similarity: (seed.is_multiple_of(5)).then_some(0.25),
         ..Metadata::default()
     };
+    let first = TokenizedText {
+        tokens: (0..pieces as u16).collect(),
+        word_tokens: (0..pieces as u16).rev().collect(),
+        word_lengths: lengths.clone(),
+    };
+    let pos: Vec<u8> = lengths.iter().map(|&length| length as u8 + 1).collect();
+    let caption = format!("caption \u{1F600} {seed}");
+    // Every third row has two to four captions, the second of them without a word.
+    let more = if seed % 3 == 1 { 1 + seed % 3 + seed % 2 } else { 0 };
+    let several = |value: &dyn Fn(u64) -> String| {
+        (more > 0).then(|| (0..=more).map(value).collect::<Vec<_>>())
+    };
+    let other = |n: u64| EncodedText {
+        tokens: vec![TokenizedText {
+            tokens: vec![n as u16, seed as u16],
+            word_tokens: vec![n as u16; n as usize - 1],
+            word_lengths: vec![1; n as usize - 1],
+        }],
+        pos: vec![7; n as usize - 1],
+    };
+    let encoded = EncodedText { tokens: vec![first.clone()], pos: pos.clone() };
+    let captions_text = match more {
+        0 => vec![],
+        _ => std::iter::once(encoded).chain((1..=more).map(other)).collect(),
+    };
     Sample {
         key: format!("{seed:09}"),
-        caption: format!("caption \u{1F600} {seed}"),
+        captions: several(&|n| if n == 0 { caption.clone() } else { format!("{n} {seed}") }),
+        caption_sources: several(&|n| ["txt", "json:alt", ""][n as usize % 3].to_owned()),
+        captions_text,
+        caption,
         source_offset: seed * 512,
         image_hash: [seed as u8; 32],
         label: (seed.is_multiple_of(4)).then_some(seed as u32),
-        tokens: vec![TokenizedText {
-            tokens: (0..pieces as u16).collect(),
-            word_tokens: (0..pieces as u16).rev().collect(),
-            word_lengths: lengths.clone(),
-        }],
-        pos: lengths.iter().map(|&length| length as u8 + 1).collect(),
+        tokens: vec![first],
+        pos,
         images,
         metadata,
     }
@@ -129,6 +158,52 @@ fn a_sample_that_does_not_fit_is_refused_and_leaves_the_shard_whole() {
     writer.append(&sample(2)).unwrap();
     assert_eq!(writer.finish("a").unwrap().rows, 1);
     assert_eq!(read_all(&path).unwrap().len(), 1);
+}
+
+#[test]
+fn every_caption_is_a_slice_of_its_rows_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let samples: Vec<Sample> = (0..20).map(sample).collect();
+    write(&path, &samples);
+    let block = ShardReader::open(&path).unwrap().captions_of(0, "clip_bpe").unwrap();
+    assert_eq!(block.rows(), samples.len());
+    let mut several = 0;
+    for (row, sample) in samples.iter().enumerate() {
+        let captions = block.captions(row);
+        let stored = sample.captions.as_ref().map_or(1, Vec::len);
+        assert_eq!((captions.len(), captions.iter().count()), (stored, stored));
+        assert_eq!(captions.get(0), block.first().get(row));
+        for (place, text) in sample.captions_text.iter().enumerate() {
+            assert_eq!(captions.get(place), text.tokens[0].stored(&text.pos));
+            let source = ["txt", "json:alt", ""][place % 3];
+            assert_eq!(captions.source(place), Some(source).filter(|source| !source.is_empty()));
+            several += 1;
+        }
+        if stored == 1 {
+            assert_eq!(captions.source(0), None);
+        }
+    }
+    assert!(several > 10, "{several}");
+}
+
+#[test]
+fn captions_that_contradict_each_other_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = ShardWriter::create(&folder.path().join("a.parquet"), &layout()).unwrap();
+    let mut refused = |change: &dyn Fn(&mut Sample), part: &str| {
+        let mut wrong = sample(1);
+        change(&mut wrong);
+        let error = writer.append(&wrong).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    refused(&|sample| sample.captions = None, "it has not");
+    refused(&|sample| sample.captions.as_mut().unwrap()[0].push('x'), "not the first");
+    refused(&|sample| sample.captions.as_mut().unwrap().push("x".into()), "as many captions");
+    refused(&|sample| sample.caption_sources = None, "as many captions");
+    refused(&|sample| sample.captions_text[1].tokens.clear(), "0 token columns");
+    let many = |sample: &mut Sample| sample.captions = Some(vec![sample.caption.clone(); 65]);
+    refused(&many, "65 captions, not 2 to 64");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, AsArray, ListArray, RecordBatch},
+    array::{Array, AsArray, ListArray, RecordBatch, StructArray},
     datatypes::{UInt8Type, UInt16Type},
 };
 
@@ -23,13 +23,18 @@ impl TextBlock {
     /// From a batch that has `column` and `pos`; `None` where their types are not those of the schema.
     pub(crate) fn from_batch(batch: &RecordBatch, column: &str) -> Option<TextBlock> {
         let tokens = batch.column_by_name(column)?.as_struct_opt()?;
+        TextBlock::of(tokens, batch.column_by_name("pos")?.as_list_opt::<i32>()?)
+    }
+
+    /// From token columns and the tags that go with them; `None` where their types or lengths are not those of the schema.
+    pub(super) fn of(tokens: &StructArray, pos: &ListArray) -> Option<TextBlock> {
         let list = |name: &str| {
             let list = tokens.column_by_name(name)?.as_list_opt::<i32>()?;
             list.values().as_primitive_opt::<UInt16Type>()?;
             Some(list.clone())
         };
-        let pos = batch.column_by_name("pos")?.as_list_opt::<i32>()?;
         pos.values().as_primitive_opt::<UInt8Type>()?;
+        (pos.len() == tokens.len()).then_some(())?;
         Some(TextBlock {
             tokens: list("tokens")?,
             word_tokens: list("word_tokens")?,

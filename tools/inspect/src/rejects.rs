@@ -34,6 +34,9 @@ pub struct Example {
     pub url: Option<String>,
     /// Its caption, as found.
     pub caption: Option<String>,
+    /// All captions, where it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub captions: Option<Vec<String>>,
 }
 
 /// Rejected samples by reason, with at most `examples` of each.
@@ -61,7 +64,7 @@ pub fn by_reason(
 
 impl Example {
     fn of(reject: Reject) -> Example {
-        let Reject { source, offset, key, detail, url, caption, .. } = reject;
-        Example { source, offset, key, detail, url, caption }
+        let Reject { source, offset, key, detail, url, caption, captions, .. } = reject;
+        Example { source, offset, key, detail, url, caption, captions }
     }
 }

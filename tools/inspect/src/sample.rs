@@ -43,10 +43,21 @@ pub struct SampleView {
     pub fields: serde_json::Map<String, serde_json::Value>,
     /// Name of its class, in a classification set.
     pub class: Option<String>,
+    /// All captions, where there are several; the first one is also the field `caption`.
+    pub captions: Vec<CaptionView>,
     /// The stored images.
     pub images: Vec<ImageView>,
     /// The token columns.
     pub texts: Vec<TextView>,
+}
+
+/// One of several captions.
+#[derive(Debug, Serialize)]
+pub struct CaptionView {
+    /// As found.
+    pub text: String,
+    /// Where it comes from, `txt` or `json:caption`; empty where that is not known.
+    pub source: String,
 }
 
 /// One stored image.
@@ -137,6 +148,7 @@ impl SampleView {
             row,
             source: dataset.units[unit].source.path.clone(),
             class: class_name(dataset, fields.get("label"))?,
+            captions: stored_captions(&reader, position)?,
             fields,
             images,
             texts,
@@ -224,6 +236,24 @@ fn open(dataset: &Dataset, position: Position) -> Result<(String, ShardReader), 
         return Err(clipa_schemas::Error::Corrupt { path, detail }.into());
     }
     Ok((shard.file.file.clone(), reader))
+}
+
+fn stored_captions(
+    reader: &ShardReader,
+    position: Position,
+) -> Result<Vec<CaptionView>, InspectError> {
+    let batch = reader.columns(position.row_group, &["captions", "caption_sources"])?;
+    let texts = |name: &str| -> Vec<String> {
+        let list = batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>());
+        let list = list.filter(|list| list.is_valid(position.row));
+        let texts = list.map(|list| list.value(position.row));
+        let texts = texts.as_ref().and_then(|texts| texts.as_string_opt::<i32>());
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        texts.map(|texts| texts.iter().map(text).collect()).unwrap_or_default()
+    };
+    let sources = texts("caption_sources").into_iter().chain(std::iter::repeat(String::new()));
+    let captions = texts("captions").into_iter().zip(sources);
+    Ok(captions.map(|(text, source)| CaptionView { text, source }).collect())
 }
 
 fn stored_images(reader: &ShardReader, position: Position) -> Result<Vec<ImageView>, InspectError> {

@@ -6,6 +6,7 @@ use clipa_schemas::{
     image_column::{ImageColumn, ImageEncoding},
     ledger::Ledger,
     manifest::Kind,
+    short_sides::{ShortSides, SideSummary},
 };
 use parquet::file::metadata::ColumnChunkMetaData;
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct Summary {
     pub row_groups: RowGroups,
     /// Every column, in file order.
     pub columns: Vec<Column>,
+    /// How large the images of each image column are.
+    pub image_sizes: Vec<SideSummary>,
     /// What it was made with.
     pub configuration: BTreeMap<String, String>,
 }
@@ -98,6 +101,11 @@ impl Summary {
                 }
             }
         }
+        let images = dataset.manifest.images.iter().map(|&column| {
+            let shards = dataset.shards().map(|(_, shard)| shard);
+            ShortSides::of(&dataset.folder, shards, column).map(|sides| sides.summary())
+        });
+        let image_sizes = images.collect::<Result<_, _>>()?;
         let groups = || dataset.shards().flat_map(|(_, shard)| shard.row_groups.iter().copied());
         let manifest = &dataset.manifest;
         Ok(Summary {
@@ -117,6 +125,7 @@ impl Summary {
                 most_rows: groups().max().unwrap_or(0),
             },
             columns,
+            image_sizes,
             configuration: manifest.configuration.clone(),
         })
     }

@@ -3,50 +3,26 @@
 //! A file whose checksum differs is reported and not decoded. What is decoded is compared with what
 //! entry, manifest and schema promise, so that a mistake of the writer is found too.
 
+mod findings;
 mod shard;
+mod strays;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, convert::Infallible, fs, path::Path};
+use std::{collections::BTreeMap, convert::Infallible, path::Path};
 
+pub use self::findings::{Findings, Problem};
 use clipa_schemas::{
-    ledger::{Ledger, UnitEntry, file_revision, unit_file},
-    manifest::{Kind, Manifest, REJECTS, SHARDS, TAKEDOWN, Unit, entry_path},
+    input_file::InputFile,
+    ledger::{Ledger, UnitEntry, file_revision},
+    manifest::{Kind, Manifest, SHARDS, TAKEDOWN, Unit, entry_path},
     prompts, rejects,
     vocabulary::{self, VOCABULARY},
 };
-use serde::Serialize;
 
+use self::findings::{entry_name, without_path};
 use super::InspectError;
 use clipa_pool::in_order;
-
-/// What `clipa-inspect verify` found.
-#[derive(Debug, Default, Serialize)]
-pub struct Findings {
-    /// Units looked at.
-    pub units: u64,
-    /// Shards whose checksum was computed.
-    pub shards: u64,
-    /// Row groups read.
-    pub row_groups: u64,
-    /// Rows read and decoded.
-    pub rows: u64,
-    /// Rejected samples read.
-    pub rejects: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// What is wrong, in the order of the units.
-    pub problems: Vec<Problem>,
-}
-
-/// Something that is wrong.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Problem {
-    /// The file, relative to the data set's folder.
-    pub file: String,
-    /// What is wrong with it.
-    pub what: String,
-}
 
 /// What one unit adds to the findings.
 type UnitFindings = Findings;
@@ -78,44 +54,8 @@ pub fn verify(
     if folder.join(TAKEDOWN).exists() {
         findings.problem(TAKEDOWN, "a takedown was interrupted: run it again");
     }
-    find_strays(folder, &entries, &mut findings);
+    strays::find(folder, &entries, &mut findings);
     Ok(findings)
-}
-
-impl Findings {
-    /// Names of the files to remove so that an ingest makes the damaged units anew, entries first.
-    pub fn damaged_units(&self) -> Vec<String> {
-        let stems = self.problems.iter().filter_map(|problem| {
-            let (part, name) = problem.file.split_once('/')?;
-            let known = [SHARDS, REJECTS].contains(&part);
-            name.split_once('.').filter(|_| known).map(|(stem, _)| stem.to_owned())
-        });
-        let stems: std::collections::BTreeSet<String> = stems.collect();
-        stems
-            .into_iter()
-            .flat_map(|stem| {
-                [
-                    format!("{SHARDS}/{stem}.json"),
-                    format!("{SHARDS}/{stem}.parquet"),
-                    format!("{REJECTS}/{stem}.parquet"),
-                ]
-            })
-            .collect()
-    }
-
-    fn problem(&mut self, file: impl Into<String>, what: impl Into<String>) {
-        self.problems.push(Problem { file: file.into(), what: what.into() });
-    }
-
-    fn add(&mut self, other: Findings) {
-        self.units += other.units;
-        self.shards += other.shards;
-        self.row_groups += other.row_groups;
-        self.rows += other.rows;
-        self.rejects += other.rejects;
-        self.bytes += other.bytes;
-        self.problems.extend(other.problems);
-    }
 }
 
 /// The entry of every unit in the manifest; of an incomplete data set, every entry that is there.
@@ -159,6 +99,9 @@ fn compare_with_unit(unit: &Unit, entry: &UnitEntry, findings: &mut Findings) {
     }
     if entry.source != unit.source {
         differs("the source");
+    }
+    if InputFile::digest_of(&entry.made_from) != unit.made_from_blake3 {
+        differs("what it was made from");
     }
     if entry.shard != unit.shard {
         differs("size, checksum or rows of the shard");
@@ -289,53 +232,4 @@ fn check_prompts(folder: &Path, manifest: &Manifest, findings: &mut Findings) {
             }
         }
     }
-}
-
-/// Files in the folders of shards and rejects that no entry names.
-fn find_strays(folder: &Path, entries: &[UnitEntry], findings: &mut Findings) {
-    let mut known: Vec<String> = entries.iter().map(|entry| entry_name(entry.unit)).collect();
-    for entry in entries {
-        known.extend(entry.shard.iter().map(|shard| shard.file.file.clone()));
-        known.extend(entry.rejects.iter().map(|file| file.file.clone()));
-    }
-    let said: Vec<String> = findings.problems.iter().map(|problem| problem.file.clone()).collect();
-    for part in [SHARDS, REJECTS] {
-        let Ok(files) = fs::read_dir(folder.join(part)) else { continue };
-        let mut names: Vec<String> = files
-            .filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()))
-            .map(|name| format!("{part}/{name}"))
-            .collect();
-        names.sort_unstable();
-        for name in names {
-            if known.contains(&name) || said.contains(&name) {
-                continue;
-            }
-            if is_replaced(&name, entries) {
-                let what = format!("{name} is left over: taking rows out was interrupted");
-                findings.problem("dataset.json", what);
-            } else {
-                findings.problem(name, "belongs to no unit of the data set");
-            }
-        }
-    }
-}
-
-/// Is it another revision of a file of a unit that is there?
-fn is_replaced(name: &str, entries: &[UnitEntry]) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    let revision = file_revision(file);
-    entries
-        .iter()
-        .any(|entry| file == unit_file(entry.unit, revision) && revision.max(entry.revision()) > 0)
-}
-
-fn entry_name(unit: u32) -> String {
-    entry_path(Path::new(""), unit).to_string_lossy().into_owned()
-}
-
-/// The error's message without the path that the problem names already.
-fn without_path(error: &clipa_schemas::Error, path: &Path) -> String {
-    let message = error.to_string();
-    let prefix = format!("{}: ", path.display());
-    message.strip_prefix(&prefix).unwrap_or(&message).to_owned()
 }

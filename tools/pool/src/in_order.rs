@@ -18,7 +18,7 @@ enum Failure<E> {
     Panic(Box<dyn Any + Send>),
 }
 
-/// Does `work` on every item, on at most so many threads; returns the results in the order of the items.
+/// Does `work` on every item, on at most so many threads (fewer where the system starts no more); returns the results in the order of the items.
 ///
 /// # Errors
 /// The first error in time; no other item is begun after it.
@@ -45,7 +45,10 @@ pub fn in_order<T: Sync, R: Send, E: Send>(
     };
     thread::scope(|scope| {
         for _ in 1..threads.min(items.len()) {
-            scope.spawn(work_on);
+            // what a thread that the system does not start would have done, the others do
+            if thread::Builder::new().spawn_scoped(scope, work_on).is_err() {
+                break;
+            }
         }
         work_on();
     });

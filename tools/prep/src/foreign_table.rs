@@ -7,7 +7,7 @@
 use std::{
     borrow::Cow,
     fs::File,
-    io,
+    io::{self, Read, Seek},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
@@ -29,9 +29,12 @@ use parquet::{
             ParquetRecordBatchReaderBuilder,
         },
     },
+    basic::Compression,
     file::metadata::ColumnChunkMetaData,
 };
 use thiserror::Error;
+
+use clipa_talk::printable;
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8192;
@@ -100,6 +103,7 @@ impl ForeignTable {
         let open_error = |source| TableError::Open { path: path.to_owned(), source };
         let file = File::open(path).map_err(open_error)?;
         let length = file.metadata().map_err(open_error)?.len();
+        refuse_other_kinds(path, &file, length)?;
         let metadata = guarded(path, || {
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
             let loaded = ArrowReaderMetadata::load(&file, options.clone())?;
@@ -127,6 +131,17 @@ impl ForeignTable {
         self.metadata.schema().fields().iter().filter(flat).map(|field| field.name().as_str())
     }
 
+    /// Names of all columns.
+    pub fn all_names(&self) -> impl Iterator<Item = &str> {
+        self.metadata.schema().fields().iter().map(|field| field.name().as_str())
+    }
+
+    /// Names of the columns that are lists or structs, which are not read.
+    pub fn nested_names(&self) -> impl Iterator<Item = &str> {
+        let nested = |field: &&Arc<Field>| field.data_type().is_nested();
+        self.metadata.schema().fields().iter().filter(nested).map(|field| field.name().as_str())
+    }
+
     /// Bytes of the wanted columns once they are decompressed, as the footer says.
     pub fn decoded_bytes(&self, wanted: impl Fn(&str) -> bool) -> u64 {
         self.chunks()
@@ -140,6 +155,7 @@ impl ForeignTable {
     /// # Errors
     /// The table is damaged.
     pub fn batches(&self, wanted: impl Fn(&str) -> bool) -> Result<Batches<'_>, TableError> {
+        self.refuse_codecs(&wanted)?;
         let fields = self.metadata.schema().fields().iter().enumerate();
         let roots: Vec<usize> = fields
             .filter(|(_, field)| !field.data_type().is_nested() && wanted(field.name()))
@@ -157,6 +173,25 @@ impl ForeignTable {
                 .build()
         })?;
         Ok(Batches { table: self, reader })
+    }
+
+    /// A wanted column whose compression is none of those that are read.
+    fn refuse_codecs(&self, wanted: impl Fn(&str) -> bool) -> Result<(), TableError> {
+        let is_unread = |chunk: &&ColumnChunkMetaData| {
+            matches!(chunk.column_path().parts(), [name] if wanted(name))
+                && matches!(chunk.compression(), Compression::LZO)
+        };
+        match self.chunks().find(is_unread) {
+            Some(chunk) => {
+                let detail = format!(
+                    "column `{}` is compressed with {}, which is not read: write the table again with zstd, snappy or gzip",
+                    printable(&chunk.column_path().string()),
+                    chunk.compression()
+                );
+                Err(TableError::Bad { path: self.path.clone(), detail })
+            }
+            None => Ok(()),
+        }
     }
 
     fn chunks(&self) -> impl Iterator<Item = &ColumnChunkMetaData> {
@@ -209,13 +244,28 @@ impl Column {
                 .as_primitive_opt::<UInt64Type>()
                 .cloned()
                 .map(Column::Unsigned),
-            kind if kind.is_floating() => as_type(DataType::Float64)
+            // also DECIMAL: a score that was rounded on purpose
+            kind if kind.is_floating() || kind.is_decimal() => as_type(DataType::Float64)
                 .as_primitive_opt::<Float64Type>()
                 .cloned()
                 .map(Column::Real),
             _ => None,
         };
         column.unwrap_or(Column::Other)
+    }
+
+    /// Is there nothing in this row? Not known of [`Column::Other`].
+    pub fn is_null(&self, row: usize) -> bool {
+        match self {
+            Column::Text(values) => values.is_null(row),
+            Column::Bytes(values) => values.is_null(row),
+            Column::Fixed(values) => values.is_null(row),
+            Column::Whole(values) => values.is_null(row),
+            Column::Unsigned(values) => values.is_null(row),
+            Column::Real(values) => values.is_null(row) || values.value(row).is_nan(),
+            Column::Bool(values) => values.is_null(row),
+            Column::Other => false,
+        }
     }
 
     /// The text of a row; bytes count where they are UTF-8.
@@ -248,6 +298,23 @@ impl Column {
             _ => None,
         };
         number.map(Cow::Owned)
+    }
+}
+
+/// Files that are there under a table's name and are none.
+fn refuse_other_kinds(path: &Path, file: &File, length: u64) -> Result<(), TableError> {
+    let bad = |detail: &str| TableError::Bad { path: path.to_owned(), detail: detail.to_owned() };
+    if length == 0 {
+        return Err(bad("the file is empty"));
+    }
+    let mut start = Vec::new();
+    let mut reader = file;
+    let read = reader.take(4).read_to_end(&mut start).and_then(|_| reader.rewind());
+    read.map_err(|source| TableError::Open { path: path.to_owned(), source })?;
+    match start.as_slice() {
+        b"PAR1" => Ok(()),
+        b"PARE" => Err(bad("it is encrypted: write it again without")),
+        _ => Err(bad("it is no Parquet file: those begin with PAR1")),
     }
 }
 

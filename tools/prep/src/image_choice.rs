@@ -61,11 +61,17 @@ mod tests {
     #[test]
     fn crops_of_the_built_in_recipes_never_up_sample() {
         let expected = [
-            ("b16-i50-t16", ["178:rgb8", "355:jpeg"]),
-            ("l16-i17-t16", ["102:rgb8", "355:jpeg"]),
-            ("l16-i37-t8", ["152:rgb8", "355:jpeg"]),
-            ("tiny-i17-t8", ["35:rgb8", "70:rgb8"]),
-            ("tiny-photos", ["26:rgb8", "51:rgb8"]),
+            ("b16-i50-t16", &["178:rgb8", "355:jpeg"][..]),
+            ("l16-i17-t16", &["102:rgb8", "355:jpeg"]),
+            ("l16-i37-t8", &["152:rgb8", "355:jpeg"]),
+            ("l14-i37-t8", &["133:rgb8", "355:jpeg", "532:jpeg"]),
+            ("h14-i26-t8", &["111:rgb8", "355:jpeg", "532:jpeg"]),
+            ("h14-i37-t8", &["133:rgb8", "355:jpeg", "532:jpeg"]),
+            ("bigg14-i26-t8", &["111:rgb8", "355:jpeg", "532:jpeg"]),
+            ("bigg14-i37-t8", &["133:rgb8", "355:jpeg", "532:jpeg"]),
+            ("datacomp-small", &["237:jpeg"]),
+            ("tiny-i17-t8", &["35:rgb8", "70:rgb8"]),
+            ("tiny-photos", &["26:rgb8", "51:rgb8"]),
         ];
         assert_eq!(BUILT_IN.map(|recipe| recipe.name), expected.map(|(name, _)| name));
         for (recipe, columns) in expected {
@@ -73,12 +79,16 @@ mod tests {
         }
     }
 
+    fn tiny() -> &'static str {
+        BUILT_IN.iter().find(|recipe| recipe.name == "tiny-i17-t8").unwrap().text
+    }
+
     #[test]
     fn what_a_recipe_leaves_out_is_what_the_trainer_assumes() {
-        let text = BUILT_IN[3].text.replace("crop_scale = [0.85, 1.0]", "");
+        let text = tiny().replace("crop_scale = [0.85, 1.0]", "");
         let sides: Vec<u32> = of_file(&text).unwrap().iter().map(|column| column.side).collect();
         assert_eq!(sides, [51, 102]);
-        let text = BUILT_IN[3].text.replace("crop_scale = [0.85, 1.0]", "crop = \"centre\"");
+        let text = tiny().replace("crop_scale = [0.85, 1.0]", "crop = \"centre\"");
         let sides: Vec<u32> = of_file(&text).unwrap().iter().map(|column| column.side).collect();
         assert_eq!(sides, [32, 64]);
     }
@@ -86,7 +96,7 @@ mod tests {
     #[test]
     fn a_side_that_no_column_has_is_an_error_that_names_the_stage() {
         for least in ["0.0", "0.0005", "-1.0", "nan"] {
-            let text = BUILT_IN[3].text.replace("[0.85, 1.0]", &format!("[{least}, 1.0]"));
+            let text = tiny().replace("[0.85, 1.0]", &format!("[{least}, 1.0]"));
             let error = of_file(&text).unwrap_err().to_string();
             assert!(error.contains("stage pretrain wants images of"), "{least}: {error}");
         }

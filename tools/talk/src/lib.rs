@@ -33,10 +33,11 @@ mod printable;
 mod printer;
 mod progress;
 pub mod shell;
+pub mod threads;
 
 pub use captured::Captured;
 pub use failure::{Failure, WithHint};
-pub use outcome::{EXIT_INTERRUPTED, EXIT_PROBLEM, Outcome};
+pub use outcome::{EXIT_INTERRUPTED, EXIT_PROBLEM, EXIT_USAGE, Interrupted, Outcome};
 pub use printable::printable;
 pub use printer::Printer;
 pub use progress::{Counted, Progress};

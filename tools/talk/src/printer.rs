@@ -12,7 +12,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
 use crate::{
-    Captured, EXIT_PROBLEM, Outcome, failure,
+    Captured, EXIT_USAGE, Outcome, failure,
+    outcome::code_of,
     printable::{escape_json, strip},
 };
 
@@ -125,7 +126,8 @@ impl Printer {
     }
 
     /// Ends a program: reports the error if there is one, also that of stdout, and returns the exit code
-    /// (that of the [`Outcome`]; [`EXIT_PROBLEM`] for an error).
+    /// (that of the [`Outcome`]; for an error [`EXIT_PROBLEM`](crate::EXIT_PROBLEM), or
+    /// [`EXIT_INTERRUPTED`](crate::EXIT_INTERRUPTED) where it is [`Interrupted`](crate::Interrupted)).
     pub fn exit(&self, outcome: anyhow::Result<Outcome>) -> ExitCode {
         let flushed = lock(&self.data).finish();
         let outcome = outcome.and_then(|outcome| match flushed {
@@ -134,8 +136,15 @@ impl Printer {
         });
         outcome.map(ExitCode::from).unwrap_or_else(|error| {
             self.error(&error);
-            ExitCode::from(EXIT_PROBLEM)
+            ExitCode::from(code_of(&error))
         })
+    }
+
+    /// Says what is wrong with a command line, and returns the exit code of wrong usage. The message repeats what was
+    /// typed, which may have come from data.
+    pub fn usage(&self, message: impl Display) -> ExitCode {
+        self.say(message.to_string().trim_end());
+        ExitCode::from(EXIT_USAGE)
     }
 
     /// A new bar at the bottom of the terminal.

@@ -20,6 +20,34 @@ pub struct Augmentation {
     pub grey_probability: f64,
     /// The kernel that images are scaled with.
     pub filter: Filter,
+    /// How evaluation makes an image square.
+    #[serde(skip_serializing_if = "ResizeMode::is_default")]
+    pub resize_mode: ResizeMode,
+}
+
+/// How a whole image becomes a square: open_clip's `resize_mode` of `preprocess_cfg`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResizeMode {
+    /// The short side is scaled to the size and the middle is kept (v1).
+    #[default]
+    Shortest,
+    /// Both sides are scaled to the size, whatever the aspect (v2 at its fine-tuned sizes).
+    Squash,
+}
+
+impl ResizeMode {
+    fn is_default(&self) -> bool {
+        *self == ResizeMode::default()
+    }
+
+    /// What an evaluation's stream does.
+    pub fn augment(self) -> Augment {
+        match self {
+            ResizeMode::Shortest => Augment::Centre,
+            ResizeMode::Squash => Augment::Squash,
+        }
+    }
 }
 
 /// Which part of an image is seen.
@@ -43,6 +71,7 @@ impl Default for Augmentation {
             jitter_probability: 0.0,
             grey_probability: 0.0,
             filter: Filter::Bicubic,
+            resize_mode: ResizeMode::Shortest,
         }
     }
 }
@@ -77,6 +106,8 @@ impl Augmentation {
 pub enum Augment {
     /// The greatest square in the centre, scaled.
     Centre,
+    /// The whole image, scaled to a square whatever its aspect.
+    Squash,
     /// CLIPA's augmentation, in its order: random resized crop, colour jitter, grey. Nothing is ever mirrored.
     Random {
         /// The crop.
@@ -130,15 +161,29 @@ pub struct ColourJitter {
 }
 
 impl Augment {
-    /// Least side in pixels of a stored image that a stage of `image_size` pixels never has to enlarge.
-    pub fn wanted_side(&self, image_size: u32) -> u32 {
+    /// Least short side in pixels of a stored image of which a stage of `image_size` pixels does not have to enlarge all
+    /// that it can see: the centre, or the largest crop. Smaller crops of it are enlarged, as open_clip and CLIPA do; see
+    /// [`Augment::wanted_side`].
+    pub fn least_side(&self, image_size: u32) -> u32 {
         match self {
-            Augment::Centre => image_size,
-            Augment::Random { crop, .. } => {
-                (f64::from(image_size) / crop.scale.0.sqrt()).ceil() as u32
-            }
+            Augment::Centre | Augment::Squash => image_size,
+            Augment::Random { crop, .. } => side_of(image_size, crop.scale.1),
         }
     }
+
+    /// Least short side in pixels of a stored image of which a stage of `image_size` pixels never has to enlarge a crop.
+    /// `clipa-prep --for` stores this, and the trainer prefers it.
+    pub fn wanted_side(&self, image_size: u32) -> u32 {
+        match self {
+            Augment::Centre | Augment::Squash => image_size,
+            Augment::Random { crop, .. } => side_of(image_size, crop.scale.0),
+        }
+    }
+}
+
+/// Side of a square of which this part of the area has a side of `image_size` pixels.
+fn side_of(image_size: u32, scale: f64) -> u32 {
+    (f64::from(image_size) / scale.sqrt()).ceil() as u32
 }
 
 #[cfg(test)]
@@ -151,8 +196,14 @@ mod tests {
         let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
         for (size, side) in [(64, 102), (84, 133), (96, 152), (112, 178), (224, 355)] {
             assert_eq!(augment.wanted_side(size), side);
+            assert_eq!(augment.least_side(size), size);
             assert_eq!(Augment::Centre.wanted_side(size), size);
+            assert_eq!(Augment::Centre.least_side(size), size);
         }
+        // Where no crop shows all of an image, more of it is needed.
+        let crop = RandomResizedCrop { scale: (0.1, 0.25), ..crop };
+        let augment = Augment::Random { crop, jitter: None, grey_probability: 0.0 };
+        assert_eq!(augment.least_side(112), 224);
     }
 
     #[test]
@@ -165,6 +216,7 @@ mod tests {
             jitter_probability: 0.6,
             grey_probability: 0.7,
             filter: Filter::Bilinear,
+            resize_mode: ResizeMode::Squash,
         };
         let jitter = ColourJitter {
             brightness: 0.1,
@@ -181,5 +233,7 @@ mod tests {
         assert_eq!(never.augment(), expected);
         let centre = Augmentation { crop: Crop::Centre, ..recipe };
         assert_eq!(centre.augment(), Augment::Centre);
+        assert_eq!(recipe.resize_mode.augment(), Augment::Squash);
+        assert_eq!(Augmentation::default().resize_mode.augment(), Augment::Centre);
     }
 }

@@ -16,8 +16,19 @@ macro_rules! built_in {
 }
 
 /// All built-in recipes: the published ones first, then those for a CPU.
-pub const BUILT_IN: [BuiltIn; 5] =
-    built_in!["b16-i50-t16", "l16-i17-t16", "l16-i37-t8", "tiny-i17-t8", "tiny-photos"];
+pub const BUILT_IN: [BuiltIn; 11] = built_in![
+    "b16-i50-t16",
+    "l16-i17-t16",
+    "l16-i37-t8",
+    "l14-i37-t8",
+    "h14-i26-t8",
+    "h14-i37-t8",
+    "bigg14-i26-t8",
+    "bigg14-i37-t8",
+    "datacomp-small",
+    "tiny-i17-t8",
+    "tiny-photos",
+];
 
 /// The built-in recipe of this name.
 pub(super) fn find(name: &str) -> Option<BuiltIn> {

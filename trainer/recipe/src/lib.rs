@@ -10,8 +10,10 @@
 
 pub mod augment;
 mod built_in;
+mod captions;
 mod document;
 mod error;
+mod given;
 mod keys;
 pub mod memory;
 pub mod model;
@@ -32,8 +34,10 @@ use serde::{Deserialize, Serialize};
 use self::document::Document;
 pub use self::{
     built_in::{BUILT_IN, BuiltIn},
+    captions::Captions,
     error::RecipeError,
-    optimizer::AdamWConfig,
+    given::gives,
+    optimizer::{AdamWConfig, Decay},
     stage::{BASE_BATCH, Precision, Stage},
 };
 use crate::model::ModelConfig;
@@ -61,11 +65,7 @@ impl Recipe {
     /// # Errors
     /// The first thing that is wrong, with its key.
     pub fn load(name: &str, set: &[String], running: Option<&str>) -> Result<Recipe, RecipeError> {
-        let text = match built_in::find(name) {
-            Some(recipe) => recipe.text.to_owned(),
-            None => read_file(name)?,
-        };
-        Recipe::parse(&text, name, set, running)
+        Recipe::parse(&text_of(name)?, name, set, running)
     }
 
     /// The same from TOML text; `origin` names it in messages.
@@ -138,6 +138,14 @@ impl Recipe {
     fn bad_value(&self, stage: &Stage, (key, value, why): stage::BadValue) -> RecipeError {
         let (recipe, stage) = (self.name.clone(), stage.name.clone());
         RecipeError::Value { recipe, stage, key, value, why }
+    }
+}
+
+/// The TOML of a built-in recipe, or of a file.
+fn text_of(name: &str) -> Result<String, RecipeError> {
+    match built_in::find(name) {
+        Some(recipe) => Ok(recipe.text.to_owned()),
+        None => read_file(name),
     }
 }
 

@@ -14,4 +14,27 @@ pub struct AdamWConfig {
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub eps: f64,
+    /// Which parameters decay.
+    #[serde(default)]
+    pub decay: Decay,
+}
+
+/// Which parameters weight decay applies to. Biases, layer norms, the class token and the logit scale never decay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// All other parameters, embeddings of tokens and positions included: open_clip's rule up to 3.3, and clipa_torch's.
+    #[default]
+    Matrices,
+    /// All of those but the positions: the rule of open_clip's main branch since 2026.
+    NoPositions,
+    /// Weights of linear layers, of the patch convolution and of the projections only, no embedding: clipa_jax's rule
+    /// (`.*/kernel`).
+    Kernels,
+}
+
+impl Decay {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Decay::default()
+    }
 }

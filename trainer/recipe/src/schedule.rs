@@ -21,7 +21,7 @@ impl ScheduleKind {
     }
 }
 
-/// Linear warm-up, then what [`Decay`] says; open_clip's `cosine_lr`, `const_lr` and `const_lr_cooldown`.
+/// Linear warm-up, then what [`Course`] says; open_clip's `cosine_lr`, `const_lr` and `const_lr_cooldown`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Schedule {
     /// Learning rate at the end of the warm-up.
@@ -31,12 +31,12 @@ pub struct Schedule {
     /// Steps of the stage.
     pub total_steps: u64,
     /// What follows the warm-up.
-    pub decay: Decay,
+    pub course: Course,
 }
 
 /// The learning rate after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Decay {
+pub enum Course {
     /// Half a cosine to zero.
     Cosine,
     /// None.
@@ -58,13 +58,13 @@ impl Schedule {
         if step < self.warmup_steps {
             return self.peak * (step + 1) as f64 / self.warmup_steps as f64;
         }
-        match self.decay {
-            Decay::Cosine => {
+        match self.course {
+            Course::Cosine => {
                 let part = part_done(step, self.warmup_steps, self.total_steps);
                 self.peak * 0.5 * (1.0 + (std::f64::consts::PI * part).cos())
             }
-            Decay::Constant => self.peak,
-            Decay::Cooldown { steps, power, end } => {
+            Course::Constant => self.peak,
+            Course::Cooldown { steps, power, end } => {
                 let begins = self.total_steps.saturating_sub(steps);
                 if step < begins {
                     return self.peak;
@@ -86,13 +86,13 @@ fn part_done(step: u64, begins: u64, ends: u64) -> f64 {
 mod tests {
     use super::*;
 
-    fn schedule(decay: Decay) -> Schedule {
-        Schedule { peak: 2.0, warmup_steps: 4, total_steps: 14, decay }
+    fn schedule(course: Course) -> Schedule {
+        Schedule { peak: 2.0, warmup_steps: 4, total_steps: 14, course }
     }
 
     #[test]
     fn it_warms_up_peaks_and_falls_to_zero() {
-        let schedule = schedule(Decay::Cosine);
+        let schedule = schedule(Course::Cosine);
         let rates: Vec<f64> = (0..15).map(|step| schedule.lr(step)).collect();
         assert_eq!(rates[..5], [0.5, 1.0, 1.5, 2.0, 2.0]);
         assert!((rates[9] - 1.0).abs() < 1e-12);
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn no_warm_up_starts_at_the_peak() {
-        for decay in [Decay::Cosine, Decay::Constant] {
-            let schedule = Schedule { warmup_steps: 0, ..schedule(decay) };
+        for course in [Course::Cosine, Course::Constant] {
+            let schedule = Schedule { warmup_steps: 0, ..schedule(course) };
             assert_eq!(schedule.lr(0), 2.0);
         }
     }
@@ -168,17 +168,17 @@ mod tests {
             0.2440000000,
             0.1360000000,
         ];
-        let cooldown = |power, end| Decay::Cooldown { steps: 5, power, end };
-        for (decay, rates) in [
-            (Decay::Cosine, cosine),
-            (Decay::Constant, constant),
+        let cooldown = |power, end| Course::Cooldown { steps: 5, power, end };
+        for (course, rates) in [
+            (Course::Cosine, cosine),
+            (Course::Constant, constant),
             (cooldown(1.0, 0.0), straight),
             (cooldown(2.0, 0.1), squared),
         ] {
-            let schedule = Schedule { peak: 1.0, warmup_steps: 3, total_steps: 12, decay };
+            let schedule = Schedule { peak: 1.0, warmup_steps: 3, total_steps: 12, course };
             for (step, rate) in rates.into_iter().enumerate() {
                 let ours = schedule.lr(step as u64);
-                assert!((ours - rate).abs() < 1e-9, "{decay:?}, step {step}: {ours}");
+                assert!((ours - rate).abs() < 1e-9, "{course:?}, step {step}: {ours}");
             }
         }
     }

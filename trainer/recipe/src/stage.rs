@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     augment::Augmentation,
+    captions::Captions,
     model::{
         InputSizes, ModelConfig,
         config::{Tokenizer, VisionPositions},
     },
-    optimizer::AdamWConfig,
-    schedule::{Decay, Schedule, ScheduleKind},
+    optimizer::{AdamWConfig, Decay},
+    schedule::{Course, Schedule, ScheduleKind},
     whole,
 };
 
@@ -37,6 +38,9 @@ pub struct Stage {
     pub context_length: i64,
     /// Which tokens of a longer caption are kept.
     pub text_reduction: TextReduction,
+    /// Which caption of an image is read, where it has several.
+    #[serde(default, skip_serializing_if = "Captions::is_first")]
+    pub captions: Captions,
     /// BERT's rows as open_clip makes them, one piece shorter ([`Specials::BERT_OPEN_CLIP`]), and not as CLIPA trained with.
     #[serde(default, skip_serializing_if = "is_false")]
     pub strip_sep_token: bool,
@@ -83,6 +87,9 @@ pub struct Stage {
     pub cooldown_end_lr: Option<f64>,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
+    /// Which parameters decay.
+    #[serde(default, skip_serializing_if = "Decay::is_default")]
+    pub decay: Decay,
     /// AdamW's decay of the first moment.
     pub beta1: f64,
     /// AdamW's decay of the second moment.
@@ -171,10 +178,10 @@ impl Stage {
             peak: self.peak_lr(),
             warmup_steps: self.warmup_steps,
             total_steps: self.total_samples(samples_per_epoch) / self.batch,
-            decay: match self.schedule {
-                ScheduleKind::Cosine => Decay::Cosine,
-                ScheduleKind::Constant => Decay::Constant,
-                ScheduleKind::ConstantCooldown => Decay::Cooldown {
+            course: match self.schedule {
+                ScheduleKind::Cosine => Course::Cosine,
+                ScheduleKind::Constant => Course::Constant,
+                ScheduleKind::ConstantCooldown => Course::Cooldown {
                     steps: self.cooldown_samples.unwrap_or_default() / self.batch,
                     power: self.cooldown_power.unwrap_or(1.0),
                     end: self.cooldown_end_lr.unwrap_or_default(),
@@ -190,6 +197,7 @@ impl Stage {
             beta1: self.beta1,
             beta2: self.beta2,
             eps: self.eps,
+            decay: self.decay,
         }
     }
 
@@ -211,6 +219,9 @@ impl Stage {
         }
         if self.batch < 2 {
             return bad("batch", &self.batch, "a contrast needs at least 2 pairs");
+        }
+        if let Some((value, why)) = self.captions.problem() {
+            return bad("captions", &value, why);
         }
         for (key, value, range, words) in [
             ("epochs", self.epochs.unwrap_or(1.0), 1e-9..1e9, "it must be above 0"),

@@ -1,5 +1,7 @@
 //! The built-in recipes are those of the papers' scripts, and wrong recipes say what is wrong.
 
+use std::collections::BTreeMap;
+
 use clipa_schemas::reduction::{image::ImageReduction, text::TextReduction};
 use toml::{Table, Value};
 
@@ -33,7 +35,6 @@ fn every_built_in_recipe_is_sound_and_survives_being_written() {
 /// Run folders hold this text and are compared with it, so that no byte of it may change.
 #[test]
 fn the_built_in_recipes_are_written_as_ever() {
-    let written = BUILT_IN.map(|built_in| (built_in.name, load(built_in.name).hash()));
     let golden = [
         ("b16-i50-t16", "2df9e10e4ad8194cdb3935fa2b0785e0efe60772dd47d639e8a15e1529e92322"),
         ("l16-i17-t16", "2969a6671946f87d68d5a4978e5880f4d0fd549b42362d2e36c1557ae80565e1"),
@@ -41,7 +42,9 @@ fn the_built_in_recipes_are_written_as_ever() {
         ("tiny-i17-t8", "1ac27f0d6a2b05c1997fc88df00f33554ac4a9e63879d0d420619ba1d4643ffc"),
         ("tiny-photos", "21a0ef0a8cd9cf2c91fb1f4f1ef86ae9337456406c61b0d52b325642171853f1"),
     ];
-    assert_eq!(written, golden.map(|(name, hash)| (name, hash.to_owned())));
+    for (name, hash) in golden {
+        assert_eq!(load(name).hash(), hash, "{name}");
+    }
 }
 
 /// Exact counts of the published models at 224 px, made by building them in open_clip (`cargo xtask peers model`).
@@ -60,22 +63,78 @@ fn parameters_of_the_published_models() {
     assert_eq!(cost(&recipe, "finetune").parameters(), 427_686_401);
 }
 
-/// The second version's towers, for which no recipe is built in yet: the formulas must count them too.
+/// Exact counts of ViT-{L,H,bigG}-14-CLIPA and their -336 in open_clip.
 #[test]
 fn parameters_of_the_second_version() {
-    let count = |width, layers, heads, patch, mlp, text_width, text_layers, embed, size| {
-        let mut recipe = load("l16-i37-t8");
-        let (vision, text) = (&mut recipe.model.vision, &mut recipe.model.text);
-        (vision.width, vision.layers, vision.heads) = (width, layers, heads);
-        (vision.patch_size, vision.mlp_width, vision.ln_pre) = (patch, mlp, false);
-        (text.width, text.layers, text.mlp_width) = (text_width, text_layers, 4 * text_width);
-        (text.vocab_size, recipe.model.embed_dim) = (32_000, embed);
-        let sizes = crate::model::InputSizes { image_size: size, context_length: 32 };
-        Cost::new(&recipe.model, sizes, (size / patch).pow(2)).parameters()
-    };
-    assert_eq!(count(1024, 24, 16, 14, 4096, 768, 12, 768, 224), 414_210_561);
-    assert_eq!(count(1280, 32, 16, 14, 5120, 1024, 24, 1024, 336), 968_644_609);
-    assert_eq!(count(1664, 48, 16, 14, 8192, 1280, 32, 1280, 224), 2_517_223_937);
+    for (name, at_224, at_336) in [
+        ("l14-i37-t8", 414_210_561, 414_538_241),
+        ("h14-i26-t8", 968_235_009, 968_644_609),
+        ("h14-i37-t8", 968_235_009, 968_644_609),
+        ("bigg14-i26-t8", 2_517_223_937, 2_517_756_417),
+        ("bigg14-i37-t8", 2_517_223_937, 2_517_756_417),
+    ] {
+        let recipe = load(name);
+        assert_eq!(cost(&recipe, "finetune").parameters(), at_224, "{name}");
+        assert_eq!(cost(&recipe, "finetune-336").parameters(), at_336, "{name}");
+    }
+}
+
+/// What distinguishes the second version: its switches, its masks, its rates and lengths.
+#[test]
+fn the_second_version_is_that_of_its_configurations() {
+    use crate::{augment::ResizeMode, optimizer::Decay};
+    for (name, rows) in [
+        (
+            "h14-i37-t8",
+            [
+                (65_536, 2.048e-3, 3_200, 195_490, 36, 8),
+                (32_768, 5.12e-5, 800, 16_000, 179, 32),
+                (16_384, 6.4e-6, 1_600, 8_000, 345, 32),
+            ],
+        ),
+        (
+            "h14-i26-t8",
+            [
+                (65_536, 2.048e-3, 3_200, 195_490, 25, 8),
+                (32_768, 5.12e-5, 800, 16_000, 179, 32),
+                (16_384, 6.4e-6, 1_600, 8_000, 345, 32),
+            ],
+        ),
+        (
+            "l14-i37-t8",
+            [
+                (65_536, 2.048e-3, 3_200, 195_490, 36, 8),
+                (32_768, 5.12e-5, 800, 16_000, 179, 32),
+                (16_384, 6.4e-6, 1_600, 8_000, 345, 32),
+            ],
+        ),
+        (
+            "bigg14-i37-t8",
+            [
+                (65_536, 1.024e-3, 3_200, 195_490, 36, 8),
+                (16_384, 2.56e-5, 0, 32_000, 153, 32),
+                (16_384, 6.4e-6, 1_600, 8_000, 345, 32),
+            ],
+        ),
+    ] {
+        let recipe = load(name);
+        let (vision, text) = (&recipe.model.vision, &recipe.model.text);
+        assert!(!vision.ln_pre && vision.final_ln_after_pool && !text.causal, "{name}");
+        assert_eq!(recipe.stages.len(), 3);
+        for (stage, (batch, peak, warmup, steps, patches, context)) in
+            recipe.stages.iter().zip(rows)
+        {
+            let schedule = stage.schedule(1_000_000_000);
+            assert_eq!((stage.batch, stage.context_length), (batch, context), "{name}");
+            assert!((schedule.peak / peak - 1.0).abs() < 1e-9, "{name} {}", schedule.peak);
+            assert_eq!((schedule.warmup_steps, schedule.total_steps), (warmup, steps), "{name}");
+            assert_eq!(stage.kept_patches(&recipe.model), patches, "{name} {}", stage.name);
+            assert_eq!(stage.decay, Decay::Kernels);
+            let squashed = stage.augment.resize_mode == ResizeMode::Squash;
+            assert_eq!(squashed, stage.name != "pretrain", "{name} {}", stage.name);
+            recipe.check_length(stage, 1_000_000_000).unwrap();
+        }
+    }
 }
 
 /// Forward operations a sample in units of 10⁹, as computed beforehand from open_clip's model profile.
@@ -264,6 +323,42 @@ fn an_image_reduction_is_a_name_or_a_table() {
 }
 
 #[test]
+fn captions_are_a_name_or_weights_by_source() {
+    let captions = |written: &str| {
+        let set = [format!("stage.captions={written}")];
+        let recipe = Recipe::load("tiny-i17-t8", &set, Some("pretrain"));
+        recipe.map_err(|error| error.to_string())
+    };
+    let default = load("tiny-i17-t8");
+    for written in ["first", "'first'"] {
+        assert_eq!(captions(written).unwrap().hash(), default.hash(), "{written}");
+    }
+    let weights = BTreeMap::from([("json:alt".to_owned(), 3.0), ("txt".to_owned(), 0.0)]);
+    for (written, expected) in [
+        ("random", Captions::Random),
+        ("{ \"json:alt\" = 3, txt = 0 }", Captions::BySource(weights)),
+    ] {
+        let recipe = captions(written).unwrap();
+        assert_eq!(recipe.stages[0].captions, expected, "{written}");
+        let again = Recipe::parse(&recipe.to_toml(), "again", &[], None).unwrap();
+        assert_eq!((again.hash(), &again), (recipe.hash(), &recipe));
+        assert_ne!(recipe.hash(), default.hash());
+    }
+    for (written, complaint) in [
+        ("all", "expected `first`, `random`, or a table of weights"),
+        ("7", "expected `first`, `random`, or a table of weights"),
+        ("{ txt = 'much' }", "`stage.captions.txt`"),
+        ("{ txt = -0.5, cap = 1 }", "captions = { \"txt\" = -0.5 }: a weight must be 0 or above"),
+        ("{ txt = nan }", "a weight must be 0 or above"),
+        ("{ txt = 0, cap = 0.0 }", "the weights of all sources together must be above 0"),
+        ("{}", "the weights of all sources together must be above 0"),
+    ] {
+        let error = captions(written).unwrap_err();
+        assert!(error.contains(complaint) && error.contains("captions"), "{written}: {error}");
+    }
+}
+
+#[test]
 fn a_wrong_value_is_named_with_stage_and_key() {
     assert_eq!(
         refused("stage.batch=1"),
@@ -347,8 +442,8 @@ fn a_schedule_has_its_own_keys_only() {
     let again = Recipe::parse(&recipe.to_toml(), "again", &[], None).unwrap();
     assert_eq!(again, recipe);
     let schedule = recipe.stages[0].schedule(100);
-    let expected = schedule::Decay::Cooldown { steps: 20, power: 2.0, end: 0.0 };
-    assert_eq!((schedule.total_steps, schedule.decay), (100, expected));
+    let expected = schedule::Course::Cooldown { steps: 20, power: 2.0, end: 0.0 };
+    assert_eq!((schedule.total_steps, schedule.course), (100, expected));
     assert_eq!((schedule.lr(79), schedule.lr(90)), (2e-3, 5e-4));
 
     assert!(cooled(&[]).unwrap_err().to_string().contains("cooldown_samples = not given"));

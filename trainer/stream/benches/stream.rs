@@ -92,7 +92,7 @@ fn main() {
         print("first epoch from the disk", 1, cold);
         for augment in augments {
             let what = match augment {
-                Augment::Centre => "copied",
+                Augment::Centre | Augment::Squash => "copied",
                 Augment::Random { jitter: None, .. } => "RRC",
                 Augment::Random { .. } => "RRC, jitter",
             };

@@ -15,6 +15,8 @@ pub struct Batch {
     pub labels: Option<Vec<u32>>,
     /// B. Always the configured batch in a stream; the last one of an evaluation may be smaller.
     pub len: usize,
+    /// Samples that have several captions, none of a source that the stage names; they show their first one.
+    pub without_source: usize,
     /// Place of the first sample in the stage.
     pub first_sample: u64,
     /// H and W.
@@ -64,6 +66,7 @@ impl Batch {
             tokens: vec![0; len * context_length],
             labels: None,
             len,
+            without_source: 0,
             first_sample,
             image_size,
             context_length,
@@ -95,6 +98,7 @@ impl Batch {
             tokens,
             labels,
             len,
+            without_source: 0,
             first_sample: 0,
             image_size,
             context_length,

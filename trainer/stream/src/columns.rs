@@ -2,13 +2,18 @@
 
 use std::{path::Path, sync::Arc};
 
+use clipa_recipe::Captions;
 use clipa_schemas::{
     image_column::ImageColumn,
     manifest::{Kind, Manifest},
+    shard::CaptionBlock,
     vocabulary::{self, Vocabulary},
 };
 
 use super::{config::StreamConfig, error::StreamError};
+
+/// Of the columns of captions, those of the first caption.
+const FIRST_CAPTION_COLUMNS: usize = 2;
 
 /// What is read of every row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub(super) struct Columns {
     pub(super) image: ImageColumn,
     /// Name of the token column.
     pub(super) tokens: Option<String>,
+    /// Are all captions read, or the first only?
+    pub(super) several: bool,
     /// What the token column's ids are, where the text reduction asks for it.
     pub(super) vocabulary: Option<Arc<Vocabulary>>,
     /// Is the class read?
@@ -29,7 +36,11 @@ impl Columns {
         names.extend(
             self.image.size_names().into_iter().flat_map(|(width, height)| [width, height]),
         );
-        names.extend(self.tokens.iter().flat_map(|tokens| [tokens.clone(), "pos".to_owned()]));
+        if let Some(tokens) = &self.tokens {
+            let columns = CaptionBlock::columns(tokens);
+            let read = if self.several { columns.len() } else { FIRST_CAPTION_COLUMNS };
+            names.extend(columns.into_iter().take(read));
+        }
         names.extend(self.label.then(|| "label".to_owned()));
         names
     }
@@ -47,6 +58,12 @@ impl Columns {
                 stored: listed(&manifest.tokens),
             });
         }
+        if let Some(digest) = &manifest.vocabulary
+            && config.text.reads_vocabulary()
+            && !config.trust_data
+        {
+            digest.verify(dataset)?;
+        }
         let vocabulary = match config.text.reads_vocabulary() {
             true => vocabulary::read(dataset, &config.tokenizer)?.map(Arc::new),
             false => None,
@@ -58,7 +75,13 @@ impl Columns {
             return Err(StreamError::NoTags { path: dataset.to_owned(), reduction });
         }
         let image = image_column(dataset, manifest, config)?;
-        Ok(Columns { image, tokens: Some(config.tokenizer.clone()), vocabulary, label: false })
+        Ok(Columns {
+            image,
+            tokens: Some(config.tokenizer.clone()),
+            several: config.captions != Captions::First,
+            vocabulary,
+            label: false,
+        })
     }
 
     /// What an evaluation reads: classes of a classification set, captions of pairs.
@@ -71,14 +94,17 @@ impl Columns {
             Kind::Pairs => Columns::of_pairs(dataset, manifest, config),
             Kind::Classes => {
                 let image = image_column(dataset, manifest, config)?;
-                Ok(Columns { image, tokens: None, vocabulary: None, label: true })
+                Ok(Columns { image, tokens: None, several: false, vocabulary: None, label: true })
             }
         }
     }
 }
 
-/// The column that is asked for, or the smallest that is large enough, or the largest.
-fn image_column(
+/// The image column of a stage: the one that is asked for, or the smallest of which no crop is enlarged, or the largest.
+///
+/// # Errors
+/// [`StreamError::NoImageColumn`].
+pub fn image_column(
     dataset: &Path,
     manifest: &Manifest,
     config: &StreamConfig,

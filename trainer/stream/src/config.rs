@@ -1,6 +1,9 @@
 //! What a stage wants to see of a data set.
 
-use clipa_recipe::augment::{Augment, Filter};
+use clipa_recipe::{
+    Captions,
+    augment::{Augment, Filter},
+};
 use clipa_schemas::{
     image_column::MAX_SIDE_PX,
     reduction::text::{MAX_CONTEXT_LENGTH, Specials, TextReduction},
@@ -18,8 +21,8 @@ pub const MAX_QUEUE: usize = 64;
 /// Most memory of all batches under way or waiting, in bytes.
 pub const MAX_QUEUED_BYTES: u64 = 64 << 30;
 
-/// How a stage reads a data set. Two streams with equal configuration, but for `workers`, `queue` and `part`, return
-/// equal samples.
+/// How a stage reads a data set. Two streams with equal configuration, but for `workers`, `queue`, `part` and
+/// `trust_data`, return equal samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamConfig {
     /// Side of the square images, in pixels.
@@ -35,6 +38,8 @@ pub struct StreamConfig {
     pub context_length: usize,
     /// Which tokens of a long caption stay.
     pub text: TextReduction,
+    /// Which caption of an image is read, where it has several.
+    pub captions: Captions,
     /// Token column to read (`clip_bpe`).
     pub tokenizer: String,
     /// That tokenizer's special tokens.
@@ -44,12 +49,14 @@ pub struct StreamConfig {
     /// Samples of a part at most: a batch is handed out in parts of this size and a last one with what remains, so that
     /// the stream holds a few parts and not a few batches. `None` hands out whole batches. The samples are the same.
     pub part: Option<usize>,
-    /// Picks order, crops, colours and random text reductions.
+    /// Picks order, crops, colours, captions and random text reductions.
     pub seed: u64,
     /// Threads that fill batches.
     pub workers: usize,
     /// Finished batches that may wait.
     pub queue: usize,
+    /// Are shards used without a look at their checksums? The first use of a shard is then faster by reading it once.
+    pub trust_data: bool,
     /// Rows among which samples are shuffled, [`WINDOW_ROWS`] by default: more mixes better and needs as much more
     /// page cache.
     pub window_rows: u32,
@@ -74,6 +81,7 @@ impl StreamConfig {
             filter: Filter::Bicubic,
             context_length: 77,
             text: TextReduction::Truncate,
+            captions: Captions::First,
             tokenizer: "clip_bpe".to_owned(),
             specials: Specials::CLIP_BPE,
             batch,
@@ -81,6 +89,7 @@ impl StreamConfig {
             seed: 0,
             workers: 1,
             queue: 2,
+            trust_data: false,
             window_rows: WINDOW_ROWS,
         }
     }

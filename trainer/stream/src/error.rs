@@ -56,6 +56,16 @@ pub enum StreamError {
         /// What differs.
         detail: String,
     },
+    /// A shard's bytes are not those that were written.
+    #[error("{path}: {detail}", path = path.display())]
+    Checksum {
+        /// The shard.
+        path: PathBuf,
+        /// What differs.
+        detail: String,
+        /// Its data set.
+        dataset: PathBuf,
+    },
     /// A row holds something that can't be a sample.
     #[error("{path}, row {row}: {detail}", path = path.display())]
     Row {
@@ -100,6 +110,13 @@ impl StreamError {
             }
             StreamError::ShardChanged { .. } => {
                 "a finished shard never changes: restore it, or prepare this data set again"
+            }
+            StreamError::Checksum { dataset, .. } => {
+                return Some(format!(
+                    "`clipa-inspect verify {}` names every damaged file: restore it, or prepare the data again; \
+                     --trust-data trains without looking",
+                    dataset.display()
+                ));
             }
             StreamError::Row { .. } => "run `clipa-inspect verify` on the data set",
             StreamError::Panicked { .. } => "this is a mistake in clipa: please report it",

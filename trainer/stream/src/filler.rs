@@ -10,6 +10,7 @@ use clipa_schemas::{
 
 use super::{
     batch::{Batch, BufferPool},
+    choice::Choice,
     colour::{jitter_colours, to_grey},
     config::StreamConfig,
     crop::{CropBox, draw_crop},
@@ -26,6 +27,7 @@ const TEXT_TAG: u64 = u64::from_be_bytes(*b"textmask");
 /// A worker's state; nothing of it outlives a sample but memory.
 pub(super) struct Filler {
     settings: Settings,
+    choice: Choice,
     pool: Arc<BufferPool>,
     painter: Painter,
     /// A caption before it is widened to 64 bits.
@@ -62,6 +64,7 @@ impl Filler {
                 seed: config.seed,
                 labels,
             },
+            choice: Choice::new(&config.captions, config.seed),
             pool: Arc::clone(pool),
             painter: Painter::new(config.image_size, config.filter),
             tokens: vec![0; context_length],
@@ -84,11 +87,13 @@ impl Filler {
                 if let Some(image) = images.next() {
                     self.image(row, sample, image)?;
                 }
-                if let (Some(text), Some(tokens)) = (row.text(), tokens.next()) {
+                let chosen = row.text(&self.choice, window.plan.epoch);
+                if let (Some(chosen), Some(tokens)) = (chosen, tokens.next()) {
+                    batch.without_source += usize::from(chosen.is_fallback);
                     let seed =
                         Random::from_parts(&[self.settings.seed, TEXT_TAG, sample]).next_u64();
                     let Settings { text: reduction, specials, .. } = self.settings;
-                    reduce(reduction, text, specials, seed, &mut self.tokens)
+                    reduce(reduction, chosen.text, specials, seed, &mut self.tokens)
                         .map_err(|e| row.error(e))?;
                     tokens
                         .iter_mut()
@@ -115,6 +120,10 @@ impl Filler {
             Augment::Centre => {
                 let crop = CropBox::centre_square(width, height);
                 self.painter.paint(stored, crop, out).map_err(|detail| row.error(detail))
+            }
+            Augment::Squash => {
+                let whole = CropBox { left: 0, top: 0, width, height };
+                self.painter.paint(stored, whole, out).map_err(|detail| row.error(detail))
             }
             Augment::Random { crop, jitter, grey_probability } => {
                 let mut random = Random::from_parts(&[self.settings.seed, IMAGE_TAG, sample]);

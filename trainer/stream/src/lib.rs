@@ -10,9 +10,12 @@
 //!   run was stopped change nothing: [`Stream::open`] at [`Cursor`] `c` continues with sample `c`.
 //! - Epochs have no border: a batch takes the last samples of one and the first of the next, so that none is lost,
 //!   and sample `s` belongs to epoch `s / samples_per_epoch`. A data set smaller than a batch repeats within it.
+//! - A shard is compared with the manifest's checksum before its first row is used, unless the data are trusted.
 //! - Nothing here parses a caption; from raw columns nothing is decoded.
 
 mod batch;
+mod checksums;
+mod choice;
 mod colour;
 mod columns;
 mod config;
@@ -31,11 +34,12 @@ mod window;
 
 use std::path::Path;
 
-use clipa_recipe::augment::Augment;
+use clipa_recipe::{Captions, augment::Augment};
 use clipa_schemas::{image_column::ImageColumn, manifest::Manifest};
 
 pub use self::{
     batch::Batch,
+    columns::image_column,
     config::{Cursor, MAX_BATCH, MAX_QUEUE, MAX_QUEUED_BYTES, MAX_WORKERS, StreamConfig},
     error::StreamError,
     order::WINDOW_ROWS,
@@ -57,6 +61,7 @@ pub struct Stream {
     pipeline: Pipeline<Batch>,
     samples_per_epoch: u64,
     image_column: ImageColumn,
+    without_source: u64,
 }
 
 /// One pass over a data set: every row once, as stored, without augmentation; the last batch may be smaller.
@@ -89,7 +94,7 @@ impl Stream {
         let order =
             Order::new(groups, Sequence::Shuffled { seed: config.seed }, config.window_rows);
         let pipeline = start_pipeline(source, order, &config, start.sample, config.context_length)?;
-        Ok(Stream { pipeline, samples_per_epoch, image_column })
+        Ok(Stream { pipeline, samples_per_epoch, image_column, without_source: 0 })
     }
 
     /// The next batch, or the next part of one where [`StreamConfig::part`] says so.
@@ -99,7 +104,14 @@ impl Stream {
     // Not an iterator: a stage decides by its samples when it is over, and the stream never ends.
     #[expect(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Batch, StreamError> {
-        self.pipeline.next()?.ok_or(StreamError::Ended)
+        let batch = self.pipeline.next()?.ok_or(StreamError::Ended)?;
+        self.without_source += batch.without_source as u64;
+        Ok(batch)
+    }
+
+    /// Samples so far that have several captions, none of a source that the stage names; they showed their first one.
+    pub fn without_source(&self) -> u64 {
+        self.without_source
     }
 
     /// Rows of the data set.
@@ -114,12 +126,17 @@ impl Stream {
 }
 
 impl EvalPass {
-    /// Opens a data set for an evaluation. Of the configuration, augmentation, seed and window are not used.
+    /// Opens a data set for an evaluation. Of the configuration, seed and window are not used, and a random augmentation
+    /// becomes the centre.
     ///
     /// # Errors
     /// As for [`Stream::open`].
     pub fn open(dataset: &Path, config: StreamConfig) -> Result<EvalPass, StreamError> {
-        let config = StreamConfig { augment: Augment::Centre, ..config };
+        let augment = match config.augment {
+            Augment::Random { .. } => Augment::Centre,
+            whole => whole,
+        };
+        let config = StreamConfig { augment, captions: Captions::First, ..config };
         config.check()?;
         let manifest = Manifest::read(dataset)?;
         let columns = Columns::of_evaluation(dataset, &manifest, &config)?;
@@ -177,6 +194,9 @@ fn start_pipeline(
         workers: config.workers,
     };
     let labels = source.columns().label;
+    if !config.trust_data {
+        source.check_shards(config.workers);
+    }
     // What is under way, what the consumer holds, and one that is just being returned.
     let pool = BufferPool::new(config.in_flight() + 2);
     Pipeline::start(

@@ -55,6 +55,8 @@ pub(super) struct Order {
 /// A run of samples whose rows lie in a few row groups.
 #[derive(Clone, Debug)]
 pub(super) struct WindowPlan {
+    /// The pass over the data set that it belongs to.
+    pub(super) epoch: u64,
     /// Place of its first sample in the whole stage.
     pub(super) first_sample: u64,
     /// Its row groups; rows are numbered through them.
@@ -159,7 +161,8 @@ impl Iterator for Windows {
         let (groups, rows) = self.peek();
         let first_sample = self.first_sample;
         self.step(groups.len(), rows);
-        Some(WindowPlan { first_sample, groups, rows: self.order.row_order(rows, first_sample) })
+        let rows = self.order.row_order(rows, first_sample);
+        Some(WindowPlan { epoch: self.epoch, first_sample, groups, rows })
     }
 }
 

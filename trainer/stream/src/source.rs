@@ -12,6 +12,7 @@ use std::{
 use clipa_schemas::{ledger::ShardDigest, manifest::Manifest, shard::ShardReader};
 
 use super::{
+    checksums::Checksums,
     columns::Columns,
     error::StreamError,
     order::{GroupRef, MAX_GROUP_ROWS, WindowPlan},
@@ -26,6 +27,8 @@ pub(super) struct Source {
     dataset: PathBuf,
     shards: Vec<ShardDigest>,
     columns: Columns,
+    /// Absent where the files are trusted.
+    checksums: Option<Checksums>,
     open: VecDeque<(u32, ShardReader)>,
     /// Row groups that some window still holds: in a small data set the next window has them, too.
     alive: HashMap<(u32, u32), Weak<Group>>,
@@ -58,9 +61,14 @@ impl Source {
             return Err(StreamError::Empty { path: dataset.to_owned() });
         }
         let dataset = dataset.to_owned();
-        let source =
-            Source { dataset, shards, columns, open: VecDeque::new(), alive: HashMap::new() };
+        let (open, alive) = (VecDeque::new(), HashMap::new());
+        let source = Source { dataset, shards, columns, checksums: None, open, alive };
         Ok((source, groups))
+    }
+
+    /// From now on compares each shard with its checksum before it is used, on at most so many threads.
+    pub(super) fn check_shards(&mut self, threads: usize) {
+        self.checksums = Some(Checksums::new(threads));
     }
 
     /// What it reads.
@@ -74,6 +82,10 @@ impl Source {
         plan: &WindowPlan,
         stop: &AtomicBool,
     ) -> Result<Window, StreamError> {
+        if let Some(checksums) = &mut self.checksums {
+            let wanted = plan.groups.iter().map(|place| place.shard);
+            checksums.check(&self.dataset, &self.shards, wanted, stop)?;
+        }
         self.alive.retain(|_, group| group.strong_count() > 0);
         let mut groups = Vec::with_capacity(plan.groups.len());
         for place in &plan.groups {
@@ -93,10 +105,14 @@ impl Source {
         let reader = self.reader(place.shard)?;
         let digest = &self.shards[place.shard as usize];
         let before = &digest.row_groups[..place.group as usize];
-        let first_row = before.iter().map(|&rows| u64::from(rows)).sum();
+        let first_row: u64 = before.iter().map(|&rows| u64::from(rows)).sum();
+        let shards_before = &self.shards[..place.shard as usize];
+        let first_of_dataset =
+            first_row + shards_before.iter().map(|shard| shard.rows).sum::<u64>();
         // From here on nothing waits for storage; a page at a time would be a hundred times slower.
         reader.populate(place.group as usize, &self.columns.names())?;
-        let group = Group::read(&reader, place.group as usize, first_row, &self.columns)?;
+        let number = place.group as usize;
+        let group = Group::read(&reader, number, first_row, first_of_dataset, &self.columns)?;
         if group.rows() != place.rows as usize {
             let detail = format!(
                 "row group {} has {} rows, the manifest says {}",

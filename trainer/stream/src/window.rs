@@ -8,21 +8,36 @@ use arrow::{
 };
 use clipa_schemas::{
     image_column::ImageEncoding,
-    shard::{ImageBlock, ShardReader, TextBlock},
-    text::StoredText,
+    shard::{CaptionBlock, ImageBlock, ShardReader, TextBlock},
 };
 
-use super::{columns::Columns, error::StreamError, painter::StoredPixels};
+use super::{
+    choice::{Choice, Chosen},
+    columns::Columns,
+    error::StreamError,
+    painter::StoredPixels,
+};
 
 /// One row group.
 pub(super) struct Group {
     path: PathBuf,
     /// Its first row in the shard.
     first_row: u64,
+    /// Its first row in the data set.
+    first_of_dataset: u64,
     encoding: ImageEncoding,
     images: ImageBlock,
-    texts: Option<TextBlock>,
+    texts: Texts,
     labels: Option<UInt32Array>,
+}
+
+/// The captions that were read.
+enum Texts {
+    None,
+    /// The first of each row.
+    First(Box<TextBlock>),
+    /// All of them.
+    All(Box<CaptionBlock>),
 }
 
 /// Some row groups, their rows numbered through.
@@ -45,14 +60,19 @@ impl Group {
         reader: &ShardReader,
         row_group: usize,
         first_row: u64,
+        first_of_dataset: u64,
         columns: &Columns,
     ) -> Result<Group, StreamError> {
+        let vocabulary = || columns.vocabulary.clone();
         let texts = match &columns.tokens {
-            Some(name) => {
-                let texts = reader.texts_of(row_group, name)?;
-                Some(texts.with_vocabulary(columns.vocabulary.clone()))
+            Some(name) if columns.several => {
+                let captions = reader.captions_of(row_group, name)?;
+                Texts::All(Box::new(captions.with_vocabulary(vocabulary())))
             }
-            None => None,
+            Some(name) => Texts::First(Box::new(
+                reader.texts_of(row_group, name)?.with_vocabulary(vocabulary()),
+            )),
+            None => Texts::None,
         };
         let labels = match columns.label {
             true => Some(labels_of(reader, row_group)?),
@@ -61,6 +81,7 @@ impl Group {
         Ok(Group {
             path: reader.path().to_owned(),
             first_row,
+            first_of_dataset,
             encoding: columns.image.encoding,
             images: reader.images_of(row_group, columns.image)?,
             texts,
@@ -115,9 +136,16 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The stored caption, where captions are read.
-    pub(super) fn text(self) -> Option<StoredText<'a>> {
-        self.group.texts.as_ref().map(|texts| texts.get(self.row))
+    /// The stored caption that is chosen in an epoch, where captions are read.
+    pub(super) fn text(self, choice: &Choice, epoch: u64) -> Option<Chosen<'a>> {
+        match &self.group.texts {
+            Texts::None => None,
+            Texts::First(texts) => Some(Chosen { text: texts.get(self.row), is_fallback: false }),
+            Texts::All(all) => {
+                let row = self.group.first_of_dataset + self.row as u64;
+                Some(choice.of(&all.captions(self.row), epoch, row))
+            }
+        }
     }
 
     /// The class, where classes are read; `Some(None)` where this row has none.

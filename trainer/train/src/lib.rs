@@ -12,6 +12,7 @@
 pub mod checkpoint;
 pub mod cli;
 pub mod eval;
+pub mod facts;
 pub mod loss;
 pub mod memory;
 pub mod model;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clipa_recipe::AdamWConfig;
+use clipa_recipe::{AdamWConfig, Decay};
 use tch::{Device, Kind, Tensor};
 use torch_ext::AdamWStep;
 
@@ -32,11 +32,20 @@ struct Group {
     decays: bool,
 }
 
-/// Does weight decay apply to a parameter? open_clip's rule: not below two dimensions, and not where the name contains
-/// `bn`, `ln`, `bias` or `logit_scale`. Embeddings of tokens and positions do decay.
-pub fn decays(spec: &ParameterSpec) -> bool {
-    spec.shape.len() >= 2
-        && !["bn", "ln", "bias", "logit_scale"].iter().any(|part| spec.name.contains(part))
+/// Does weight decay apply to a parameter?
+///
+/// open_clip's rule: not below two dimensions, and not where the name contains `bn`, `ln`, `bias` or `logit_scale`. What
+/// else is left alone is the recipe's choice.
+pub fn decays(spec: &ParameterSpec, decay: Decay) -> bool {
+    let is_matrix = spec.shape.len() >= 2
+        && !["bn", "ln", "bias", "logit_scale"].iter().any(|part| spec.name.contains(part));
+    let is_position = spec.name.ends_with("positional_embedding");
+    is_matrix
+        && match decay {
+            Decay::Matrices => true,
+            Decay::NoPositions => !is_position,
+            Decay::Kernels => !is_position && spec.name != "token_embedding.weight",
+        }
 }
 
 impl AdamW {
@@ -44,7 +53,7 @@ impl AdamW {
     pub fn new(parameters: &Parameters, config: AdamWConfig) -> AdamW {
         let mut groups = [Group { decays: true, ..Group::default() }, Group::default()];
         for parameter in parameters.iter().filter(|parameter| parameter.spec.trained) {
-            groups[usize::from(!decays(&parameter.spec))]
+            groups[usize::from(!decays(&parameter.spec, config.decay))]
                 .add(&parameter.spec.name, &parameter.tensor);
         }
         AdamW { config, groups, logit_scale: parameters.tensor("logit_scale") }
@@ -71,7 +80,7 @@ impl AdamW {
             Some(max_norm) => torch_ext::clip_gradients(&all, max_norm)?,
             None => torch_ext::gradient_norm(&all)?,
         };
-        let AdamWConfig { weight_decay, beta1, beta2, eps } = self.config;
+        let AdamWConfig { weight_decay, beta1, beta2, eps, decay: _ } = self.config;
         for (group, gradients) in self.groups.iter().zip(&gradients) {
             let weight_decay = if group.decays { weight_decay } else { 0.0 };
             torch_ext::fused_adamw(
@@ -161,8 +170,13 @@ mod tests {
         ParameterSpec { name: name.to_owned(), shape: shape.to_vec(), initial, trained }
     }
 
-    const CONFIG: AdamWConfig =
-        AdamWConfig { weight_decay: 0.5, beta1: 0.9, beta2: 0.95, eps: 1e-6 };
+    const CONFIG: AdamWConfig = AdamWConfig {
+        weight_decay: 0.5,
+        beta1: 0.9,
+        beta2: 0.95,
+        eps: 1e-6,
+        decay: Decay::Matrices,
+    };
 
     fn parameters() -> Parameters {
         let specs = vec![
@@ -176,16 +190,22 @@ mod tests {
 
     #[test]
     fn the_published_groups() {
+        let rules = [Decay::Matrices, Decay::NoPositions, Decay::Kernels];
         for (name, shape, expected) in [
-            ("token_embedding.weight", &[5, 2][..], true),
-            ("positional_embedding", &[5, 2], true),
-            ("visual.conv1.weight", &[4, 3, 2, 2], true),
-            ("visual.class_embedding", &[4], false),
-            ("transformer.resblocks.0.ln_1.weight", &[4], false),
-            ("transformer.resblocks.0.mlp.c_fc.bias", &[4], false),
-            ("logit_scale", &[], false),
+            ("token_embedding.weight", &[5, 2][..], [true, true, false]),
+            ("positional_embedding", &[5, 2], [true, false, false]),
+            ("visual.positional_embedding", &[5, 2], [true, false, false]),
+            ("visual.conv1.weight", &[4, 3, 2, 2], [true; 3]),
+            ("visual.proj", &[4, 3], [true; 3]),
+            ("text_projection", &[4, 3], [true; 3]),
+            ("transformer.resblocks.0.attn.in_proj_weight", &[12, 4], [true; 3]),
+            ("visual.class_embedding", &[4], [false; 3]),
+            ("transformer.resblocks.0.ln_1.weight", &[4], [false; 3]),
+            ("transformer.resblocks.0.mlp.c_fc.bias", &[4], [false; 3]),
+            ("logit_scale", &[], [false; 3]),
         ] {
-            assert_eq!(decays(&spec(name, shape, true)), expected, "{name}");
+            let spec = spec(name, shape, true);
+            assert_eq!(rules.map(|rule| decays(&spec, rule)), expected, "{name}");
         }
     }
 

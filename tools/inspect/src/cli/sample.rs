@@ -105,6 +105,13 @@ fn page(view: &SampleView) -> String {
     if let Some(class) = &view.class {
         page.entry("class", class);
     }
+    if !view.captions.is_empty() {
+        page.space();
+        page.head(&counted(view.captions.len() as u64, "caption"));
+        for caption in &view.captions {
+            page.entry(&caption.source, &caption.text);
+        }
+    }
     page.space();
     page.head("images");
     for image in &view.images {

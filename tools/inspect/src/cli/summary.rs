@@ -54,6 +54,8 @@ fn page(summary: &Summary) -> String {
     page.space();
     columns(&mut page, summary);
     page.space();
+    image_sizes(&mut page, summary);
+    page.space();
     page.head("configuration");
     for (name, value) in &summary.configuration {
         page.entry(name, value);
@@ -102,6 +104,22 @@ fn columns(page: &mut Page, summary: &Summary) {
     page.head("columns           bytes/sample     share  in memory");
     for column in &summary.columns {
         page.entry(&column.name, &column_text(column, summary));
+    }
+}
+
+/// Which image columns hold images smaller than their names say.
+fn image_sizes(page: &mut Page, summary: &Summary) {
+    page.head("images smaller than their column");
+    for sizes in &summary.image_sizes {
+        let share = percent(sizes.smaller, sizes.rows_looked_at);
+        let text = match sizes.smaller {
+            0 => "none".to_owned(),
+            _ => format!(
+                "{share} below {} px; half of all have at most {} px, the smallest {} px (short side)",
+                sizes.side, sizes.median, sizes.least
+            ),
+        };
+        page.entry(&sizes.column, &text);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     grid::{self, Choice},
     test_set,
 };
-use clipa_talk::Captured;
+use clipa_talk::{Captured, shell};
 
 fn asked(folder: &Path, arguments: &[&str]) -> (anyhow::Result<Outcome>, Captured) {
     let folder = folder.to_str().unwrap();
@@ -178,8 +178,31 @@ fn verify_says_what_is_wrong_and_what_to_do() {
     assert!(heard.data().contains(": 1 problem; 5 rows"), "{}", heard.data());
     let talk = heard.talk();
     assert!(talk.starts_with("warning: shards/00001.parquet: 4 bytes, its entry says "), "{talk}");
-    let files = "shards/00001.json shards/00001.parquet rejects/00001.parquet";
+    let files = ["shards/00001.json", "shards/00001.parquet", "rejects/00001.parquet"];
+    let files = shell::command_line(files.map(|file| folder.path().join(file)));
     assert!(talk.contains(&format!("\nhint: remove {files}, and run")), "{talk}");
+}
+
+#[test]
+fn what_a_killed_run_left_is_told_from_what_a_stranger_put_there() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("my data");
+    fs::create_dir(&folder).unwrap();
+    test_set::write(&folder);
+    fs::write(folder.join("rejects/.00001.parquet.tmp"), "half").unwrap();
+    let (outcome, heard) = asked(&folder, &["verify"]);
+    assert_eq!(outcome.unwrap(), Outcome::Problems);
+    let talk = heard.talk();
+    let left = "warning: rejects/.00001.parquet.tmp: a temporary file of a run that was killed";
+    assert!(talk.starts_with(left), "{talk}");
+    assert!(talk.contains("\nhint: run the same ingest again: "), "{talk}");
+    fs::write(folder.join("shards/.notes.tmp"), "mine").unwrap();
+    let (_, heard) = asked(&folder, &["verify"]);
+    let talk = heard.talk();
+    assert!(talk.contains("warning: shards/.notes.tmp: belongs to no unit"), "{talk}");
+    let stranger = shell::quoted(folder.join("shards/.notes.tmp"));
+    assert!(stranger.starts_with('\''), "a path with a space is quoted");
+    assert!(talk.contains(&format!("\nhint: remove {stranger}, and run")), "{talk}");
 }
 
 #[test]

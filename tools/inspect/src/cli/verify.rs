@@ -1,6 +1,9 @@
 //! `clipa-inspect verify`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use clipa_schemas::manifest::{Manifest, TAKEDOWN};
@@ -12,7 +15,8 @@ use crate::{
 use clipa_talk::{
     Counted, Outcome, Printer,
     figures::{bytes, counted},
-    printable,
+    printable, shell,
+    threads::thread_count,
 };
 
 /// `clipa-inspect verify`.
@@ -24,15 +28,15 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
     /// Number of threads [default: one per core].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// Checks everything; what is wrong is [`Outcome::Problems`].
 pub(super) fn run(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     let manifest = Manifest::read(&args.dir).map_err(InspectError::from)?;
     let total = manifest.shards().map(|shard| shard.file.bytes).sum();
-    let threads = args.threads.unwrap_or_else(clipa_pool::cores);
+    let threads = args.threads.map_or_else(clipa_pool::cores, NonZeroUsize::get);
     let progress = printer.progress("verifying", Counted::Bytes, total);
     let findings = verify::verify(&args.dir, threads, &|read| progress.advance(read))?;
     drop(progress);
@@ -47,19 +51,21 @@ pub(super) fn run(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<Outcom
     if findings.problems.is_empty() {
         return Ok(Outcome::Fine);
     }
-    printer.hint(repair_hint(&findings));
+    printer.hint(repair_hint(&args.dir, &findings));
     Ok(Outcome::Problems)
 }
 
 /// The files named one by one where they are few.
-fn repair_hint(findings: &Findings) -> String {
+fn repair_hint(folder: &Path, findings: &Findings) -> String {
     if findings.problems.iter().any(|problem| problem.file == TAKEDOWN) {
         return "run the same takedown again".to_owned();
     }
-    let files = findings.damaged_units();
+    let files = findings.to_be_removed();
     let files = match files.len() {
-        0 => return "run the same ingest again: it writes the manifest anew".to_owned(),
-        1..=6 => printable(&files.join(" ")).into_owned(),
+        0 => {
+            return "run the same ingest again: it writes the manifest anew, and removes temporary files".to_owned();
+        }
+        1..=6 => shell::command_line(files.iter().map(|file| folder.join(file))),
         _ => "shards/N.json, shards/N.parquet and rejects/N.parquet of each unit".to_owned(),
     };
     format!("remove {files}, and run the same ingest again: it makes what is missing anew")

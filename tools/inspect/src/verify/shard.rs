@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use arrow::array::Array;
+use arrow::array::{Array, AsArray, RecordBatch};
 use clipa_schemas::{
     Result,
     image_column::ImageColumn,
     ledger::ShardDigest,
     manifest::Manifest,
     shard::{ImageBlock, ShardLayout, ShardReader},
-    text::StoredText,
+    text::{MAX_CAPTIONS, StoredText},
 };
 
-use super::{Findings, without_path};
+use super::findings::{Findings, without_path};
 use crate::pixels::PixelReader;
 
 /// One past the greatest id of a vocabulary.
@@ -95,10 +95,17 @@ fn check_row_group(
         }
     }
     for tokens in &manifest.tokens {
-        let texts = reader.texts_of(row_group, tokens)?;
-        for row in 0..texts.rows() {
-            if let Some(what) = text_problem(texts.get(row), tokens, manifest.tagged) {
+        let captions = reader.captions_of(row_group, tokens)?;
+        for row in 0..captions.rows() {
+            let stored = captions.captions(row);
+            let first = captions.first().get(row);
+            let mut texts = std::iter::once(first).chain(stored.iter());
+            if let Some(what) = texts.find_map(|text| text_problem(text, tokens, manifest.tagged)) {
                 return Ok(Some(format!("row {row}, `{tokens}`: {what}")));
+            }
+            let what = captions_problem(&batch, row, stored.len(), stored.get(0) == first);
+            if let Some(what) = what {
+                return Ok(Some(format!("row {row}, `captions`: {what}")));
             }
         }
     }
@@ -121,6 +128,33 @@ fn image_problem(block: &ImageBlock, column: ImageColumn) -> Option<String> {
         let checked = reader.check(block.get(row), column.encoding, &mut buffer);
         checked.err().map(|error| format!("row {row}, `{}`: {error}", column.name()))
     })
+}
+
+/// What is wrong with a row's texts of several captions, of which `encoded` are encoded.
+fn captions_problem(
+    batch: &RecordBatch,
+    row: usize,
+    encoded: usize,
+    is_first_the_same: bool,
+) -> Option<String> {
+    let Some(all) = batch.column_by_name("captions").and_then(|all| all.as_list_opt::<i32>())
+    else {
+        return Some("the column has another type".to_owned());
+    };
+    if all.is_null(row) {
+        return (encoded != 1).then(|| format!("{encoded} captions are encoded and none is there"));
+    }
+    let texts = all.value(row);
+    let count = texts.len();
+    if !(2..=MAX_CAPTIONS).contains(&count) || count != encoded {
+        return Some(format!("{count} captions, {encoded} of them encoded"));
+    }
+    let first = texts.as_string_opt::<i32>().map(|texts| texts.value(0));
+    let caption = batch.column_by_name("caption").and_then(|column| column.as_string_opt::<i32>());
+    if first != caption.map(|column| column.value(row)) || !is_first_the_same {
+        return Some("the first one is not the row's caption".to_owned());
+    }
+    None
 }
 
 /// What is wrong with the stored words, tags and ids of a caption.

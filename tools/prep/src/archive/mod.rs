@@ -22,5 +22,7 @@ mod walk;
 
 pub use error::ArchiveError;
 pub use index::TarIndex;
-pub use sample::{IMAGE_SUFFIXES, Loose, LooseReason, MemberId, SampleEntry, readable};
+pub use sample::{
+    CaptionMember, IMAGE_SUFFIXES, Loose, LooseReason, MemberId, SampleEntry, readable,
+};
 pub use walk::{Damage, DamageKind, MAX_EXTENSION_BYTES, MAX_MEMBERS, Member, MemberKind, TarEnd};

@@ -12,6 +12,25 @@ use super::walk::{Member, MemberKind};
 pub const IMAGE_SUFFIXES: [&str; 12] =
     ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "image"];
 
+/// Suffixes, besides `.txt`, of members that hold captions, one a line: kohya-ss, WebDataset's decoders (`.text`,
+/// `.transcript`), people's own.
+const CAPTION_SUFFIXES: [&str; 7] =
+    ["caption", "captions", "text", "cap", "transcript", "caption.txt", "captions.txt"];
+
+/// Suffixes of members that hold a list of captions as JSON.
+const CAPTION_JSON_SUFFIXES: [&str; 2] = ["captions.json", "caption.json"];
+
+/// A member with captions that is no `.txt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CaptionMember {
+    /// Which.
+    pub member: MemberId,
+    /// Its suffix.
+    pub suffix: &'static str,
+    /// Is it JSON, and not text?
+    pub is_json: bool,
+}
+
 /// Index of a member in [`super::TarIndex::members`].
 pub type MemberId = u32;
 
@@ -26,6 +45,8 @@ pub struct SampleEntry {
     pub image: Option<MemberId>,
     /// `.txt`
     pub caption: Option<MemberId>,
+    /// Members with captions under other suffixes.
+    pub captions: Vec<CaptionMember>,
     /// `.json`
     pub sidecar: Option<MemberId>,
     /// `.cls`
@@ -150,8 +171,21 @@ fn place(member: &Member) -> Result<(&[u8], String), LooseReason> {
     split_name(&member.name).ok_or(LooseReason::NoKey)
 }
 
+fn caption_member(member: MemberId, suffix: &str) -> Option<CaptionMember> {
+    let of = |suffixes: &[&'static str], is_json| {
+        let suffix = suffixes.iter().find(|&&known| known == suffix)?;
+        Some(CaptionMember { member, suffix, is_json })
+    };
+    of(&CAPTION_SUFFIXES, false).or_else(|| of(&CAPTION_JSON_SUFFIXES, true))
+}
+
 impl SampleEntry {
     fn take(&mut self, id: MemberId, suffix: &str, cut: bool) {
+        if let Some(found) = caption_member(id, suffix) {
+            self.captions.push(found);
+            self.cut |= cut;
+            return;
+        }
         let slot = match suffix {
             "txt" => &mut self.caption,
             "json" => &mut self.sidecar,
@@ -179,6 +213,7 @@ impl SampleEntry {
             || lacks(self.caption, other.caption)
             || lacks(self.sidecar, other.sidecar)
             || lacks(self.class, other.class)
+            || self.captions.len() < other.captions.len()
             || self.other.len() < other.other.len()
     }
 
@@ -187,6 +222,7 @@ impl SampleEntry {
         [self.image, self.caption, self.sidecar, self.class]
             .into_iter()
             .flatten()
+            .chain(self.captions.iter().map(|caption| caption.member))
             .chain(self.other.iter().copied())
     }
 }
@@ -252,6 +288,21 @@ mod tests {
         assert_eq!((samples[0].image, samples[0].class), (Some(0), Some(3)));
         assert_eq!(samples[0].other, [1, 2]);
         assert_eq!(samples[0].members().count(), 4);
+    }
+
+    #[test]
+    fn captions_under_other_suffixes_are_found() {
+        let names = ["a.jpg", "a.caption", "a.CAP", "a.captions.json", "a.txt", "a.md", "b.jpg"];
+        let (samples, _) = group_names(&names);
+        let found: Vec<_> = samples[0]
+            .captions
+            .iter()
+            .map(|caption| (caption.member, caption.suffix, caption.is_json))
+            .collect();
+        let expected = [(1, "caption", false), (2, "cap", false), (3, "captions.json", true)];
+        assert_eq!((found, samples[0].caption), (expected.to_vec(), Some(4)));
+        assert_eq!((&samples[0].other[..], samples[0].members().count()), (&[5][..], 6));
+        assert!(samples[1].lacks_what(&samples[0]) && !samples[0].lacks_what(&samples[1]));
     }
 
     #[test]

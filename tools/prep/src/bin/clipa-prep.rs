@@ -45,8 +45,12 @@ enum Command {
 fn main() -> ExitCode {
     #[cfg(feature = "bert")]
     clipa_bert::install();
-    let cli = Cli::parse();
     let printer = Printer::new();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return printer.usage(error.render()),
+        Err(help) => help.exit(),
+    };
     let outcome = match cli.command {
         Command::Laion(command) => laion::run(command, &printer),
         Command::Classes(command) => classes::run(command, &printer),

@@ -1,182 +1,251 @@
-//! The two layouts of a classification set: CLIP_benchmark's WebDataset folder, and a folder for each class.
+//! Where a classification set is: its images, and the lists that lie beside them or one folder above.
+//!
+//! ```text
+//! wds_NAME/                                      CLIP_benchmark
+//!     classnames.txt  zeroshot_classification_templates.txt  dataset_type.txt
+//!     test/0.tar  1.tar  nshards.txt             KEY.jpg, KEY.cls
+//! images/CLASS/*.jpg                             torchvision's ImageFolder; images/val/CLASS/*.jpg
+//! ```
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
+use clipa_talk::{Failure, printable};
 
-use crate::{
-    archive::{IMAGE_SUFFIXES, inputs},
-    ingest::{pipeline::Input, source::UnitSource},
+use super::{
+    folders::{self, Entries, PassedOver, is_hidden, is_picture, is_tar, raw_name},
+    list_file,
 };
-use clipa_talk::Failure;
+use crate::archive::inputs;
 
-/// Longest list of class names or templates that is read, in bytes.
-const MAX_LIST_BYTES: u64 = 16 << 20;
+/// Names of a part of a set.
+const SPLITS: [&str; 9] =
+    ["test", "val", "train", "validation", "valid", "dev", "eval", "testing", "training"];
 
-/// Files that override what lies beside the images.
-#[derive(Clone, Debug, Default)]
-pub struct Files {
-    /// One class name a line, in the order of the classes.
-    pub class_names: Option<PathBuf>,
-    /// One template a line, with `{}` or `{c}` where the class name goes.
-    pub templates: Option<PathBuf>,
-    /// Classes that training never saw, one name or number a line.
-    pub held_out: Option<PathBuf>,
+/// The images of a set, as they were found.
+#[derive(Debug)]
+pub(super) enum Images {
+    /// Tars; whether they are all that their folder holds.
+    Tars(Vec<PathBuf>, bool),
+    /// A folder that holds a folder for each class, and these.
+    Folders(PathBuf, Vec<PathBuf>),
 }
 
-/// A set that was found on disk.
-pub struct ClassSet {
-    /// Its images.
-    pub inputs: Vec<Input>,
-    /// Names by class.
-    pub class_names: Vec<String>,
-    /// Templates, where a file has them.
-    pub templates: Option<Vec<String>>,
-    /// Marks by class, where a file has them.
-    pub held_out: Option<Vec<bool>>,
+/// Where a set is.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) images: Images,
+    /// Folders in which lists may lie, the nearest first.
+    beside: Vec<PathBuf>,
+    /// For a person.
+    pub(super) notes: Vec<String>,
 }
 
-impl ClassSet {
-    /// Finds out which layout `input` has, and reads the lists.
+/// Finds out which layout `input` has.
+///
+/// # Errors
+/// Nothing usable is there, more than one set is, or what lies beside it says that it is something else.
+pub(super) fn find(input: &str, passed: &mut PassedOver) -> Result<Place> {
+    let mut notes = Vec::new();
+    let mut folder = PathBuf::from(input);
+    if !folder.is_dir() {
+        let tars = visible_tars(&folder, passed)?;
+        let beside = tars[0].parent().unwrap_or(Path::new("")).to_owned();
+        let beside = with_the_one_above(&beside);
+        return checked(Place { images: Images::Tars(tars, false), beside, notes });
+    }
+    let mut entries = Entries::of(&folder, &folder, passed)?;
+    if let Some((split, note)) = split_of(&folder, &entries)? {
+        // What lies above is no part of the images; lists are looked for there all the same.
+        folder = split;
+        entries = Entries::of(&folder, &folder, passed)?;
+        notes.push(note);
+    }
+    if entries.files.iter().any(|file| is_tar(file)) {
+        if let Some(inner) = entries.folders.iter().find(|inner| holds(inner, is_picture)) {
+            let error = anyhow!(
+                "{} holds tars, and a folder of images: {}",
+                folder.display(),
+                raw_name(inner)
+            );
+            return Err(Failure::new(error, "name one of them").into());
+        }
+        entries.folders.iter().for_each(|inner| passed.pass(inner, &folder));
+        let tars = visible_tars(&folder, passed)?;
+        agree_in_number(&folder, tars.len())?;
+        let beside = with_the_one_above(&folder);
+        return checked(Place { images: Images::Tars(tars, true), beside, notes });
+    }
+    if entries.folders.is_empty() {
+        let error = anyhow!("{} holds neither tars nor a folder for each class", folder.display());
+        return Err(Failure::new(
+            error,
+            "name the folder of the tars, or the one that holds the classes' folders",
+        )
+        .into());
+    }
+    let mut classes = entries.folders;
+    folders::in_order(&mut classes)?;
+    for file in entries.files.iter().filter(|file| !is_list(file)) {
+        passed.pass(file, &folder);
+    }
+    let beside = match is_split(&folder) {
+        true => with_the_one_above(&folder),
+        false => vec![folder.clone()],
+    };
+    checked(Place { images: Images::Folders(folder, classes), beside, notes })
+}
+
+impl Place {
+    /// The list of this name that lies beside the images, or one folder above.
     ///
     /// # Errors
-    /// Nothing usable is there, a list is missing, or a list contradicts another.
-    pub fn find(input: &str, files: &Files) -> Result<ClassSet> {
-        let folder = Path::new(input);
-        let class_folders = if folder.is_dir() { class_folders(folder)? } else { Vec::new() };
-        let (inputs, beside, names) = if class_folders.is_empty() {
-            let tars = inputs::expand(&[input])?;
-            let beside = tars[0].parent().unwrap_or(Path::new("")).to_owned();
-            (tars.into_iter().map(Input::Tar).collect(), beside, None)
-        } else {
-            let names = class_folders.iter().map(|class| name_of(class)).collect();
-            let source = read_class_folders(folder, &class_folders)?;
-            (vec![Input::Open(source)], folder.to_owned(), Some(names))
-        };
-        let list = |given: &Option<PathBuf>, name: &str| read_list(given, &beside.join(name));
-        let class_names = match list(&files.class_names, "classnames.txt")?.or(names) {
-            Some(names) => names,
-            None => {
-                let error = anyhow!("no classnames.txt beside {input}");
-                let hint = "name it with --classnames FILE: one class a line, in the order of the .cls numbers";
-                return Err(Failure::new(error, hint).into());
-            }
-        };
-        let held_out = match list(&files.held_out, "held_out.txt")? {
-            Some(lines) => Some(marks(&lines, &class_names)?),
-            None => None,
-        };
-        let templates = list(&files.templates, "zeroshot_classification_templates.txt")?;
-        Ok(ClassSet { inputs, class_names, templates, held_out })
+    /// There are two, and they differ.
+    pub(super) fn list(&self, name: &str) -> Result<Option<PathBuf>> {
+        let there = self.beside.iter().map(|folder| folder.join(name));
+        let found: Vec<PathBuf> = there.filter(|path| path.is_file()).collect();
+        if let [near, above] = found.as_slice()
+            && list_file::text_of(near)? != list_file::text_of(above)?
+        {
+            let error = anyhow!("{} and {} differ", near.display(), above.display());
+            return Err(
+                Failure::new(error, "name the right one with its flag, or take one away").into()
+            );
+        }
+        Ok(found.into_iter().next())
     }
 }
 
-/// The folders in a folder that holds no tar, sorted by name.
-fn class_folders(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut folders = Vec::new();
-    for entry in sorted_entries(folder)? {
-        if entry.extension().is_some_and(|extension| extension == "tar") {
-            return Ok(Vec::new());
-        }
-        if entry.is_dir() {
-            folders.push(entry);
+/// Refuses what its own `dataset_type.txt` calls something else.
+fn checked(place: Place) -> Result<Place> {
+    if let Some(path) = place.list("dataset_type.txt")? {
+        let kind = list_file::text_of(&path)?;
+        let kind = kind.trim();
+        if !kind.is_empty() && !kind.eq_ignore_ascii_case("classification") {
+            let error = anyhow!("{} says `{}`", path.display(), printable(kind));
+            return Err(
+                Failure::new(error, "this command reads sets of the type classification").into()
+            );
         }
     }
-    Ok(folders)
+    Ok(place)
 }
 
-fn read_class_folders(root: &Path, class_folders: &[PathBuf]) -> Result<UnitSource> {
-    let (mut files, mut bytes) = (Vec::new(), 0);
-    for (class, folder) in class_folders.iter().enumerate() {
-        for path in sorted_entries(folder)? {
-            let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            if path.is_file() && IMAGE_SUFFIXES.contains(&extension.as_str()) {
-                bytes += path.metadata().map_or(0, |metadata| metadata.len());
-                files.push((path, class as u32));
-            }
-        }
+/// The tars that an argument names, without those that are hidden.
+fn visible_tars(input: &Path, passed: &mut PassedOver) -> Result<Vec<PathBuf>> {
+    let (hidden, tars): (Vec<PathBuf>, Vec<PathBuf>) =
+        inputs::expand(&[input])?.into_iter().partition(|tar| is_hidden(tar) && input != tar);
+    // In a folder they were counted when it was looked into.
+    if !input.is_dir() {
+        hidden.iter().for_each(|tar| passed.hide(tar, tar.parent().unwrap_or(input)));
     }
-    if files.is_empty() {
-        bail!("{}: no image in any of its {} folders", root.display(), class_folders.len());
+    if tars.is_empty() {
+        bail!("{}: only hidden tars", input.display());
     }
-    Ok(UnitSource::ClassFolders { root: root.to_owned(), files, bytes })
+    Ok(tars)
 }
 
-fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("cannot look into {}", folder.display());
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
-        paths.push(entry.with_context(context)?.path());
+/// `nshards.txt` beside tars has their number.
+fn agree_in_number(folder: &Path, tars: usize) -> Result<()> {
+    let path = folder.join("nshards.txt");
+    if !path.is_file() {
+        return Ok(());
     }
-    paths.sort();
-    Ok(paths)
+    let text = list_file::text_of(&path)?;
+    if text.trim().parse() == Ok(tars) {
+        return Ok(());
+    }
+    let error =
+        anyhow!("{} says `{}`, and there are {tars} tars", path.display(), printable(text.trim()));
+    let hint = "complete the set, or correct that file; one tar alone can be named as INPUT";
+    Err(Failure::new(error, hint).into())
 }
 
-fn name_of(folder: &Path) -> String {
-    folder.file_name().unwrap_or_default().to_string_lossy().replace('_', " ")
-}
-
-/// The lines of the file that was given, or of the one beside the images if it is there.
-fn read_list(given: &Option<PathBuf>, beside: &Path) -> Result<Option<Vec<String>>> {
-    let path = match given {
-        Some(path) => path,
-        None if beside.is_file() => beside,
-        None => return Ok(None),
+/// The part of a set that a folder of parts means: the only one, or `test`, which CLIP_benchmark evaluates.
+fn split_of(folder: &Path, entries: &Entries) -> Result<Option<(PathBuf, String)>> {
+    if entries.files.iter().any(|file| is_tar(file)) {
+        return Ok(None);
+    }
+    let of_tars: Vec<&PathBuf> =
+        entries.folders.iter().filter(|inner| holds_directly(inner, is_tar)).collect();
+    let parts = if !of_tars.is_empty() {
+        of_tars
+    } else if entries
+        .folders
+        .iter()
+        .all(|inner| is_split(inner) && !holds_directly(inner, is_picture))
+    {
+        entries.folders.iter().filter(|inner| holds(inner, is_picture)).collect()
+    } else {
+        Vec::new()
     };
-    let context = || format!("cannot read {}", path.display());
-    let bytes = fs::metadata(path).with_context(context)?.len();
-    if bytes > MAX_LIST_BYTES {
-        bail!("{} has {bytes} bytes, a list has {MAX_LIST_BYTES} at most", path.display());
-    }
-    let text = fs::read_to_string(path).with_context(context)?;
-    let lines: Vec<String> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    if lines.is_empty() && given.is_some() {
-        bail!("{} has no line", path.display());
-    }
-    Ok((!lines.is_empty()).then_some(lines))
-}
-
-fn marks(lines: &[String], class_names: &[String]) -> Result<Vec<bool>> {
-    let mut marks = vec![false; class_names.len()];
-    for line in lines {
-        let by_name = class_names.iter().position(|name| name == line);
-        let class = by_name.or_else(|| line.parse().ok()).filter(|&class| class < marks.len());
-        let Some(class) = class else {
-            bail!("held-out class `{line}` is not among the class names")
-        };
-        marks[class] = true;
-    }
-    Ok(marks)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_for_each_class_is_a_set() {
-        let folder = tempfile::tempdir().unwrap();
-        for (class, image) in [("red_fox", "b.jpg"), ("ape", "a.PNG"), ("ape", "notes.txt")] {
-            fs::create_dir_all(folder.path().join(class)).unwrap();
-            fs::write(folder.path().join(class).join(image), b"x").unwrap();
+    let names: Vec<String> = parts.iter().map(|part| raw_name(part)).collect();
+    let chosen = match (parts.as_slice(), parts.iter().find(|part| raw_name(part) == "test")) {
+        ([], _) => return Ok(None),
+        ([only], _) => only,
+        (_, Some(test)) => test,
+        _ => {
+            let error = anyhow!(
+                "{} holds {} sets: {}",
+                folder.display(),
+                parts.len(),
+                printable(&names.join(", "))
+            );
+            return Err(Failure::new(error, "name one of these folders").into());
         }
-        let set = ClassSet::find(folder.path().to_str().unwrap(), &Files::default()).unwrap();
-        assert_eq!(set.class_names, ["ape", "red fox"]);
-        let Input::Open(UnitSource::ClassFolders { files, bytes, .. }) = &set.inputs[0] else {
-            panic!("not a folder for each class");
-        };
-        assert_eq!((files.len(), files[1].1, *bytes), (2, 1, 2));
-    }
+    };
+    let others: Vec<String> = names.into_iter().filter(|name| *name != raw_name(chosen)).collect();
+    let rest = match others.is_empty() {
+        true => String::new(),
+        false => {
+            format!(", and not {}: name the folder to take another", printable(&others.join(", ")))
+        }
+    };
+    Ok(Some(((*chosen).clone(), format!("reads {}{rest}", chosen.display()))))
+}
 
-    #[test]
-    fn held_out_classes_are_names_or_numbers() {
-        let names = ["ape".to_owned(), "red fox".to_owned()];
-        assert_eq!(marks(&["red fox".to_owned()], &names).unwrap(), [false, true]);
-        assert_eq!(marks(&["0".to_owned()], &names).unwrap(), [true, false]);
-        assert!(marks(&["2".to_owned()], &names).is_err());
-    }
+fn is_split(folder: &Path) -> bool {
+    SPLITS.contains(&raw_name(folder).to_lowercase().as_str())
+}
+
+fn is_list(file: &Path) -> bool {
+    let name = raw_name(file);
+    [
+        "classnames.txt",
+        "held_out.txt",
+        "zeroshot_classification_templates.txt",
+        "dataset_type.txt",
+        "nshards.txt",
+    ]
+    .contains(&&*name)
+}
+
+fn holds_directly(folder: &Path, wanted: fn(&Path) -> bool) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .any(|path| !is_hidden(&path) && wanted(&path) && path.is_file())
+}
+
+/// Directly, or in a folder within.
+fn holds(folder: &Path, wanted: fn(&Path) -> bool) -> bool {
+    let inner = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    holds_directly(folder, wanted)
+        || inner.filter(|path| !is_hidden(path)).any(|path| holds_directly(&path, wanted))
+}
+
+/// A folder and the one that holds it.
+fn with_the_one_above(folder: &Path) -> Vec<PathBuf> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let by_name = here.file_name().and_then(|_| here.parent()).map(|above| {
+        match above.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => above.to_owned(),
+        }
+    });
+    let above = by_name.or_else(|| fs::canonicalize(here).ok()?.parent().map(Path::to_owned));
+    std::iter::once(here.to_owned()).chain(above).collect()
 }

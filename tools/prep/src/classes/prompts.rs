@@ -2,21 +2,33 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clipa_schemas::{
     manifest::Manifest,
-    prompts::{self, Prompt},
+    prompts::{self, PROMPTS, Prompt, Prompts},
 };
-
-use super::layout::ClassSet;
+use clipa_talk::{figures, printable};
 use clipa_text::TextParts;
+
+use super::{set::ClassSet, templates::fill};
 
 /// Templates for a set that brings none.
 pub const DEFAULT_TEMPLATES: [&str; 4] =
     ["a photo of a {}.", "a picture of the {}.", "an image that shows a {}.", "{}"];
 
-/// Writes `prompts.parquet` of a data set, replacing what was there, and names it in the manifest; returns the number
-/// of prompts.
+/// Differences that a message shows.
+const SHOWN_DIFFERENCES: usize = 4;
+
+/// What became of a set's prompts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Their number.
+    pub prompts: usize,
+    /// What an earlier run had otherwise, for a person; empty where nothing was replaced.
+    pub replaced: Vec<String>,
+}
+
+/// Writes `prompts.parquet` of a data set, replacing what was there, and names it in the manifest.
 ///
 /// # Errors
 /// A template has no place for the class name, or the file cannot be written.
@@ -25,7 +37,7 @@ pub fn write_prompts(
     set: &ClassSet,
     text: &TextParts,
     token_columns: &[String],
-) -> Result<usize> {
+) -> Result<Written> {
     let default = DEFAULT_TEMPLATES.map(str::to_owned);
     let templates = set.templates.as_deref().unwrap_or(&default);
     let mut encoder = text.encoder();
@@ -46,33 +58,61 @@ pub fn write_prompts(
             });
         }
     }
+    let replaced = differences(dataset, token_columns, &rows);
     let mut manifest = Manifest::read(dataset)?;
     let written = Some(prompts::write(dataset, token_columns, &rows)?);
     if manifest.prompts != written {
         manifest.prompts = written;
         manifest.write(dataset)?;
     }
-    Ok(rows.len())
+    Ok(Written { prompts: rows.len(), replaced })
 }
 
-/// CLIP_benchmark writes `{c}`, open_clip and OpenAI `{}`.
-fn fill(template: &str, class_name: &str) -> Result<String> {
-    for place in ["{}", "{c}"] {
-        if template.contains(place) {
-            return Ok(template.replace(place, class_name));
+/// What an earlier run's prompts say otherwise.
+fn differences(dataset: &Path, token_columns: &[String], now: &[Prompt]) -> Vec<String> {
+    if !dataset.join(PROMPTS).is_file() {
+        return Vec::new();
+    }
+    let Some(there) = token_columns.first().and_then(|c| prompts::read(dataset, c).ok()) else {
+        return vec!["the prompts that were there could not be read".to_owned()];
+    };
+    let mut lines = name_differences(&there, now);
+    let more = lines.len().saturating_sub(SHOWN_DIFFERENCES);
+    lines.truncate(SHOWN_DIFFERENCES);
+    if more > 0 {
+        lines.push(format!("and {} more", figures::counted(more as u64, "class name")));
+    }
+    let first_class = |class: u32| now.iter().filter(move |prompt| prompt.class == class);
+    let templates: Vec<&String> = first_class(0).map(|prompt| &prompt.template).collect();
+    let before: Vec<&String> = (there.class.iter().zip(&there.template))
+        .filter_map(|(&class, template)| (class == 0).then_some(template))
+        .collect();
+    if templates != before {
+        let (before, now) = (before.len() as u64, templates.len() as u64);
+        let (before, now) = (figures::counted(before, "template"), figures::count(now));
+        lines.push(format!("{before} there, {now} others now"));
+    }
+    if there.held_out.iter().ne(now.iter().map(|prompt| &prompt.held_out)) && lines.is_empty() {
+        lines.push("the held-out classes".to_owned());
+    }
+    lines
+}
+
+fn name_differences(there: &Prompts, now: &[Prompt]) -> Vec<String> {
+    let mut names: Vec<Option<&String>> = vec![None; there.classes()];
+    for (&class, name) in there.class.iter().zip(&there.class_name) {
+        names[class as usize] = Some(name);
+    }
+    let mut lines = Vec::new();
+    let mut last = None;
+    for prompt in now {
+        let before = names.get(prompt.class as usize).copied().flatten();
+        if last != Some(prompt.class) && before != Some(&prompt.class_name) {
+            let before = before.map_or("absent".into(), |name| printable(name));
+            let (class, name) = (prompt.class, printable(&prompt.class_name));
+            lines.push(format!("class {class}: `{before}` there, `{name}` now"));
         }
+        last = Some(prompt.class);
     }
-    bail!("template `{template}` has no {{}} or {{c}} where the class name goes")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_kinds_of_places_are_filled() {
-        assert_eq!(fill("a photo of a {}.", "dog").unwrap(), "a photo of a dog.");
-        assert_eq!(fill("art of the {c}", "dog").unwrap(), "art of the dog");
-        assert!(fill("a photo", "dog").is_err());
-    }
+    lines
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::options::threads;
 use crate::edit::dedup;
-use clipa_talk::{Outcome, Printer, interrupt, shell};
+use clipa_talk::{Outcome, Printer, interrupt, shell, threads::thread_count};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +30,7 @@ pub struct DedupArgs {
     #[arg(long)]
     pub remove: bool,
     /// Units that are worked on at once; the result does not depend on it [default: all cores]
-    #[arg(long)]
+    #[arg(long, value_parser = thread_count)]
     pub threads: Option<NonZeroUsize>,
     /// Print the report as JSON on stdout
     #[arg(long)]

@@ -26,5 +26,8 @@ pub(super) fn ingest(
         printer.json(&report)?;
     }
     printer.hint(&report.next);
+    if report.interrupted {
+        return Ok(Outcome::Interrupted);
+    }
     Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Problems })
 }

@@ -89,6 +89,7 @@ impl FilterFlags {
             max_punsafe: self.max_punsafe,
             max_pwatermark: self.max_pwatermark,
             drop_nsfw: self.drop_nsfw,
+            drop_missing: self.drop_missing,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! `clipa-prep synth`.
 
-use std::{ops::ControlFlow, path::PathBuf, sync::atomic::Ordering, time::Instant};
+use std::{
+    num::NonZeroUsize, ops::ControlFlow, path::PathBuf, sync::atomic::Ordering, time::Instant,
+};
 
 use clap::Args;
 
@@ -10,9 +12,10 @@ use clipa_synth::{
     plan::{Folder, Plan},
 };
 use clipa_talk::{
-    Failure, Outcome, Printer,
+    Failure, Interrupted, Outcome, Printer,
     figures::{count, rate, time},
     interrupt, shell,
+    threads::thread_count,
 };
 
 const ABOUT_THE_SETS: &str = "\
@@ -54,8 +57,8 @@ pub struct SynthArgs {
     #[arg(long, value_name = "N", default_value_t = Plan::default().seed)]
     pub seed: u64,
     /// Number of threads; the bytes do not depend on it [default: one per core].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<NonZeroUsize>,
     /// Say what would be drawn, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -104,7 +107,7 @@ pub fn run(args: &SynthArgs, printer: &Printer) -> anyhow::Result<Outcome> {
             printer.say(format!("continuing in {}: {left} images are left", output.display()));
         }
     }
-    let threads = args.threads.unwrap_or_else(clipa_pool::cores);
+    let threads = super::options::threads(args.threads);
     let started = Instant::now();
     let stop = interrupt::catch(printer, "stopping after the pictures in hand")?;
     let progress = printer.progress("drawing", "images", pictures);
@@ -141,6 +144,9 @@ fn description(plan: &Plan) -> String {
     )
 }
 
+/// The remedy of what keeps a set from being completed.
+const CONTINUES: &str = "the same command continues where this one stopped";
+
 fn with_remedy(error: SynthError) -> anyhow::Error {
     let remedy = match &error {
         SynthError::Occupied { .. } => "give a new or empty folder as --output",
@@ -148,11 +154,14 @@ fn with_remedy(error: SynthError) -> anyhow::Error {
             "give another --output, or the same numbers to continue that set; nothing was changed"
         }
         SynthError::Plan { .. } => "give another --output, or remove the damaged set",
-        SynthError::Stopped
-        | SynthError::File { .. }
+        SynthError::Stopped => {
+            let error = Interrupted("stopped before everything was drawn; what is complete stays");
+            return Failure::new(error, CONTINUES).into();
+        }
+        SynthError::File { .. }
         | SynthError::Write(_)
         | SynthError::Tar { .. }
-        | SynthError::Parquet { .. } => "the same command continues where this one stopped",
+        | SynthError::Parquet { .. } => CONTINUES,
         SynthError::OutOfRange { .. } | SynthError::Jpeg(_) => return error.into(),
     };
     Failure::new(error, remedy).into()

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::options::threads;
 use crate::{edit::takedown, lists::List};
-use clipa_talk::{Outcome, Printer, shell};
+use clipa_talk::{Outcome, Printer, shell, threads::thread_count};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,15 +23,15 @@ pub struct TakedownArgs {
     pub dataset: PathBuf,
     /// What is taken out; may be given several times, or be a glob in quotes
     ///
-    /// Text, one a line (# for comments): URL, SHA-256 in hexadecimal of the image, key:KEY; or Parquet with a column
-    /// url, sha256, hash or image_hash. Costs 16 bytes of memory for each entry.
+    /// Text, one a line (# for comments): URL, SHA-256 in hexadecimal of the image, key:KEY; or CSV, TSV or Parquet with
+    /// a column url, sha256, hash, image_hash or key. A list that names nothing in the data set ends with exit code 1. Costs 16 bytes of memory for each entry.
     #[arg(long, required = true, value_name = "FILE")]
     pub deny: Vec<PathBuf>,
     /// Say what would be taken out; change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Units that are worked on at once; the result does not depend on it [default: all cores]
-    #[arg(long)]
+    #[arg(long, value_parser = thread_count)]
     pub threads: Option<NonZeroUsize>,
     /// Print the report as JSON on stdout
     #[arg(long)]
@@ -54,5 +54,5 @@ pub fn run(args: &TakedownArgs, printer: &Printer) -> Result<Outcome> {
         let dataset = shell::quoted(&args.dataset);
         printer.hint(format!("check it: clipa-inspect verify {dataset}"));
     }
-    Ok(Outcome::Fine)
+    Ok(if report.is_fine() { Outcome::Fine } else { Outcome::Problems })
 }

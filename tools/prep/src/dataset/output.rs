@@ -4,12 +4,13 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use clipa_schemas::{
-    ledger::{Source, UnitEntry},
-    manifest::{MANIFEST, Manifest, PendingTakedown, REJECTS, SHARDS, read_entries},
+    ledger::UnitEntry,
+    manifest::{MANIFEST, Manifest, PendingTakedown, REJECTS, SHARDS, entry_path, read_entries},
     vocabulary,
 };
 
@@ -17,7 +18,7 @@ use super::{
     lock::{LOCK, lock},
     settle::{self, remove_replaced_files, remove_temporary_files, settle},
 };
-use clipa_talk::{Failure, shell};
+use clipa_talk::{Failure, Printer, shell};
 use clipa_text::TextParts;
 
 /// An output folder that this run may write to.
@@ -35,14 +36,14 @@ impl Output {
     /// # Errors
     /// The folder holds something else, or data of another configuration (with the differences), or another run is
     /// writing to it, or the system refuses.
-    pub fn open(dataset: &Path, manifest: Manifest) -> Result<Output> {
+    pub fn open(dataset: &Path, manifest: Manifest, printer: &Printer) -> Result<Output> {
         refuse_foreign_folder(dataset)?;
         for folder in [SHARDS, REJECTS] {
             let folder = dataset.join(folder);
             fs::create_dir_all(&folder)
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         }
-        let lock = lock(dataset)?;
+        let lock = lock(dataset, printer)?;
         let mut done = BTreeMap::new();
         if dataset.join(MANIFEST).exists() {
             refuse_other_configuration(dataset, &manifest)?;
@@ -65,9 +66,9 @@ impl Output {
     ///
     /// # Errors
     /// The folder holds no data set, another run is writing to it, or the system refuses.
-    pub fn reopen(dataset: &Path) -> Result<Output> {
+    pub fn reopen(dataset: &Path, printer: &Printer) -> Result<Output> {
         Manifest::read(dataset)?;
-        let lock = lock(dataset)?;
+        let lock = lock(dataset, printer)?;
         let entries = read_entries(dataset)?;
         let done = entries.into_iter().map(|entry| (entry.unit, entry)).collect();
         settle(dataset, &done)?;
@@ -112,30 +113,34 @@ impl Output {
         &self.done
     }
 
-    /// Is the unit finished? An error where it was made from another input than now.
+    /// When the entry of a unit was written, by the file system: what has not changed since is what the unit was made
+    /// from. `None` where the entry was replaced since the unit was made, or the time is not known.
+    pub fn written(&self, entry: &UnitEntry) -> Option<SystemTime> {
+        if entry.revision() > 0 {
+            return None;
+        }
+        fs::metadata(entry_path(&self.dataset, entry.unit)).and_then(|file| file.modified()).ok()
+    }
+
+    /// Forgets finished units, so that they are made anew: first the manifest names them no longer, then their entries
+    /// go. Their shards stay until others take their place.
     ///
     /// # Errors
-    /// Name or size of the input differ from those in the entry.
-    pub fn is_done(&self, unit: u32, source: &Source) -> Result<bool> {
-        let Some(entry) = self.done.get(&unit) else { return Ok(false) };
-        if file_name(&entry.source.path) == file_name(&source.path)
-            && entry.source.bytes == source.bytes
-        {
-            return Ok(true);
+    /// Manifest or entries cannot be replaced.
+    pub fn forget(&mut self, units: &[u32]) -> Result<()> {
+        if units.is_empty() {
+            return Ok(());
         }
-        let error = anyhow!(
-            "unit {unit} in {} was made from {} ({} bytes), and is now to be made from {} ({} bytes)",
-            self.dataset.display(),
-            entry.source.path,
-            entry.source.bytes,
-            source.path,
-            source.bytes
-        );
-        let hint = format!(
-            "name the same inputs as before, or another --output; to make this unit again delete {SHARDS}/{unit:05}.json \
-             there"
-        );
-        Err(Failure::new(error, hint).into())
+        units.iter().for_each(|unit| drop(self.done.remove(unit)));
+        let mut manifest = Manifest::read(&self.dataset)?;
+        let left: Vec<UnitEntry> = self.done.values().cloned().collect();
+        manifest.finish(&left, false);
+        manifest.write(&self.dataset)?;
+        for &unit in units {
+            let path = entry_path(&self.dataset, unit);
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(())
     }
 
     /// Takes over entries of units that were finished, or from which rows were taken out.
@@ -159,10 +164,6 @@ impl Output {
         remove_replaced_files(&self.dataset, entries.iter())?;
         Ok(self.manifest)
     }
-}
-
-fn file_name(path: &str) -> Option<&std::ffi::OsStr> {
-    Path::new(path).file_name()
 }
 
 fn refuse_foreign_folder(dataset: &Path) -> Result<()> {

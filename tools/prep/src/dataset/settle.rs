@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clipa_schemas::{
     ledger::UnitEntry,
     manifest::{Manifest, REJECTS, SHARDS},
+    temporary::is_temporary,
 };
 
 /// Finishes what an interrupted removal of rows began: the manifest follows the entries, and files that were replaced
@@ -70,8 +71,7 @@ pub(super) fn remove_temporary_files(dataset: &Path) -> Result<()> {
         {
             let entry = entry?;
             let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') && name.ends_with(".tmp") {
+            if is_temporary(&name.to_string_lossy()) {
                 fs::remove_file(entry.path())
                     .with_context(|| format!("cannot remove {}", entry.path().display()))?;
             }

@@ -66,7 +66,7 @@ pub fn dedup(
     stop: &AtomicBool,
 ) -> Result<Dedup> {
     Manifest::read(dataset)?;
-    let output = if remove { Some(open_complete(dataset)?) } else { None };
+    let output = if remove { Some(open_complete(dataset, printer)?) } else { None };
     let entries = read_entries(dataset)?;
     let rows = entries.iter().filter_map(|entry| Some(entry.shard.as_ref()?.rows)).sum();
     let progress = printer.progress("looking for images that come again", "rows", rows);
@@ -94,8 +94,8 @@ pub fn dedup(
 }
 
 /// Opens a data set of which every input is done.
-fn open_complete(dataset: &Path) -> Result<Output> {
-    let output = Output::reopen(dataset)?;
+fn open_complete(dataset: &Path, printer: &Printer) -> Result<Output> {
+    let output = Output::reopen(dataset, printer)?;
     refuse_pending_takedown(dataset)?;
     if output.is_complete() {
         return Ok(output);

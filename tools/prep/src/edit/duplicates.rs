@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 use arrow::array::AsArray;
 use clipa_schemas::{
     ledger::{UnitEntry, unit_stem},
@@ -21,6 +21,7 @@ use clipa_schemas::{
 };
 
 use clipa_pool::{in_order, lock};
+use clipa_talk::Interrupted;
 
 /// A row of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +56,9 @@ impl Duplicates {
         let rows: u64 = entries.iter().filter_map(|entry| Some(entry.shard.as_ref()?.rows)).sum();
         let hashes = Mutex::new(Vec::with_capacity(usize::try_from(rows)?));
         in_order(entries, threads, |entry| -> Result<()> {
-            ensure!(!stop.load(Ordering::Relaxed), "interrupted; nothing was changed");
+            if stop.load(Ordering::Relaxed) {
+                return Err(Interrupted("interrupted; nothing was changed").into());
+            }
             let of_unit = hashes_of(dataset, entry)?;
             advance(of_unit.len() as u64);
             lock(&hashes).extend(of_unit);

@@ -25,7 +25,7 @@ use clipa_schemas::{
 pub enum Removal {
     /// A list names them: nothing else stays.
     Takedown,
-    /// An earlier row has their image: URL and caption stay, so that they can be found again.
+    /// An earlier row has their image: URL, caption and hashes stay, so that they can be found again, by a takedown too.
     Duplicate,
 }
 
@@ -111,14 +111,20 @@ fn rewrite(
 }
 
 fn reject(entry: &UnitEntry, sample: &Sample, removal: Removal, detail: &str) -> Reject {
-    let keeps_text = removal == Removal::Duplicate;
-    Reject {
+    let mut reject = Reject {
         source: entry.source.path.clone(),
         offset: Some(sample.source_offset),
         key: sample.key.clone(),
         reason: removal.reason().to_owned(),
         detail: detail.to_owned(),
-        url: sample.metadata.url.clone().filter(|_| keeps_text),
-        caption: keeps_text.then(|| sample.caption.clone()),
+        url: sample.metadata.url.clone(),
+        caption: Some(sample.caption.clone()),
+        captions: sample.captions.clone(),
+        sha256: sample.metadata.sha256,
+        image_hash: Some(sample.image_hash),
+    };
+    if removal == Removal::Takedown {
+        reject.clear();
     }
+    reject
 }

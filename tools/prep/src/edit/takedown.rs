@@ -2,7 +2,7 @@
 //!
 //! Only the shards concerned are written anew, see [`super::removal`]. Of what is taken out, unit, byte offset
 //! and key stay, so that the ledger balances and the removal can be shown; caption, URL, hashes and pixels do not.
-//! Rejects that the list names lose caption and URL too.
+//! Rejects that the list names, by whatever it names rows by, lose caption, URL and hashes too.
 
 use std::{collections::BTreeMap, path::Path, sync::Mutex};
 
@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::{
     dataset::Output,
     edit::removal::{Removal, remove_rows},
-    lists::{Identity, List},
+    lists::{Identity, List, Matched},
 };
 use clipa_pool::{in_order, lock};
 use clipa_talk::{Failure, Printer, figures, printable};
@@ -48,12 +48,16 @@ pub struct Takedown {
     pub removed: u64,
     /// The same by what the list named them by: `url`, `sha256`, `image_hash`, `key`.
     pub removed_by: BTreeMap<&'static str, u64>,
-    /// Rejects that lost caption and URL.
+    /// Rejects that lost caption, URL and hashes.
     pub rejects_cleared: u64,
     /// Keys of the first rows.
     pub examples: Vec<String>,
     /// Bytes of the shards that are written anew, before.
     pub bytes_rewritten: u64,
+    /// For each list, how many of its entries name something here.
+    pub lists: Vec<Matched>,
+    /// Did it end one that was interrupted? What that took out is no longer there to be named.
+    pub continued: bool,
     /// MD5 entries: a data set holds no MD5 of its images, so that they find nothing.
     pub md5_entries_unused: usize,
 }
@@ -83,7 +87,7 @@ pub fn takedown(
     printer: &Printer,
 ) -> Result<Takedown> {
     Manifest::read(dataset)?;
-    let output = if dry_run { None } else { Some(Output::reopen(dataset)?) };
+    let output = if dry_run { None } else { Some(Output::reopen(dataset, printer)?) };
     let pending = PendingTakedown { lists_sha256: list.files_sha256().to_vec() };
     if output.is_some() {
         refuse_other_takedown(dataset, &pending)?;
@@ -96,6 +100,7 @@ pub fn takedown(
         units: entries.len(),
         rows_before: entries.iter().map(|entry| entry.ledger.accepted).sum(),
         md5_entries_unused: list.md5_entries(),
+        continued: PendingTakedown::of(dataset)?.is_some(),
         ..Takedown::default()
     };
     let progress = printer.progress("looking for what is listed", "rows", report.rows_before);
@@ -106,7 +111,7 @@ pub fn takedown(
             begin(dataset, &pending, &is_begun)?;
             let clear = |reject: &mut Reject| {
                 if is_listed(reject, list) {
-                    (reject.url, reject.caption) = (None, None);
+                    reject.clear();
                 }
             };
             let new = remove_rows(dataset, entry, &rows, Removal::Takedown, clear)?;
@@ -119,6 +124,7 @@ pub fn takedown(
     for (entry, unit) in entries.iter().zip(&units) {
         report.add(entry, unit);
     }
+    report.lists = list.matched();
     if let Some(mut output) = output {
         output.record(units.into_iter().filter_map(|unit| unit.new));
         let complete = output.is_complete();
@@ -222,17 +228,23 @@ fn identity(batch: &RecordBatch, row: usize) -> Option<Identity<'_>> {
     })
 }
 
-/// Rejects of a unit that the list names and that have a caption or URL to lose.
+/// Rejects of a unit that the list names and that have something of their own to lose.
 fn listed_rejects(dataset: &Path, entry: &UnitEntry, list: &List) -> Result<u64> {
     let Some(file) = &entry.rejects else { return Ok(0) };
     let rejects = rejects::read(&dataset.join(&file.file))?;
     Ok(rejects.iter().filter(|reject| is_listed(reject, list)).count() as u64)
 }
 
+/// Is it named, by anything that it could be named by if it were a row, and is there something to lose?
 fn is_listed(reject: &Reject, list: &List) -> bool {
-    let identity =
-        Identity { url: reject.url.as_deref(), key: Some(&reject.key), ..Identity::default() };
-    (reject.url.is_some() || reject.caption.is_some()) && list.finds(&identity).is_some()
+    let identity = Identity {
+        url: reject.url.as_deref(),
+        sha256: reject.sha256.as_ref(),
+        md5: None,
+        image_hash: reject.image_hash.as_ref(),
+        key: Some(&reject.key),
+    };
+    list.finds(&identity).is_some() && !reject.is_clear()
 }
 
 impl Takedown {
@@ -249,6 +261,11 @@ impl Takedown {
         }
         let room = EXAMPLES - self.examples.len();
         self.examples.extend(unit.examples.iter().take(room).cloned());
+    }
+
+    /// Did every list name something?
+    pub fn is_fine(&self) -> bool {
+        self.continued || self.lists.iter().all(|list| list.matched > 0)
     }
 
     /// Prints it for a person, on stderr.
@@ -271,7 +288,21 @@ impl Takedown {
         }
         if self.rejects_cleared > 0 {
             let count = figures::count(self.rejects_cleared);
-            printer.say(format!("  rejects that {would}lose caption and URL: {count}"));
+            printer.say(format!("  rejects that {would}lose caption, URL and hashes: {count}"));
+        }
+        for part in &self.lists {
+            let (list, entries) = (printable(&part.list), part.size());
+            match part.matched {
+                0 if self.continued => {}
+                0 => printer.warn(format!(
+                    "{list}: nothing in this data set is named by it ({entries}); was it taken down before, or is it another data \
+                     set's list?"
+                )),
+                matched => printer.say(format!(
+                    "  {list}: {entries}, of which {} name something here",
+                    figures::count(matched as u64)
+                )),
+            }
         }
         if self.md5_entries_unused > 0 {
             printer.warn(format!(

@@ -15,10 +15,13 @@ pub struct Decoded {
     pub format: ImageFormat,
     /// What was done to get here.
     pub repairs: Repairs,
-    /// 1, or by how much a JPEG was scaled down while it was decoded (2, 4, 8).
+    /// 1, or by how much a JPEG was scaled down while it was decoded (2, 4).
     pub divisor: u32,
-    /// Size of the image before that scaling, upright, in pixels: what filters go by.
+    /// Size of the image before that scaling, upright, in pixels: what filters go by. Divided by the divisor it is the part of
+    /// the rows that shows the image: where a side is no multiple of the divisor, the last column or row is partly beyond it.
     pub full_size: (u32, u32),
+    /// Whether that column is the first one because the image was turned, and whether that row is.
+    pub starts_beyond: (bool, bool),
 }
 
 /// What a decoder returns: RGB as the rows lie in the file, not yet turned as EXIF says.
@@ -43,7 +46,15 @@ impl Unturned {
         if orientation.swaps_sides() {
             full_size = (full_size.1, full_size.0);
         }
+        repairs.insert_if(is_one_colour(&rgb), Repair::Blank);
         let (rgb, width, height) = orientation.apply(rgb, width, height);
-        Decoded { width, height, rgb, format, repairs, divisor, full_size }
+        let starts_beyond = orientation.moves_end_to_start();
+        Decoded { width, height, rgb, format, repairs, divisor, full_size, starts_beyond }
     }
+}
+
+/// True where every pixel is the first one.
+fn is_one_colour(rgb: &[u8]) -> bool {
+    // A picture that is the same when it is moved by one pixel; compared as memory, and done at the first difference.
+    rgb.len() <= 3 || rgb[3..] == rgb[..rgb.len() - 3]
 }

@@ -7,6 +7,7 @@
 //! Untrusted bytes: sizes are checked against [`DecodeLimits`] before anything is allocated, and whatever a
 //! decoder says, a bad image is a [`DecodeError`] with a stable reason name.
 
+mod bars;
 mod decode;
 mod decoded;
 mod error;
@@ -23,6 +24,7 @@ mod repair;
 mod tests;
 mod unpad;
 
+pub use bars::content_size;
 pub use decode::decode;
 pub use decoded::Decoded;
 pub use error::DecodeError;

@@ -47,6 +47,16 @@ impl Orientation {
         self.exif() >= 5
     }
 
+    /// Whether what was at the right or lower end of the file is at the left of the upright image; and whether at its top.
+    pub(super) fn moves_end_to_start(self) -> (bool, bool) {
+        match self {
+            Orientation::Upright | Orientation::Transpose => (false, false),
+            Orientation::FlipHorizontal | Orientation::Rotate90 => (true, false),
+            Orientation::FlipVertical | Orientation::Rotate270 => (false, true),
+            Orientation::Rotate180 | Orientation::Transverse => (true, true),
+        }
+    }
+
     /// Turns RGB rows upright; returns the new rows, width and height.
     pub(super) fn apply(self, rgb: Vec<u8>, width: u32, height: u32) -> (Vec<u8>, u32, u32) {
         let (w, h) = (width as usize, height as usize);

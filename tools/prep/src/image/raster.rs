@@ -26,18 +26,25 @@ pub(super) fn decode_raster(
     exif_hint: Option<Orientation>,
 ) -> Result<Decoded, DecodeError> {
     let mut repairs = Repairs::default();
-    let explain = |error: ImageError| explain(format, bytes, &error);
+    let explain = |error: ImageError| explain(format, &error);
     let source = Cursor::new(bytes);
     let pixels = match format {
-        ImageFormat::Png => {
-            let decoder =
-                PngDecoder::with_limits(source, working_limits(limits)).map_err(explain)?;
-            repairs.insert_if(decoder.is_apng().map_err(explain)?, Repair::Animated);
-            // The decoder expands palettes; only the header still tells (colour type 3).
-            repairs.insert_if(bytes.get(25) == Some(&3), Repair::Palette);
-            read(decoder, limits).map_err(explain)??
-        }
+        ImageFormat::Png => match png_without_end(bytes) {
+            None => read_png(bytes, limits, &mut repairs).map_err(explain)??,
+            Some(completed) => {
+                repairs.insert(Repair::NoEnd);
+                let pixels = read_png(&completed, limits, &mut repairs);
+                // Whole chunks, but not all of them: pixels are missing too.
+                pixels.map_err(|error| DecodeError::Truncated {
+                    format: format.name(),
+                    detail: error.to_string(),
+                })??
+            }
+        },
         ImageFormat::WebP => {
+            if let Some(detail) = webp_is_short(bytes) {
+                return Err(DecodeError::Truncated { format: format.name(), detail });
+            }
             let decoder = WebPDecoder::new(source).map_err(explain)?;
             repairs.insert_if(decoder.has_animation(), Repair::Animated);
             read(decoder, limits).map_err(explain)??
@@ -62,6 +69,18 @@ pub(super) fn decode_raster(
     let full_size = (width, height);
     let image = Unturned { rgb, width, height, format, repairs, divisor: 1, full_size };
     Ok(image.upright(own.or(exif_hint)))
+}
+
+fn read_png(
+    png: &[u8],
+    limits: &DecodeLimits,
+    repairs: &mut Repairs,
+) -> Result<Result<Pixels, DecodeError>, ImageError> {
+    let decoder = PngDecoder::with_limits(Cursor::new(png), working_limits(limits))?;
+    repairs.insert_if(decoder.is_apng()?, Repair::Animated);
+    // The decoder expands palettes; only the header still tells (colour type 3).
+    repairs.insert_if(png.get(25) == Some(&3), Repair::Palette);
+    read(decoder, limits)
 }
 
 /// Pixels as the `image` crate returns them.
@@ -127,7 +146,7 @@ fn to_rgb(
 }
 
 /// A cut file is told from a broken one where the decoder or the container does so.
-fn explain(format: ImageFormat, bytes: &[u8], error: &ImageError) -> DecodeError {
+fn explain(format: ImageFormat, error: &ImageError) -> DecodeError {
     let detail = error.to_string();
     let is_cut = match error {
         ImageError::Limits(_) => return DecodeError::OverMemory { format: format.name(), detail },
@@ -137,18 +156,46 @@ fn explain(format: ImageFormat, bytes: &[u8], error: &ImageError) -> DecodeError
             words.contains("unexpected end") || words.contains("unexpected eof")
         }
     };
-    let format_name = format.name();
-    if is_cut || (format == ImageFormat::WebP && webp_is_short(bytes)) {
-        DecodeError::Truncated { format: format_name, detail }
+    if is_cut {
+        DecodeError::Truncated { format: format.name(), detail }
     } else {
-        DecodeError::Undecodable { format: format_name, detail }
+        DecodeError::Undecodable { format: format.name(), detail }
     }
 }
 
-/// True where a WebP has fewer bytes than its RIFF header says.
-fn webp_is_short(webp: &[u8]) -> bool {
-    let length = webp.get(4..8).and_then(|field| field.first_chunk());
-    length.is_some_and(|&length| u64::from(u32::from_le_bytes(length)) + 8 > webp.len() as u64)
+const PNG_END: [u8; 12] = [0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
+
+/// The bytes of a PNG that ends behind its image data without the last chunk, with that chunk: nothing that is seen is
+/// missing there. What is left of a chunk that was cut is dropped. `None` where the PNG has its end, or ends earlier.
+fn png_without_end(png: &[u8]) -> Option<Vec<u8>> {
+    let (mut at, mut has_data) = (8usize, false);
+    loop {
+        let chunk = png.get(at..)?;
+        let Some((length, kind)) = chunk.first_chunk::<8>().map(|head| head.split_at(4)) else {
+            break;
+        };
+        let length = u32::from_be_bytes(*length.first_chunk()?) as usize;
+        let Some(next) = at.checked_add(length)?.checked_add(12).filter(|&end| end <= png.len())
+        else {
+            // A cut chunk of image data is missing pixels.
+            has_data &= !matches!(kind, b"IDAT");
+            break;
+        };
+        match kind {
+            b"IEND" => return None,
+            b"IDAT" => has_data = true,
+            _ => {}
+        }
+        at = next;
+    }
+    has_data.then(|| [&png[..at], &PNG_END].concat())
+}
+
+/// What is missing of a WebP that has fewer bytes than its RIFF header says; libwebp refuses it whatever is missing.
+fn webp_is_short(webp: &[u8]) -> Option<String> {
+    let length: &[u8; 4] = webp.get(4..8)?.first_chunk()?;
+    let (said, there) = (u64::from(u32::from_le_bytes(*length)) + 8, webp.len() as u64);
+    (said > there).then(|| format!("its header says {said} bytes, and there are {there}"))
 }
 
 /// True where a GIF has at least `wanted` frames; follows the blocks without decoding them.

@@ -25,11 +25,15 @@ pub enum Repair {
     Markers,
     /// White bars of img2dataset's `border` mode were cut off.
     Border,
+    /// A PNG that ends without its last chunk; every pixel is there.
+    NoEnd,
+    /// Nothing was done: every pixel has the same colour, as placeholders of vanished pictures have.
+    Blank,
 }
 
 impl Repair {
     /// Every repair, in the order of reports.
-    pub const ALL: [Repair; 10] = [
+    pub const ALL: [Repair; 12] = [
         Repair::Orientation,
         Repair::Grey,
         Repair::Cmyk,
@@ -40,6 +44,8 @@ impl Repair {
         Repair::IccIgnored,
         Repair::Markers,
         Repair::Border,
+        Repair::NoEnd,
+        Repair::Blank,
     ];
 
     /// The machine-readable name; stable.
@@ -55,6 +61,8 @@ impl Repair {
             Repair::IccIgnored => "icc_ignored",
             Repair::Markers => "markers",
             Repair::Border => "border",
+            Repair::NoEnd => "no_end",
+            Repair::Blank => "blank",
         }
     }
 }
@@ -102,7 +110,8 @@ impl Repairs {
     /// True where any JPEG decoder that is asked for RGB gets the same pixels from the source bytes: grey is
     /// expanded by every decoder, and a profile that is ignored here is ignored by the reader of a shard too.
     pub fn source_is_as_good(self) -> bool {
-        self.iter().all(|repair| matches!(repair, Repair::Grey | Repair::IccIgnored))
+        self.iter()
+            .all(|repair| matches!(repair, Repair::Grey | Repair::IccIgnored | Repair::Blank))
     }
 }
 

@@ -149,7 +149,16 @@ mod tests {
         rgb[beside] = ring;
         let (format, repairs) = (ImageFormat::Jpeg, Repairs::default());
         let full_size = (256, 256);
-        Decoded { width: 256, height: 256, rgb, format, repairs, divisor: 1, full_size }
+        Decoded {
+            width: 256,
+            height: 256,
+            rgb,
+            format,
+            repairs,
+            divisor: 1,
+            full_size,
+            starts_beyond: (false, false),
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     options::IngestOptions,
     pipeline::Input,
-    sample::{Preparer, Verdict},
+    sample::{Noted, Preparer, Verdict},
     source::UnitSource,
 };
 use clipa_talk::{Printer, figures, printable};
@@ -69,18 +69,15 @@ pub fn estimate(
     let (mut opening, mut trying) = (Duration::ZERO, Duration::ZERO);
     for input in inputs.into_iter().step_by(stride) {
         let started = Instant::now();
-        let source = match input {
-            Input::Open(source) => source,
-            Input::Tar(path) => match UnitSource::open_tar(&path) {
-                Ok(source) => source,
-                Err(error) => {
-                    estimate.unreadable.push(error.to_string());
-                    continue;
-                }
-            },
+        let source = match input.open(&options.filter) {
+            Ok(source) => source,
+            Err(error) => {
+                estimate.unreadable.push(error.to_string());
+                continue;
+            }
         };
         looked_into += 1;
-        let name = source.source().path;
+        let name = source.shown();
         let problems = source.account().problems;
         estimate.problems.extend(problems.iter().map(|problem| format!("{name}: {problem}")));
         looked_samples += source.samples() as u64;
@@ -112,14 +109,14 @@ fn try_samples(
 ) {
     let stride = source.samples().div_ceil(TRIED_PER_INPUT).max(1);
     let tried = (0..source.samples()).step_by(stride);
-    let verdicts = match preparer.chunk(source, tried, &source.source().path) {
+    let verdicts = match preparer.chunk(source, tried, &source.shown()) {
         Ok(verdicts) => verdicts,
         Err(error) => return estimate.unreadable.push(error.to_string()),
     };
     for verdict in verdicts {
         estimate.tried += 1;
         match verdict {
-            Verdict::Accepted(sample, repairs) => {
+            Verdict::Accepted(sample, Noted { repairs, .. }) => {
                 estimate.accepted += 1;
                 for repair in repairs {
                     *estimate.repaired.entry(repair.to_owned()).or_default() += 1;

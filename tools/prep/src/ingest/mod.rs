@@ -10,10 +10,16 @@
 //! program version: not of threads, timing, or where a run was killed.
 
 pub mod account;
+mod asked;
+mod captions;
+mod content;
 pub mod dry_run;
+mod idle;
 mod in_work;
 mod judge;
+mod known;
 pub mod options;
+mod pending;
 pub mod pipeline;
 pub mod repairs;
 pub mod report;
@@ -31,11 +37,10 @@ use std::{
     time::Instant,
 };
 
-use clipa_schemas::ledger::Source;
-
 use self::{
     options::IngestOptions,
-    pipeline::{Input, PendingUnit},
+    pending::Units,
+    pipeline::Input,
     report::{Report, Run},
 };
 use crate::dataset::Output;
@@ -54,39 +59,19 @@ pub fn ingest(
     stop: &AtomicBool,
 ) -> anyhow::Result<Report> {
     let text = options.text.open()?;
-    let mut output = Output::open(dataset, options.manifest(&text.identity()))?;
+    let mut output = Output::open(dataset, options.manifest(&text.identity()), printer)?;
     output.keep_vocabulary(&text, threads)?;
-    let (pending, units_skipped) = pending_units(inputs, &output)?;
+    let Units { pending, done: units_skipped, unreadable, shown } =
+        pending::units(inputs, &mut output, threads, printer, stop)?;
     let started = Instant::now();
     let progress = printer.progress("ingesting", "samples", 0);
-    let done = pipeline::run(pending, options, &text, &output, threads, &progress, stop)?;
+    let mut done = pipeline::run(pending, options, &text, &output, threads, &progress, stop)?;
     drop(progress);
+    done.failed.extend(unreadable);
     let seconds = started.elapsed().as_secs_f64();
     output.record(done.entries.iter().cloned());
     let interrupted = stop.load(Ordering::Relaxed);
     let manifest = output.finish(!interrupted && done.failed.is_empty())?;
-    let run = Run { units_skipped, seconds, threads, interrupted };
-    Ok(Report::new(dataset, manifest, done, run))
-}
-
-/// The units that are not done yet, and the number of those that are.
-fn pending_units(inputs: Vec<Input>, output: &Output) -> anyhow::Result<(Vec<PendingUnit>, usize)> {
-    let mut pending = Vec::new();
-    let mut skipped = 0;
-    for (unit, input) in inputs.into_iter().enumerate() {
-        let unit = u32::try_from(unit)?;
-        let source = match &input {
-            Input::Open(source) => source.source(),
-            Input::Tar(path) => Source {
-                path: path.display().to_string(),
-                bytes: std::fs::metadata(path).map_or(0, |metadata| metadata.len()),
-            },
-        };
-        if output.is_done(unit, &source)? {
-            skipped += 1;
-        } else {
-            pending.push(PendingUnit { unit, input, bytes: source.bytes });
-        }
-    }
-    Ok((pending, skipped))
+    let run = Run { units_skipped, shown, seconds, threads, interrupted };
+    Ok(Report::new(dataset, manifest, done, run, &options.filter))
 }

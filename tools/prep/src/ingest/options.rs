@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use clipa_schemas::{
+    file::sha256_hex,
     image_column::ImageColumn,
     manifest::{Kind, Manifest},
     shard::ShardLayout,
@@ -22,8 +23,8 @@ pub const CREATED_BY: &str = concat!("clipa-prep ", env!("CARGO_PKG_VERSION"));
 pub struct IngestOptions {
     /// Pairs, or a classification set.
     pub kind: Kind,
-    /// Number of classes of a classification set; greater labels are rejected.
-    pub classes: Option<u32>,
+    /// The classes of a classification set; other labels are rejected.
+    pub classes: Option<ClassNumbers>,
     /// Image columns, in file order.
     pub images: Vec<ImageColumn>,
     /// Long side over short side at which an image is cropped to its centre.
@@ -42,6 +43,38 @@ pub struct IngestOptions {
     pub text: TextConfig,
 }
 
+/// How the labels of a classification set become classes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassNumbers {
+    /// Number of classes.
+    pub classes: u32,
+    /// The label of class 0.
+    pub first_label: u32,
+    /// Class of each folder, where classes are folders.
+    pub folders: Vec<(String, u32)>,
+}
+
+impl ClassNumbers {
+    /// The class of a label; `None` where there is no such class.
+    pub fn class_of(&self, label: u32) -> Option<u32> {
+        label.checked_sub(self.first_label).filter(|&class| class < self.classes)
+    }
+
+    /// What the rows depend on, by the names of its settings.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("classes", self.classes.to_string())];
+        if self.first_label != 0 {
+            settings.push(("first-label", self.first_label.to_string()));
+        }
+        if !self.folders.is_empty() {
+            let lines = self.folders.iter().map(|(folder, class)| format!("{class} {folder}\n"));
+            let text: String = lines.collect();
+            settings.push(("class-folders", sha256_hex(text.as_bytes())));
+        }
+        settings
+    }
+}
+
 /// Samples that are left out on request; the default leaves nothing out.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -49,11 +82,11 @@ pub struct Filter {
     pub allow: Option<Arc<List>>,
     /// What is listed is not kept, and leaves neither URL nor caption.
     pub deny: Option<Arc<List>>,
-    /// Languages that are kept, in lower case; samples without one stay. Empty: all.
+    /// Languages that are kept, in lower case; of samples without one see `drop_missing`. Empty: all.
     pub languages: Vec<String>,
-    /// Width times height of the decoded image, in pixels, at least.
+    /// Width times height of the image on the web (of the picture, where that is not known), in pixels, at least.
     pub min_area: Option<u64>,
-    /// Short side of the decoded image, in pixels, at least.
+    /// Short side of the same, in pixels, at least.
     pub min_side: Option<u32>,
     /// Long side over short side, at most.
     pub max_aspect: Option<f64>,
@@ -65,14 +98,16 @@ pub struct Filter {
     pub min_chars: Option<u32>,
     /// Characters of the caption, at most.
     pub max_chars: Option<u32>,
-    /// Similarity of image and caption, at least; samples without one stay.
+    /// Similarity of image and caption, at least; of samples without one see `drop_missing`.
     pub min_similarity: Option<f64>,
-    /// Probability of unsafe content, at most; samples without one stay.
+    /// Probability of unsafe content, at most; of samples without one see `drop_missing`.
     pub max_punsafe: Option<f64>,
-    /// Probability of a watermark, at most; samples without one stay.
+    /// Probability of a watermark, at most; of samples without one see `drop_missing`.
     pub max_pwatermark: Option<f64>,
-    /// NSFW verdicts that are left out, in capitals.
+    /// NSFW verdicts that are left out.
     pub drop_nsfw: Vec<String>,
+    /// Samples that lack a value which a filter or list asks for are left out; otherwise they stay, and are counted.
+    pub drop_missing: bool,
 }
 
 impl IngestOptions {
@@ -109,6 +144,9 @@ impl IngestOptions {
         for (key, value) in self.filter.settings() {
             set(key, value);
         }
+        for (key, value) in self.classes.iter().flat_map(ClassNumbers::settings) {
+            set(key, value);
+        }
         Manifest::begin(
             CREATED_BY,
             self.kind,
@@ -141,6 +179,7 @@ impl Filter {
             ("max-punsafe", self.max_punsafe.map(|value| value.to_string())),
             ("max-pwatermark", self.max_pwatermark.map(|value| value.to_string())),
             ("drop-nsfw", drop_nsfw),
+            ("drop-missing", self.drop_missing.then(|| "true".to_owned())),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))

@@ -2,10 +2,16 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use clipa_schemas::{manifest::Manifest, rejects};
+use clipa_schemas::{
+    manifest::Manifest,
+    rejects,
+    short_sides::{ShortSides, SideSummary},
+};
 use serde::Serialize;
 
 use super::{
+    idle::idle,
+    options::Filter,
     pipeline::Done,
     timing::{Stage, StageTimes},
 };
@@ -34,6 +40,10 @@ pub struct Report {
     pub rejected: BTreeMap<String, Rejected>,
     /// Repairs by kind.
     pub repaired: BTreeMap<String, u64>,
+    /// Rows that a filter or list had no value to judge by, by its flag.
+    pub unfiltered: BTreeMap<String, u64>,
+    /// Lists and filters that did nothing, one sentence each.
+    pub warnings: Vec<String>,
     /// Images that the inputs list and do not hold because they were never downloaded, by reason; not among those
     /// found.
     pub not_downloaded: BTreeMap<String, u64>,
@@ -53,6 +63,8 @@ pub struct Report {
     pub bottleneck: &'static str,
     /// Bytes of all shards.
     pub shard_bytes: u64,
+    /// How large the images of each column are.
+    pub image_sizes: Vec<SideSummary>,
     /// Inputs that are damaged or contradict their statistics, and inputs that could not be read.
     pub problems: Vec<String>,
     /// Was the run stopped before its end?
@@ -64,6 +76,8 @@ pub struct Report {
 /// Of a run, what its line does not know.
 pub(super) struct Run {
     pub(super) units_skipped: usize,
+    /// How the user names the input of each unit.
+    pub(super) shown: BTreeMap<u32, String>,
     pub(super) seconds: f64,
     pub(super) threads: usize,
     pub(super) interrupted: bool,
@@ -81,13 +95,19 @@ pub struct Rejected {
 }
 
 impl Report {
-    pub(super) fn new(dataset: &Path, manifest: Manifest, done: Done, run: Run) -> Report {
-        let Run { units_skipped, seconds, threads, interrupted } = run;
+    pub(super) fn new(
+        dataset: &Path,
+        manifest: Manifest,
+        done: Done,
+        run: Run,
+        filter: &Filter,
+    ) -> Report {
+        let Run { units_skipped, shown, seconds, threads, interrupted } = run;
         let totals = &manifest.totals;
         let mut problems: Vec<String> = Vec::new();
         let entries = clipa_schemas::manifest::read_entries(dataset).unwrap_or_default();
         for entry in &entries {
-            let path = &entry.source.path;
+            let path = shown.get(&entry.unit).unwrap_or(&entry.source.path);
             problems.extend(entry.problems.iter().map(|problem| format!("{path}: {problem}")));
             if !entry.ledger.is_balanced() {
                 problems.push(format!("{path}: found is not accepted + rejected"));
@@ -123,6 +143,8 @@ impl Report {
             accepted: totals.accepted,
             rejected,
             repaired: totals.repaired.clone(),
+            unfiltered: totals.unfiltered.clone(),
+            warnings: idle(filter, totals, units_skipped == 0),
             not_downloaded: totals.not_downloaded.clone(),
             balanced: totals.is_balanced(),
             samples: done.samples,
@@ -132,6 +154,7 @@ impl Report {
             stage_images_per_second: stage_rates(done.samples, threads, &done.times),
             bottleneck: done.times.bottleneck().name(),
             shard_bytes: manifest.shards().map(|shard| shard.file.bytes).sum(),
+            image_sizes: image_sizes(dataset, &manifest),
             problems,
             interrupted,
             next,
@@ -184,6 +207,15 @@ impl Report {
             figures::count(self.found - self.accepted),
             figures::bytes(self.shard_bytes),
         ));
+        for sizes in self.image_sizes.iter().filter(|sizes| sizes.smaller > 0) {
+            printer.say(format!(
+                "  {}: {} of the images are smaller than {} px, half of all have at most {} px (short side)",
+                sizes.column,
+                figures::percent(sizes.smaller, sizes.rows_looked_at),
+                sizes.side,
+                sizes.median,
+            ));
+        }
         for (reason, rejected) in &self.rejected {
             printer.say(format!(
                 "  rejected {reason}: {} (for example {}: {})",
@@ -194,6 +226,15 @@ impl Report {
         }
         for (repair, count) in &self.repaired {
             printer.say(format!("  repaired {repair}: {}", figures::count(*count)));
+        }
+        for (flag, count) in &self.unfiltered {
+            printer.say(format!(
+                "  {flag}: {} had no value for it and stay (--drop-missing leaves them out)",
+                figures::counted(*count, "row")
+            ));
+        }
+        for warning in &self.warnings {
+            printer.warn(printable(warning));
         }
         let lost: u64 = self.not_downloaded.values().sum();
         if lost > 0 {
@@ -212,6 +253,13 @@ impl Report {
             printer.warn(format!("... and {} more", self.problems.len() - SHOWN_PROBLEMS));
         }
     }
+}
+
+/// Sizes of each column's images. A report is not the place to fail over a shard: `clipa-inspect verify` names it.
+fn image_sizes(dataset: &Path, manifest: &Manifest) -> Vec<SideSummary> {
+    let columns = manifest.images.iter();
+    let sides = columns.map(|&column| ShortSides::of(dataset, manifest.shards(), column));
+    sides.flatten().map(|sides| sides.summary()).collect()
 }
 
 /// Images a second if the threads did nothing but one stage; 0 where it took no time.

@@ -3,28 +3,38 @@
 
 use std::time::Instant;
 
-use clipa_schemas::{rejects::Reject, sample::Sample};
+use clipa_schemas::{rejects::Reject, sample::Sample, text::EncodedText};
 use sha2::{Digest, Sha256};
 
 use super::{
     in_work::InWork,
     judge::{DENIED, Judge},
     options::IngestOptions,
+    repairs::ReadRepair,
     source::{RawSample, ReadFailure, UnitSource, Unusable},
     timing::{Stage, StageTimes},
 };
 use crate::{
-    archive::ArchiveError,
+    archive::{ArchiveError, sidecar::FoundCaption},
     image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
 };
 use clipa_text::{CaptionEncoder, EncodedCaption, TextParts, words::Words};
 
 /// What became of a sample.
 pub enum Verdict {
-    /// A row, and what was repaired on the way.
-    Accepted(Box<Sample>, Vec<&'static str>),
+    /// A row, and what is counted of it.
+    Accepted(Box<Sample>, Noted),
     /// No row, and why.
     Rejected(Box<Reject>),
+}
+
+/// What is counted of a row.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// What was repaired on the way.
+    pub repairs: Vec<&'static str>,
+    /// Flags of filters and lists that found no value to judge it by.
+    pub unfiltered: Vec<&'static str>,
 }
 
 /// A sample between its caption and its image.
@@ -34,14 +44,21 @@ struct Candidate {
     texts: Texts,
 }
 
+/// A caption that is kept.
+pub(super) struct KeptCaption {
+    /// Its place among those that were found; meaningless where there was none.
+    pub(super) place: usize,
+    pub(super) encoded: EncodedCaption,
+}
+
 /// What is known of a sample before its image is read.
 pub(super) enum Texts {
-    /// It is denied, or cannot be read: its image is not looked at.
+    /// It is denied, or cannot be read: of its image no more is done than to hash it, so that a list of hashes reaches it.
     Unusable(Unusable),
     /// Its metadata keep it out, unless its image cannot be read or is listed: that reason comes first.
     Filtered(Unusable),
-    /// Its caption, encoded, or why that keeps it out, with the same exception.
-    Caption(Result<EncodedCaption, Unusable>),
+    /// Its captions that are kept, encoded, or why they keep it out, with the same exception.
+    Captions(Result<Vec<KeptCaption>, Unusable>),
 }
 
 /// Turns raw samples into rows; one a thread, with its own buffers.
@@ -92,12 +109,17 @@ impl<'o> Preparer<'o> {
         name: &str,
     ) -> Result<Vec<Verdict>, ArchiveError> {
         self.in_work.input(name);
+        let recorded = source.source().path;
         let started = Instant::now();
         let mut raws = Vec::with_capacity(samples.size_hint().0);
         for index in samples {
             self.in_work.sample(Stage::Read, index);
             let mut raw = RawSample::default();
             let read = usable(source.read_texts(index, &mut raw))?;
+            if raw.sidecar.is_turned_already() {
+                raw.sidecar.orientation = None;
+                raw.repairs.push(ReadRepair::ExifIgnored.name());
+            }
             raws.push((index, raw, read));
         }
         let started = self.times.add(Stage::Read, started);
@@ -107,8 +129,9 @@ impl<'o> Preparer<'o> {
         let mut image = std::mem::take(&mut self.image);
         let mut verdicts = Vec::with_capacity(candidates.len());
         for Candidate { index, mut raw, texts } in candidates {
+            let mut image_hash = None;
             let row = match texts {
-                Texts::Unusable(bad) => Err(bad),
+                Texts::Unusable(bad) if bad.reason == DENIED => Err(bad),
                 texts => {
                     self.in_work.sample(Stage::Read, index);
                     let started = Instant::now();
@@ -116,12 +139,23 @@ impl<'o> Preparer<'o> {
                     let limit = self.options.limits.max_bytes;
                     let read = usable(source.read_image(index, limit, &mut image))?;
                     self.times.add(Stage::Read, started);
-                    read.and_then(|()| self.row(&mut raw, texts, &image))
+                    match (read, texts) {
+                        (Ok(()), texts) => {
+                            let hash = self.hashed(&image);
+                            image_hash = Some(hash);
+                            self.row(&mut raw, texts, &image, hash)
+                        }
+                        // what is wrong with its texts was known first
+                        (Err(_), Texts::Unusable(bad)) | (Err(bad), _) => Err(bad),
+                    }
                 }
             };
             verdicts.push(match row {
-                Ok(sample) => Verdict::Accepted(Box::new(sample), raw.repairs),
-                Err(bad) => Verdict::Rejected(reject(raw, name, bad)),
+                Ok(sample) => {
+                    let RawSample { repairs, unfiltered, .. } = raw;
+                    Verdict::Accepted(Box::new(sample), Noted { repairs, unfiltered })
+                }
+                Err(bad) => Verdict::Rejected(self.reject(raw, &recorded, bad, image_hash)),
             });
         }
         self.image = image;
@@ -136,9 +170,9 @@ impl<'o> Preparer<'o> {
         let mut words = Vec::new();
         let mut candidates: Vec<Candidate> = raws
             .into_iter()
-            .map(|(index, raw, read)| {
+            .map(|(index, mut raw, read)| {
                 self.in_work.sample(Stage::Text, index);
-                let texts = self.texts(&raw, read, &mut words);
+                let texts = self.texts(&mut raw, read, &mut words);
                 Candidate { index, raw, texts }
             })
             .collect();
@@ -146,12 +180,12 @@ impl<'o> Preparer<'o> {
             self.in_work.samples(Stage::Text, first.index, last.index);
         }
         let tags = self.encoder.tag_all(&words);
-        let captions = candidates.iter_mut().filter_map(|candidate| match &mut candidate.texts {
-            Texts::Caption(Ok(caption)) => Some(caption),
-            _ => None,
+        let captions = candidates.iter_mut().flat_map(|candidate| match &mut candidate.texts {
+            Texts::Captions(Ok(captions)) => captions.as_mut_slice(),
+            _ => &mut [],
         });
         for (caption, tags) in captions.zip(tags) {
-            caption.pos = tags;
+            caption.encoded.pos = tags;
         }
         candidates
     }
@@ -159,7 +193,7 @@ impl<'o> Preparer<'o> {
     /// Judges texts of which `read` says whether they could be read; adds the words of a caption that is kept.
     fn texts(
         &mut self,
-        raw: &RawSample,
+        raw: &mut RawSample,
         read: Result<(), Unusable>,
         words: &mut Vec<Words>,
     ) -> Texts {
@@ -169,20 +203,53 @@ impl<'o> Preparer<'o> {
         if let Err(bad) = self.judge.metadata(raw) {
             return Texts::Filtered(bad);
         }
-        Texts::Caption(self.encoded(raw.caption.as_deref().unwrap_or_default(), words))
+        Texts::Captions(self.judge.has_caption(raw).and_then(|()| self.encoded(raw, words)))
     }
 
+    /// Encodes the captions that the filters keep, at least one.
     fn encoded(
         &mut self,
-        caption: &str,
+        raw: &RawSample,
         words: &mut Vec<Words>,
-    ) -> Result<EncodedCaption, Unusable> {
-        self.judge.caption(caption)?;
-        let mut of_caption = Words::default();
-        let encoded = self.encoder.encode_untagged(caption, &mut of_caption);
-        self.judge.words(encoded.words)?;
-        words.push(of_caption);
-        Ok(encoded)
+    ) -> Result<Vec<KeptCaption>, Unusable> {
+        // a class needs no caption, and is written with an empty one
+        let texts = match raw.captions.as_slice() {
+            [] => vec![""],
+            captions => captions.iter().map(|caption| &*caption.text).collect(),
+        };
+        let (mut kept, mut words_kept, mut left_out) = (Vec::new(), Vec::new(), None);
+        for (place, text) in texts.iter().enumerate() {
+            let mut of_caption = Words::default();
+            let judged = self.judge.caption(text).and_then(|()| {
+                let encoded = self.encoder.encode_untagged(text, &mut of_caption);
+                self.judge.words(encoded.words)?;
+                Ok(KeptCaption { place, encoded })
+            });
+            match judged {
+                Ok(caption) => {
+                    kept.push(caption);
+                    words_kept.push(of_caption);
+                }
+                Err(bad) => drop(left_out.get_or_insert(bad)),
+            }
+        }
+        if let Some(bad) = left_out {
+            if kept.is_empty() {
+                return Err(bad);
+            }
+            self.judge.repairs([ReadRepair::CaptionsFiltered.name()])?;
+        }
+        words.append(&mut words_kept);
+        Ok(kept)
+    }
+
+    /// SHA-256 of the image file.
+    pub(super) fn hashed(&mut self, image: &[u8]) -> [u8; 32] {
+        self.in_work.step(Stage::Hash);
+        let started = Instant::now();
+        let image_hash = Sha256::digest(image).into();
+        self.times.add(Stage::Hash, started);
+        image_hash
     }
 
     /// The row of a sample whose image file was read; what was repaired is added to the sample.
@@ -191,24 +258,20 @@ impl<'o> Preparer<'o> {
         raw: &mut RawSample,
         texts: Texts,
         image: &[u8],
+        image_hash: [u8; 32],
     ) -> Result<Sample, Unusable> {
-        self.in_work.step(Stage::Hash);
-        let started = Instant::now();
-        let image_hash = Sha256::digest(image).into();
-        self.in_work.step(Stage::Decode);
-        let decoding = self.times.add(Stage::Hash, started);
-
+        if let Texts::Unusable(bad) = texts {
+            return self.judge.deny_image(&image_hash).and(Err(bad));
+        }
         self.judge.image_lists(raw, &image_hash)?;
-        let mut text = match texts {
+        let captions = match texts {
             Texts::Unusable(bad) | Texts::Filtered(bad) => return Err(bad),
-            Texts::Caption(encoded) => {
-                // a caption that is missing was judged as an empty one, and is written as that
-                raw.caption.get_or_insert_default();
-                encoded?
-            }
+            Texts::Captions(encoded) => encoded?,
         };
+        self.in_work.step(Stage::Decode);
+        let decoding = Instant::now();
         let decoded = self.decoded(raw, image)?;
-        self.judge.picture(&decoded)?;
+        self.judge.picture(raw, &decoded)?;
         self.in_work.step(Stage::Resize);
         let rendering = self.times.add(Stage::Decode, decoding);
         let images = render(&decoded, image, self.plan, &mut self.scratch)
@@ -216,17 +279,50 @@ impl<'o> Preparer<'o> {
         self.times.add(Stage::Resize, rendering);
 
         raw.repairs.extend(decoded.repairs.iter().map(|repair| repair.name()));
-        Ok(Sample {
+        let row = Sample {
             key: std::mem::take(&mut raw.key),
-            caption: raw.caption.take().unwrap_or_default(),
             source_offset: raw.offset.unwrap_or_default(),
             image_hash,
-            label: raw.label,
+            label: self.judge.class_of(raw.label),
             metadata: std::mem::take(&mut raw.sidecar.metadata),
-            pos: std::mem::take(&mut text.pos),
-            tokens: text.into_columns(),
             images,
-        })
+            ..Sample::default()
+        };
+        Ok(with_captions(row, raw, captions))
+    }
+
+    /// The reject of a sample that could not be read or prepared. Nothing of its own stays of one that is denied, or may
+    /// be: of which it is not known whether the list names it.
+    fn reject(
+        &self,
+        raw: RawSample,
+        source: &str,
+        bad: Unusable,
+        image_hash: Option<[u8; 32]>,
+    ) -> Box<Reject> {
+        let may_be_denied = self.options.filter.deny.is_some()
+            && (raw.unusable_sidecar.is_some()
+                || ["url", "sha256", "md5"]
+                    .iter()
+                    .any(|column| raw.sidecar.unreadable.contains(column)));
+        let is_denied = bad.reason == DENIED;
+        let captions: Vec<String> = raw.captions.into_iter().map(|caption| caption.text).collect();
+        let mut reject = Reject {
+            source: source.to_owned(),
+            offset: raw.offset,
+            key: raw.key,
+            reason: bad.reason.to_owned(),
+            detail: bad.detail,
+            url: raw.sidecar.metadata.url,
+            caption: captions.first().cloned(),
+            captions: (captions.len() > 1).then_some(captions),
+            sha256: raw.sidecar.metadata.sha256,
+            image_hash,
+        };
+        if is_denied || may_be_denied {
+            reject.clear();
+        }
+        Box::new(reject)
     }
 
     fn decoded(&self, raw: &RawSample, image: &[u8]) -> Result<Decoded, Unusable> {
@@ -243,6 +339,31 @@ impl<'o> Preparer<'o> {
     }
 }
 
+/// The row with the captions that are kept; counts those that are not.
+fn with_captions(mut row: Sample, raw: &mut RawSample, kept: Vec<KeptCaption>) -> Sample {
+    let mut found: Vec<Option<FoundCaption>> = raw.captions.drain(..).map(Some).collect();
+    if kept.len() < found.len() {
+        raw.repairs.push(ReadRepair::CaptionsFiltered.name());
+    }
+    let (mut texts, mut sources, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+    for KeptCaption { place, encoded: mut caption } in kept {
+        let found = found.get_mut(place).and_then(Option::take).unwrap_or_default();
+        texts.push(found.text);
+        sources.push(found.source);
+        let pos = std::mem::take(&mut caption.pos);
+        encoded.push(EncodedText { tokens: caption.into_columns(), pos });
+    }
+    if encoded.len() > 1 {
+        row.caption = texts[0].clone();
+        (row.tokens, row.pos) = (encoded[0].tokens.clone(), encoded[0].pos.clone());
+        (row.captions, row.caption_sources) = (Some(texts), Some(sources));
+        row.captions_text = encoded;
+    } else if let (Some(text), Some(encoded)) = (texts.pop(), encoded.pop()) {
+        (row.caption, row.tokens, row.pos) = (text, encoded.tokens, encoded.pos);
+    }
+    row
+}
+
 /// Tells what is wrong with the sample from what is wrong with the input.
 fn usable(read: Result<(), ReadFailure>) -> Result<Result<(), Unusable>, ArchiveError> {
     match read {
@@ -250,18 +371,4 @@ fn usable(read: Result<(), ReadFailure>) -> Result<Result<(), Unusable>, Archive
         Err(ReadFailure::Sample(bad)) => Ok(Err(bad)),
         Err(ReadFailure::Unit(error)) => Err(error),
     }
-}
-
-/// The reject of a sample that could not be read or prepared.
-fn reject(raw: RawSample, source: &str, bad: Unusable) -> Box<Reject> {
-    let is_denied = bad.reason == DENIED;
-    Box::new(Reject {
-        source: source.to_owned(),
-        offset: raw.offset,
-        key: raw.key,
-        reason: bad.reason.to_owned(),
-        detail: bad.detail,
-        url: raw.sidecar.metadata.url.filter(|_| !is_denied),
-        caption: raw.caption.filter(|_| !is_denied),
-    })
 }

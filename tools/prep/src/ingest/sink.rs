@@ -10,13 +10,19 @@ use std::{
 use clipa_pool::{Permit, lock};
 use clipa_schemas::{
     Result,
+    input_file::InputFile,
     ledger::{Ledger, Source, UnitEntry, unit_stem},
     manifest::{REJECTS, SHARDS, entry_path},
     rejects::{self, Reject},
     shard::{ShardBuffers, ShardLayout, ShardWriter},
 };
 
-use super::{account::Account, in_work::InWork, sample::Verdict, timing::Stage};
+use super::{
+    account::Account,
+    in_work::InWork,
+    sample::{Noted, Verdict},
+    timing::Stage,
+};
 
 /// Collects a unit's chunks, finished in any order by any thread, and writes them in order.
 ///
@@ -146,9 +152,10 @@ impl UnitFiles {
     fn append(&mut self, verdicts: Vec<Verdict>) -> Result<()> {
         for verdict in verdicts {
             match verdict {
-                Verdict::Accepted(sample, repairs) => {
+                Verdict::Accepted(sample, Noted { repairs, unfiltered }) => {
                     self.shard()?.append(&sample)?;
                     self.ledger.accept(repairs);
+                    self.ledger.pass_unfiltered(unfiltered);
                 }
                 Verdict::Rejected(reject) => {
                     self.ledger.reject(&reject.reason);
@@ -179,6 +186,7 @@ impl UnitFiles {
     pub(super) fn commit(
         self,
         source: Source,
+        made_from: Vec<InputFile>,
         configuration_sha256: &str,
         account: Account,
     ) -> Result<Committed> {
@@ -200,6 +208,7 @@ impl UnitFiles {
         let entry = UnitEntry {
             unit: self.unit,
             source,
+            made_from,
             configuration_sha256: configuration_sha256.to_owned(),
             shard,
             rejects,
@@ -252,7 +261,7 @@ mod tests {
                 number,
                 samples: 2 * number..2 * number + 2,
                 verdicts: vec![
-                    Verdict::Accepted(Box::new(row), Vec::new()),
+                    Verdict::Accepted(Box::new(row), Noted::default()),
                     Verdict::Rejected(Box::new(reject)),
                 ],
                 permit: self.permits.take(1).unwrap(),
@@ -271,7 +280,7 @@ mod tests {
         /// Commits, and reads the keys of rows and rejects as they were stored.
         fn stored(&self, files: UnitFiles) -> (Vec<String>, Vec<String>) {
             let source = Source { path: "a.tar".to_owned(), bytes: 1 };
-            let entry = files.commit(source, "", Account::default()).unwrap().entry;
+            let entry = files.commit(source, Vec::new(), "", Account::default()).unwrap().entry;
             let shard = self.folder.path().join(entry.shard.unwrap().file.file);
             let rows = ShardReader::open(&shard).unwrap().columns(0, &["key"]).unwrap();
             let keys = rows.column(0).as_string::<i32>().iter().map(|key| key.unwrap().to_owned());

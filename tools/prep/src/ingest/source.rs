@@ -4,21 +4,31 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
-use clipa_schemas::ledger::Source;
+use clipa_schemas::{input_file::InputFile, ledger::Source};
 
 use super::{
     account::{Account, SideFiles},
+    captions::Gathered,
+    content::{self, Content, Folder, recorded_name},
+    options::Filter,
     repairs::ReadRepair,
 };
 use crate::archive::{
-    ArchiveError, MemberId, TarEnd, TarIndex,
-    sidecar::{MAX_SIDECAR_BYTES, MetadataTable, Sidecar},
+    ArchiveError, Member, MemberId, SampleEntry, TarEnd, TarIndex,
+    sidecar::{FoundCaption, MAX_SIDECAR_BYTES, Sidecar, captions_of_json},
 };
 
 /// Longest caption that is stored, in bytes. LAION's longest has 61,192 characters.
 const MAX_CAPTION_BYTES: u64 = 1 << 20;
+
+/// Members of captions that are read of a sample, besides the `.txt`.
+const MAX_CAPTION_MEMBERS: usize = 16;
+
+/// Longest suffix in a reason, in characters.
+const MAX_SHOWN_SUFFIX: usize = 20;
 
 /// Longest class label in a `.cls` member, in bytes.
 const MAX_CLASS_BYTES: u64 = 64;
@@ -30,14 +40,22 @@ pub struct RawSample {
     pub key: String,
     /// Byte offset of the image's data in the source (of the first member, where there is no image).
     pub offset: Option<u64>,
-    /// The caption, raw.
-    pub caption: Option<String>,
+    /// The captions, raw, at most [`clipa_schemas::text::MAX_CAPTIONS`]; none where there is no word.
+    pub captions: Vec<FoundCaption>,
+    /// Why there is no caption.
+    pub(super) no_caption: Option<Unusable>,
+    /// Why the `.json` cannot be read.
+    pub(super) sidecar_error: Option<String>,
     /// What the sidecar says; empty where there is none.
     pub sidecar: Sidecar,
     /// The class, of a classification set.
     pub label: Option<u32>,
     /// What was wrong and could be passed over.
     pub repairs: Vec<&'static str>,
+    /// Why the `.json`, or the table beside the tar, cannot be used although it is there.
+    pub unusable_sidecar: Option<String>,
+    /// Flags of filters and lists that found no value to judge it by.
+    pub unfiltered: Vec<&'static str>,
 }
 
 /// Why a raw sample cannot be read: reason for the ledger, detail for a person.
@@ -49,10 +67,13 @@ pub struct Unusable {
     pub detail: String,
 }
 
+/// Said of an entry without digests.
+const NOT_RECORDED: &str = "what it was made from was not recorded";
+
 /// One unit of input, open.
 pub enum UnitSource {
-    /// A WebDataset tar, and the files that img2dataset wrote beside it.
-    Tar(Box<TarIndex>, Box<SideFiles>),
+    /// A WebDataset tar, the files that img2dataset wrote beside it, and what both hold.
+    Tar(Box<TarIndex>, Box<SideFiles>, Box<Content>),
     /// Files of one folder a class: (path, class), sorted.
     ClassFolders {
         /// The folder that holds the class folders.
@@ -70,13 +91,46 @@ impl UnitSource {
     /// # Errors
     /// The tar, or the Parquet table or statistics beside it, are there and cannot be read.
     pub fn open_tar(path: &Path) -> Result<UnitSource, ArchiveError> {
-        Ok(UnitSource::Tar(Box::new(TarIndex::read(path)?), Box::new(SideFiles::read(path)?)))
+        let tar = TarIndex::read(path)?;
+        // digested before they are read, so that a file that is replaced meanwhile is not taken for what was read
+        let content = Content::open(path, &SideFiles::of(path))?;
+        let side_files = SideFiles::read(path, &tar)?;
+        Ok(UnitSource::Tar(Box::new(tar), Box::new(side_files), Box::new(content)))
+    }
+
+    /// Refuses an input whose table is there and cannot answer what the filters and lists ask.
+    ///
+    /// # Errors
+    /// What is wrong with the table, and what needs it.
+    pub fn refuse_mute_table(&self, filter: &Filter) -> Result<(), ArchiveError> {
+        match self {
+            UnitSource::Tar(tar, side_files, _) => side_files.refuse_mute(tar, filter),
+            UnitSource::ClassFolders { .. } => Ok(()),
+        }
+    }
+
+    /// What differs from the content that an entry recorded, in words, file by file; see [`super::content`].
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn changes(
+        &self,
+        recorded: &[InputFile],
+        entry_written: Option<SystemTime>,
+    ) -> Result<Vec<String>, ArchiveError> {
+        match self {
+            UnitSource::Tar(tar, ..) => tar_changes(tar.path(), recorded, entry_written),
+            UnitSource::ClassFolders { root, files, .. } => match recorded {
+                [folder] => Folder { root, files }.changes(folder, entry_written),
+                _ => Ok(vec![NOT_RECORDED.to_owned()]),
+            },
+        }
     }
 
     /// Number of samples.
     pub fn samples(&self) -> usize {
         match self {
-            UnitSource::Tar(tar, _) => tar.samples.len(),
+            UnitSource::Tar(tar, ..) => tar.samples.len(),
             UnitSource::ClassFolders { files, .. } => files.len(),
         }
     }
@@ -84,7 +138,7 @@ impl UnitSource {
     /// The key of a sample, as messages name it.
     pub fn key(&self, index: usize) -> String {
         let key = match self {
-            UnitSource::Tar(tar, _) => tar.samples.get(index).map(|sample| sample.key.clone()),
+            UnitSource::Tar(tar, ..) => tar.samples.get(index).map(|sample| sample.key.clone()),
             UnitSource::ClassFolders { files, .. } => {
                 files.get(index).map(|(path, _)| path.display().to_string())
             }
@@ -92,13 +146,37 @@ impl UnitSource {
         key.unwrap_or_else(|| index.to_string())
     }
 
-    /// How the entry names it.
+    /// How messages name it: as the user does.
+    pub fn shown(&self) -> String {
+        self.path().display().to_string()
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            UnitSource::Tar(tar, ..) => tar.path(),
+            UnitSource::ClassFolders { root, .. } => root,
+        }
+    }
+
+    /// How its entry and its rejects name it: without the folder, so that they do not depend on where it lies or on how
+    /// its path is spelled.
     pub fn source(&self) -> Source {
-        let (path, bytes) = match self {
-            UnitSource::Tar(tar, _) => (tar.path(), tar.length),
-            UnitSource::ClassFolders { root, bytes, .. } => (root.as_path(), *bytes),
+        let bytes = match self {
+            UnitSource::Tar(tar, ..) => tar.length,
+            UnitSource::ClassFolders { bytes, .. } => *bytes,
         };
-        Source { path: path.display().to_string(), bytes }
+        Source { path: recorded_name(self.path()), bytes }
+    }
+
+    /// Digests of all that it was made from; reads the whole input.
+    ///
+    /// # Errors
+    /// The input cannot be read, or was changed since it was opened.
+    pub fn made_from(&self) -> Result<Vec<InputFile>, ArchiveError> {
+        match self {
+            UnitSource::Tar(_, _, content) => content.digest(),
+            UnitSource::ClassFolders { root, files, .. } => Folder { root, files }.digest(),
+        }
     }
 
     /// Reads all of a sample but its image; key, offset, url and caption are filled as far as they are known even
@@ -108,9 +186,7 @@ impl UnitSource {
     /// [`ReadFailure`] says whether the sample is bad or the whole input.
     pub fn read_texts(&self, index: usize, raw: &mut RawSample) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, side_files) => {
-                read_texts_from_tar(tar, side_files.table.as_ref(), index, raw)
-            }
+            UnitSource::Tar(tar, side_files, _) => read_texts_from_tar(tar, side_files, index, raw),
             UnitSource::ClassFolders { root, files, .. } => {
                 let (path, label) = &files[index];
                 raw.key = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
@@ -132,7 +208,7 @@ impl UnitSource {
         image: &mut Vec<u8>,
     ) -> Result<(), ReadFailure> {
         match self {
-            UnitSource::Tar(tar, _) => {
+            UnitSource::Tar(tar, ..) => {
                 let member = tar.samples[index].image;
                 let member =
                     member.ok_or_else(|| unusable("no_image", "no image member for this key"))?;
@@ -151,13 +227,39 @@ impl UnitSource {
     /// What is wrong with the input as a whole, and what it lists and does not hold.
     pub fn account(&self) -> Account {
         match self {
-            UnitSource::Tar(tar, side_files) => {
+            UnitSource::Tar(tar, side_files, _) => {
                 let Account { problems, not_downloaded } = side_files.account(tar);
                 Account { problems: [tar_problems(tar), problems].concat(), not_downloaded }
             }
             UnitSource::ClassFolders { .. } => Account::default(),
         }
     }
+}
+
+/// What differs from the content that an entry recorded of a tar and of what lies beside it, in words.
+///
+/// # Errors
+/// A file cannot be read.
+pub(super) fn tar_changes(
+    tar: &Path,
+    recorded: &[InputFile],
+    entry_written: Option<SystemTime>,
+) -> Result<Vec<String>, ArchiveError> {
+    let mut now = vec![tar.to_owned()];
+    now.extend(SideFiles::of(tar));
+    let mut changes = Vec::new();
+    for path in &now {
+        let name = recorded_name(path);
+        match recorded.iter().find(|file| file.file == name) {
+            Some(file) => changes.extend(content::change(path, file, entry_written)?),
+            None if recorded.is_empty() => return Ok(vec![NOT_RECORDED.to_owned()]),
+            None => changes.push(format!("{name} was not there then")),
+        }
+    }
+    let names: Vec<String> = now.iter().map(|path| recorded_name(path)).collect();
+    let gone = recorded.iter().filter(|file| !names.contains(&file.file));
+    changes.extend(gone.map(|file| format!("{} is not there now", file.file)));
+    Ok(changes)
 }
 
 /// Why a sample could not be read.
@@ -197,7 +299,7 @@ fn image_too_large(bytes: u64, limit_bytes: u64) -> ReadFailure {
 
 fn read_texts_from_tar(
     tar: &TarIndex,
-    table: Option<&MetadataTable>,
+    side_files: &SideFiles,
     index: usize,
     raw: &mut RawSample,
 ) -> Result<(), ReadFailure> {
@@ -209,16 +311,14 @@ fn read_texts_from_tar(
     if let Some(member) = entry.sidecar {
         read_sidecar(tar, member, &mut bytes, raw)?;
     }
+    let table = side_files.table.as_ref();
     if let Some((table, row)) = table.and_then(|table| Some((table, table.row_of(&raw.key)?))) {
         fill(raw, table.sidecar(row));
     }
-    match entry.caption {
-        Some(member) => {
-            read_member(tar, member, MAX_CAPTION_BYTES, &mut bytes, "caption_too_large")?;
-            raw.caption = Some(text_of(&bytes, raw));
-        }
-        None => raw.caption = raw.sidecar.caption.take(),
+    if raw.unusable_sidecar.is_none() {
+        raw.unusable_sidecar = side_files.unusable.clone();
     }
+    read_captions(tar, entry, &mut bytes, raw)?;
     if let Some(member) = entry.class {
         read_member(tar, member, MAX_CLASS_BYTES, &mut bytes, "bad_label")?;
         let text = String::from_utf8_lossy(&bytes);
@@ -236,6 +336,51 @@ fn read_texts_from_tar(
         return Err(unusable("cut", "the tar ends within this sample"));
     }
     Ok(())
+}
+
+/// Gathers the captions of members, `.json` and table.
+fn read_captions(
+    tar: &TarIndex,
+    entry: &SampleEntry,
+    bytes: &mut Vec<u8>,
+    raw: &mut RawSample,
+) -> Result<(), ReadFailure> {
+    let stated = std::mem::take(&mut raw.sidecar.captions);
+    let txt = entry.caption.map(|member| (member, "txt", false));
+    let others = entry.captions.iter().take(MAX_CAPTION_MEMBERS);
+    let others = others.map(|other| (other.member, other.suffix, other.is_json));
+    let mut gathered = Gathered::default();
+    for (member, suffix, is_json) in txt.into_iter().chain(others) {
+        read_member(tar, member, MAX_CAPTION_BYTES, bytes, "caption_too_large")?;
+        if is_json {
+            match captions_of_json(bytes, suffix) {
+                Ok(captions) => captions.into_iter().for_each(|caption| gathered.add(caption)),
+                Err(error) => gathered.unreadable(suffix, &error.to_string()),
+            }
+        } else {
+            let text = text_of(bytes, raw);
+            gathered.text(&text, suffix, &stated);
+        }
+    }
+    gathered.stated(stated);
+    if gathered.captions.is_empty() {
+        let suffixes: Vec<String> =
+            entry.other.iter().map(|&member| suffix_of(tar.member(member))).collect();
+        let error = raw.sidecar_error.as_deref();
+        let (reason, detail) = gathered.missing(error, &raw.sidecar.unread, &suffixes);
+        raw.no_caption = Some(Unusable { reason, detail });
+    }
+    raw.repairs.append(&mut gathered.repairs);
+    raw.captions = gathered.captions;
+    Ok(())
+}
+
+/// A member's suffix, for a reason.
+fn suffix_of(member: &Member) -> String {
+    let name = crate::archive::readable(&member.name);
+    let base = name.rsplit('/').next().unwrap_or_default();
+    let suffix = base.split_once('.').map_or(base, |(_, suffix)| suffix);
+    std::iter::once('.').chain(suffix.chars().take(MAX_SHOWN_SUFFIX)).collect()
 }
 
 /// Takes from the table what the `.json` does not have. Keys are only numbers, so that a table of another run has
@@ -256,19 +401,27 @@ fn read_sidecar(
     bytes: &mut Vec<u8>,
     raw: &mut RawSample,
 ) -> Result<(), ReadFailure> {
-    let repair = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
+    let (repair, why) = match tar.read_member(member, MAX_SIDECAR_BYTES, bytes) {
         Ok(()) => match Sidecar::parse(bytes) {
             Ok(sidecar) => {
+                let not_utf8 = sidecar.not_utf8.then_some(ReadRepair::SidecarNotUtf8.name());
+                raw.repairs.extend(not_utf8);
                 raw.sidecar = sidecar;
                 return Ok(());
             }
-            Err(_) => ReadRepair::SidecarIgnored,
+            Err(error) => (ReadRepair::SidecarIgnored, error.to_string()),
         },
-        Err(ArchiveError::MemberTooLarge { .. }) => ReadRepair::SidecarTooLarge,
-        Err(ArchiveError::MemberCut { .. }) => ReadRepair::SidecarCut,
+        Err(error @ ArchiveError::MemberTooLarge { .. }) => {
+            (ReadRepair::SidecarTooLarge, format!("the .json: {error}"))
+        }
+        Err(error @ ArchiveError::MemberCut { .. }) => {
+            (ReadRepair::SidecarCut, format!("the .json: {error}"))
+        }
         Err(error) => return Err(ReadFailure::Unit(error)),
     };
     raw.repairs.push(repair.name());
+    raw.unusable_sidecar = Some(why.clone());
+    raw.sidecar_error = Some(why);
     Ok(())
 }
 
@@ -280,9 +433,15 @@ fn read_member(
     bytes: &mut Vec<u8>,
     too_large: &'static str,
 ) -> Result<(), ReadFailure> {
+    // said without the tar's path: rejects do not depend on where the tar lies
     tar.read_member(member, limit_bytes, bytes).map_err(|error| match error {
-        ArchiveError::MemberTooLarge { .. } => unusable(too_large, error.to_string()),
-        ArchiveError::MemberCut { .. } => unusable("cut", error.to_string()),
+        ArchiveError::MemberTooLarge { offset, size, limit, .. } => unusable(
+            too_large,
+            format!("member at byte {offset} has {size} bytes, the limit is {limit}"),
+        ),
+        ArchiveError::MemberCut { offset, .. } => {
+            unusable("cut", format!("member at byte {offset} is cut off by the end of the file"))
+        }
         other => ReadFailure::Unit(other),
     })
 }

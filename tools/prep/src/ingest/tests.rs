@@ -8,11 +8,11 @@ use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, codecs::gif::GifEnc
 use super::{
     options::{Filter, IngestOptions},
     repairs::repair_names,
-    sample::{Preparer, Texts},
+    sample::{KeptCaption, Preparer, Texts},
     source::{RawSample, Unusable},
 };
 use crate::{
-    archive::sidecar::Sidecar,
+    archive::sidecar::{FoundCaption, Sidecar},
     image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, DecodeLimits, Orientation, Repair},
 };
 use clipa_text::{EncodedCaption, TaggerChoice, TextConfig};
@@ -43,12 +43,15 @@ fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Result<Vec<&'stati
     let (plan, text) = (options.render_plan().unwrap(), options.text.open().unwrap());
     let mut raw = RawSample {
         key: "1".into(),
-        caption: Some("a caption".into()),
+        captions: vec![FoundCaption { text: "a caption".into(), source: "txt".into() }],
         sidecar: picture.sidecar.clone(),
         ..RawSample::default()
     };
-    let texts = Texts::Caption(Ok(EncodedCaption::default()));
-    Preparer::new(&options, &plan, &text).row(&mut raw, texts, &picture.image)?;
+    let encoded = EncodedCaption::default();
+    let texts = Texts::Captions(Ok(vec![KeptCaption { place: 0, encoded }]));
+    let mut preparer = Preparer::new(&options, &plan, &text);
+    let hash = preparer.hashed(&picture.image);
+    preparer.row(&mut raw, texts, &picture.image, hash)?;
     Ok(raw.repairs)
 }
 

@@ -4,40 +4,41 @@
 //! a [normalised](url::normalised) URL or of a key. So an entry costs 16 bytes of memory, a list of 100 million 1.6 GB,
 //! and two different entries are never taken for one. A look-up is a binary search.
 
+mod entries;
+mod fields;
+mod host;
+mod identity;
+mod lines;
 mod read;
+mod text;
 pub mod url;
 
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
+use serde::Serialize;
 use thiserror::Error;
 
+use self::entries::Entries;
+pub use self::identity::Identity;
 use crate::foreign_table::TableError;
 
-/// The entries of one or several files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The entries of what one `--allow` or `--deny` names, for each.
+#[derive(Debug, Default)]
 pub struct List {
-    urls: Vec<u128>,
-    sha256: Vec<u128>,
-    md5: Vec<u128>,
-    keys: Vec<u128>,
+    parts: Vec<Entries>,
     /// SHA-256 of each file, sorted.
     files: Vec<String>,
 }
 
-/// What a sample can be listed by; `None` is never listed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Identity<'s> {
-    /// Where the image came from.
-    pub url: Option<&'s str>,
-    /// Of the image on the web, from its metadata.
-    pub sha256: Option<&'s [u8; 32]>,
-    /// Of the image on the web, from its metadata.
-    pub md5: Option<&'s [u8; 16]>,
-    /// SHA-256 of the image that was read.
-    pub image_hash: Option<&'s [u8; 32]>,
-    /// Its key.
-    pub key: Option<&'s str>,
+/// How much of a list named something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Matched {
+    /// The list, as it was named.
+    pub list: String,
+    /// Its entries.
+    pub entries: usize,
+    /// Those that named a sample.
+    pub matched: usize,
 }
 
 /// Why a list cannot be used. A line that is not understood is an error: it may name what must not be used.
@@ -52,16 +53,22 @@ pub enum ListError {
         source: std::io::Error,
     },
     /// A line that is none of what a list holds.
-    #[error(
-        "{}, line {line}: neither a URL nor a SHA-256 nor an MD5 in hexadecimal; write `url:`, `sha256:`, `md5:` \
-         or `key:` before it to say what it is",
-        path.display()
-    )]
+    #[error("{}, line {line}: {what}", path.display())]
     Line {
         /// The list.
         path: PathBuf,
         /// Its number, from 1.
         line: u64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A file that is neither text nor Parquet.
+    #[error("{} is {what}: unpack it, or write it as text, CSV or Parquet", path.display())]
+    Kind {
+        /// The list.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// A pattern that names no file.
     #[error("--allow or --deny {pattern} names no file")]
@@ -74,69 +81,81 @@ pub enum ListError {
     Table(#[from] TableError),
     /// A Parquet file without a usable column.
     #[error(
-        "{} has no column of URLs or hashes: {} are looked for, as text (hashes in hexadecimal) or binary",
+        "{} has no column of URLs or hashes: {} are looked for, as text (hashes in hexadecimal) or binary; it has {found}",
         path.display(), read::COLUMNS.join(", ")
     )]
     NoColumn {
         /// The list.
         path: PathBuf,
+        /// The columns that are there.
+        found: String,
     },
-    /// A hash in a Parquet file that is none.
-    #[error("{}, row {row}: `{column}` is neither a SHA-256 nor an MD5", path.display())]
-    Hash {
+    /// A value in a Parquet file that can name no sample.
+    #[error("{}, row {row}: `{column}` is {what}", path.display())]
+    Value {
         /// The list.
         path: PathBuf,
         /// Its number, from 0.
         row: u64,
         /// Its column.
         column: String,
+        /// What is wrong with it.
+        what: &'static str,
     },
 }
 
+impl Matched {
+    /// The number of its entries, in words.
+    pub fn size(&self) -> String {
+        match self.entries {
+            1 => "1 entry".to_owned(),
+            entries => format!("{} entries", clipa_talk::figures::count(entries as u64)),
+        }
+    }
+}
+
 impl List {
-    /// Reads files: text, one entry a line, or Parquet. A name that does not exist may be a glob.
+    /// Reads files: text, one entry a line, CSV, or Parquet. A name that does not exist may be a glob.
     ///
     /// # Errors
     /// A file cannot be read, or holds something that is no entry.
     pub fn read(files: &[PathBuf]) -> Result<List, ListError> {
         let mut list = List::default();
         for file in files {
+            let name = file.display().to_string();
+            let mut entries = Entries::named(name);
             for path in read::expand(file)? {
-                read::into(&mut list, &path)?;
+                list.files.push(read::into(&mut entries, &path)?);
             }
-        }
-        for entries in [&mut list.urls, &mut list.sha256, &mut list.md5, &mut list.keys] {
-            entries.sort_unstable();
-            entries.dedup();
+            entries.seal();
+            list.parts.push(entries);
         }
         list.files.sort();
         Ok(list)
     }
 
-    /// By what the sample is listed; `None` where it is not.
+    /// By what the sample is listed; `None` where it is not. Entries that name it count as [matched](List::matched).
     pub fn finds(&self, sample: &Identity<'_>) -> Option<&'static str> {
-        let has = |entries: &[u128], hash: u128| entries.binary_search(&hash).is_ok();
-        // what is not on the list at all need not be hashed
-        let url = sample.url.filter(|_| !self.urls.is_empty());
-        let key = sample.key.filter(|_| !self.keys.is_empty());
-        if url.is_some_and(|url| has(&self.urls, of_url(url))) {
-            return Some("url");
-        }
-        if sample.sha256.is_some_and(|hash| has(&self.sha256, first_half(hash))) {
-            return Some("sha256");
-        }
-        if sample.image_hash.is_some_and(|hash| has(&self.sha256, first_half(hash))) {
-            return Some("image_hash");
-        }
-        if sample.md5.is_some_and(|hash| has(&self.md5, u128::from_be_bytes(*hash))) {
-            return Some("md5");
-        }
-        key.is_some_and(|key| has(&self.keys, of_text(key))).then_some("key")
+        // every part is asked, so that each knows that it matched
+        self.parts.iter().fold(None, |by, part| {
+            let found = part.finds(sample);
+            by.or(found)
+        })
     }
 
-    /// Entries in all, each once.
+    /// What named something since the list was read, for each name that it was read by.
+    pub fn matched(&self) -> Vec<Matched> {
+        let of_part = |part: &Entries| Matched {
+            list: part.name.clone(),
+            entries: part.len(),
+            matched: part.found(),
+        };
+        self.parts.iter().map(of_part).collect()
+    }
+
+    /// Entries in all.
     pub fn len(&self) -> usize {
-        self.urls.len() + self.sha256.len() + self.md5.len() + self.keys.len()
+        self.parts.iter().map(Entries::len).sum()
     }
 
     /// Is there no entry?
@@ -146,7 +165,17 @@ impl List {
 
     /// Number of MD5 entries: a shard holds no MD5 that they could be compared with.
     pub fn md5_entries(&self) -> usize {
-        self.md5.len()
+        self.parts.iter().map(|part| part.md5.len()).sum()
+    }
+
+    /// Number of SHA-256 entries.
+    pub fn sha256_entries(&self) -> usize {
+        self.parts.iter().map(|part| part.sha256.len()).sum()
+    }
+
+    /// Number of URLs.
+    pub fn url_entries(&self) -> usize {
+        self.parts.iter().map(|part| part.urls.len()).sum()
     }
 
     /// SHA-256 of the files, for a configuration: the list under another name is the same list.
@@ -155,21 +184,10 @@ impl List {
     }
 }
 
-fn first_half(hash: &[u8; 32]) -> u128 {
-    let (half, _) = hash.split_first_chunk::<16>().expect("a SHA-256 has 32 bytes");
-    u128::from_be_bytes(*half)
-}
-
-fn of_text(text: &str) -> u128 {
-    first_half(&Sha256::digest(text.as_bytes()).into())
-}
-
-fn of_url(url: &str) -> u128 {
-    of_text(&url::normalised(url))
-}
-
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -221,9 +239,13 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_entry_is_an_error_with_its_number() {
-        for (text, number) in
-            [("http://a.b/c\nabc\n", 2), ("# x\n\n12\n", 3), ("sha256:12", 1), ("key:", 1)]
-        {
+        for (text, number) in [
+            ("http://a.b/c\nabc\n", 2),
+            ("# x\n\n12\n", 3),
+            ("sha256:12", 1),
+            ("key:", 1),
+            ("url:http://", 1),
+        ] {
             match list(text) {
                 Err(ListError::Line { line, .. }) => assert_eq!(line, number, "{text}"),
                 other => panic!("{text}: {other:?}"),
@@ -269,7 +291,7 @@ mod tests {
         assert!(matches!(List::read(&[numbers]), Err(ListError::NoColumn { .. })));
         let wrong: ArrayRef = Arc::new(StringArray::from(vec!["12"]));
         let wrong = write("d.parquet", vec![("md5", wrong)]);
-        assert!(matches!(List::read(&[wrong]), Err(ListError::Hash { row: 0, .. })));
+        assert!(matches!(List::read(&[wrong]), Err(ListError::Value { row: 0, .. })));
         assert!(matches!(List::read(&[folder.path().join("e*")]), Err(ListError::Nothing { .. })));
     }
 }

@@ -1,5 +1,6 @@
 //! Streams over real shards.
 
+mod captions;
 mod order;
 mod samples;
 mod unhappy;

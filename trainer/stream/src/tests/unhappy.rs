@@ -87,13 +87,76 @@ fn a_damaged_jpeg_is_an_error_with_shard_and_row() {
     assert_eq!(starts.len(), 33);
     bytes[starts[5]..][..3].copy_from_slice(b"not");
     fs::write(&path, bytes).unwrap();
-    let config = StreamConfig { workers: 3, ..plain(10) };
+    let config = StreamConfig { workers: 3, trust_data: true, ..plain(10) };
     let outcome: Vec<_> = EvalPass::open(folder.path(), config).unwrap().collect();
     // 27 rows in the shards before: row 5 is sample 32, in the fourth batch.
     assert_eq!(outcome.len(), 4);
     assert!(outcome[..3].iter().all(Result::is_ok));
     let message = outcome[3].as_ref().unwrap_err().to_string();
     assert!(message.contains("00002.parquet, row 5: "), "{message}");
+}
+
+/// Pixels, tokens and footer: no sample of a damaged shard comes out, neither in training nor in an evaluation.
+#[test]
+fn a_flipped_bit_in_a_shard_is_an_error_before_its_first_sample() {
+    let folder = dataset(&["16:rgb8-square", "26:rgb8"]);
+    let path = folder.path().join("shards/00003.parquet");
+    let whole = fs::read(&path).unwrap();
+    for place in (4..whole.len()).step_by(whole.len() / 23) {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 0x10;
+        fs::write(&path, flipped).unwrap();
+        let config = StreamConfig { workers: 2, ..plain(20) };
+        // 60 rows in the shards before.
+        let outcome: Vec<_> = EvalPass::open(folder.path(), config.clone()).unwrap().collect();
+        assert!(outcome[..3].iter().all(Result::is_ok), "{place}");
+        let error = outcome[3].as_ref().unwrap_err();
+        assert!(error.to_string().contains("00003.parquet: checksum differs"), "{place}: {error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("clipa-inspect verify") && hint.contains("--trust-data"), "{hint}");
+        let mut stream = Stream::open(folder.path(), config, Cursor::default()).unwrap();
+        let ended = (0..6).find_map(|_| stream.next().err());
+        assert!(matches!(ended, Some(StreamError::Checksum { .. })), "{place}: {ended:?}");
+    }
+    fs::write(&path, whole).unwrap();
+    let rows: usize =
+        EvalPass::open(folder.path(), plain(20)).unwrap().map(|batch| batch.unwrap().len).sum();
+    assert_eq!(rows as u64, ROWS);
+}
+
+#[test]
+fn who_trusts_the_data_gets_what_is_there() {
+    let folder = dataset(&["16:rgb8-square"]);
+    let path = folder.path().join("shards/00003.parquet");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1; // in the only page of the images or before it
+    fs::write(&path, bytes).unwrap();
+    let config = StreamConfig { trust_data: true, ..plain(20) };
+    assert!(EvalPass::open(folder.path(), config).unwrap().flatten().count() >= 3);
+    assert!(EvalPass::open(folder.path(), plain(20)).unwrap().any(|batch| batch.is_err()));
+}
+
+/// A shard is looked at once, and again when it was written to.
+#[test]
+fn a_shard_that_changes_after_it_was_checked_is_checked_again() {
+    let folder = dataset(&["16:rgb8-square"]);
+    let manifest = Manifest::read(folder.path()).unwrap();
+    let shards: Vec<_> = manifest.shards().cloned().collect();
+    let mut checksums = checksums::Checksums::new(2);
+    let stop = AtomicBool::new(false);
+    let mut check = || checksums.check(folder.path(), &shards, [2, 3, 2].into_iter(), &stop);
+    check().unwrap();
+    check().unwrap();
+    let path = folder.path().join("shards/00002.parquet");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[40] ^= 4;
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(check(), Err(StreamError::Checksum { .. })));
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(matches!(
+        checksums.check(folder.path(), &shards, [0].into_iter(), &stop),
+        Err(StreamError::Ended)
+    ));
 }
 
 /// Every fifth byte of a shard is flipped, one at a time: an error or other pixels, but no panic.

@@ -11,6 +11,11 @@ fn main() -> ExitCode {
     // Before anything asks libtorch for a GPU, which would remember "no". Failing is the normal case on a CPU machine.
     let _ = torch_ext::load_cuda();
     let printer = Printer::new();
-    let outcome = cli::run(&Arguments::parse(), &printer);
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return printer.usage(error.render()),
+        Err(help) => help.exit(),
+    };
+    let outcome = cli::run(&arguments, &printer);
     printer.exit(outcome)
 }

@@ -53,6 +53,18 @@ pub enum CheckpointError {
     },
 }
 
+impl From<clipa_schemas::error::Error> for CheckpointError {
+    /// Files are written by `clipa-schemas`.
+    fn from(error: clipa_schemas::error::Error) -> CheckpointError {
+        match error {
+            clipa_schemas::error::Error::Io { path, source } => {
+                CheckpointError::Io { path, source }
+            }
+            other => CheckpointError::Io { path: PathBuf::new(), source: io::Error::other(other) },
+        }
+    }
+}
+
 impl CheckpointError {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
@@ -61,10 +73,14 @@ impl CheckpointError {
                 "convert it with safetensors' `save_file` first"
             }
             CheckpointError::Missing { .. } => "name a run, or a .safetensors file",
-            CheckpointError::Io { .. }
-            | CheckpointError::Damaged { .. }
-            | CheckpointError::State { .. }
-            | CheckpointError::OtherModel { .. } => return None,
+            CheckpointError::Damaged { path, .. } | CheckpointError::State { path, .. } => {
+                let folder = path.parent().filter(|folder| folder.join(super::STATE).is_file())?;
+                return Some(format!(
+                    "restore it from a copy, or remove {}: the run then continues from the checkpoint before",
+                    folder.display()
+                ));
+            }
+            CheckpointError::Io { .. } | CheckpointError::OtherModel { .. } => return None,
         };
         Some(hint.to_owned())
     }

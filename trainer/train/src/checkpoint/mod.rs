@@ -4,13 +4,14 @@
 //! RUN/checkpoints/step-00001234/
 //!     model.safetensors       parameters, open_clip's names, f32
 //!     optimizer.safetensors   exp_avg.NAME and exp_avg_sq.NAME
-//!     state.json              step, cursor, stage, seed, hashes of recipe and data set
+//!     state.json              step, cursor, stage, seed, hashes of recipe and data set, checksums of the files
 //! ```
-//! A checkpoint is written into a folder with a temporary name, made durable, and renamed; a kill leaves the one before.
+//! What is read is compared with its checksum: a changed byte is an error, never another number. A checkpoint is written into a folder with a temporary name, made durable, and renamed; a kill leaves the one before.
 //! Only then are older ones removed.
 
 mod error;
 mod fit;
+mod origin;
 mod state;
 pub mod tensors;
 #[cfg(test)]
@@ -21,11 +22,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clipa_schemas::file;
+use clipa_schemas::file::{self, FileDigest};
 
 pub use self::{
     error::CheckpointError,
     fit::{Fit, load_model},
+    origin::Origin,
     state::{CHECKPOINT_VERSION, State},
 };
 use crate::{
@@ -62,11 +64,16 @@ pub fn write(
     fs::create_dir_all(&temporary).map_err(CheckpointError::io(&temporary))?;
     let parameters = model.parameters().iter();
     let parameters = parameters.map(|p| (p.spec.name.clone(), p.tensor.shallow_clone())).collect();
-    let written = tensors::write(&temporary.join(MODEL), parameters)
-        .and_then(|()| tensors::write(&temporary.join(OPTIMIZER), optimizer.moments()))
-        .and_then(|()| write_state(&temporary.join(STATE), state))
-        .and_then(|()| sync(&temporary));
-    if let Err(error) = written {
+    let files = || {
+        let model = tensors::write(&temporary.join(MODEL), parameters)?;
+        let moments = tensors::write(&temporary.join(OPTIMIZER), optimizer.moments())?;
+        write_state(
+            &temporary.join(STATE),
+            State { files: vec![model, moments], ..state.clone() },
+        )?;
+        sync(&temporary)
+    };
+    if let Err(error) = files() {
         // Half a checkpoint would only fill a disk that may be full already.
         let _ = fs::remove_dir_all(&temporary);
         return Err(error);
@@ -118,6 +125,9 @@ pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     let missing =
         |detail: &str| CheckpointError::Missing { path: from.into(), detail: detail.into() };
     if from.is_dir() {
+        if let Some(file) = origin::weights_of_hub(from)? {
+            return Ok(file);
+        }
         let folder = if from.join(MODEL).is_file() { Some(from.to_owned()) } else { latest(from)? };
         let file = folder.map(|folder| folder.join(MODEL)).filter(|file| file.is_file());
         return file.ok_or_else(|| missing("the folder has no checkpoint"));
@@ -128,6 +138,17 @@ pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     match from.extension().and_then(|extension| extension.to_str()) {
         Some("safetensors") => Ok(from.to_owned()),
         _ => Err(CheckpointError::NotSafetensors { path: from.into() }),
+    }
+}
+
+/// BLAKE3 of a file with weights, in hexadecimal; a checkpoint's own has it written beside it.
+///
+/// # Errors
+/// A file, or a state beside it, that can't be read.
+pub fn weights_blake3(file: &Path) -> Result<String, CheckpointError> {
+    match state::digest_of(file)? {
+        Some(digest) => Ok(digest.blake3),
+        None => Ok(FileDigest::of(file)?.blake3),
     }
 }
 
@@ -147,12 +168,9 @@ pub fn read(folder: &Path, model: &Clip, optimizer: &mut AdamW) -> Result<State,
     Ok(state)
 }
 
-fn write_state(path: &Path, state: &State) -> Result<(), CheckpointError> {
-    let written = file::write_json(path, state).map(drop);
-    written.map_err(|error| match error {
-        clipa_schemas::error::Error::Io { path, source } => CheckpointError::Io { path, source },
-        other => CheckpointError::State { path: path.into(), detail: other.to_string() },
-    })
+fn write_state(path: &Path, state: State) -> Result<(), CheckpointError> {
+    file::write_json(path, &state.sealed())?;
+    Ok(())
 }
 
 fn sync(folder: &Path) -> Result<(), CheckpointError> {

@@ -1,15 +1,15 @@
-//! `state.json`: where a run was when a checkpoint was written.
+//! `state.json`: where a run was when a checkpoint was written, and what its files are.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
-use clipa_schemas::file;
+use clipa_schemas::file::{self, FileDigest};
 use serde::{Deserialize, Serialize};
 
-use super::CheckpointError;
+use super::{CheckpointError, STATE};
 use clipa_stream::Cursor;
 
 /// Version of a checkpoint's files.
-pub const CHECKPOINT_VERSION: u32 = 1;
+pub const CHECKPOINT_VERSION: u32 = 2;
 
 /// What a continuation needs beside the tensors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,29 +27,81 @@ pub struct State {
     pub stage: String,
     /// Seed of the run.
     pub seed: u64,
-    /// Hash of the resolved recipe.
+    /// Hash of the recipe, as far as losses depend on it.
     pub recipe_sha256: String,
     /// Hash over the data set's shards.
     pub dataset_sha256: String,
+    /// Length and checksum of each file beside this one; [`super::write`] fills it in.
+    pub files: Vec<FileDigest>,
+    /// SHA-256 of this file with nothing in this place; [`super::write`] fills it in.
+    pub state_sha256: String,
+}
+
+/// Read first, so that another version is not reported as a damaged file.
+#[derive(Deserialize)]
+struct Version {
+    checkpoint_version: u32,
 }
 
 impl State {
     /// Reads the file.
     ///
     /// # Errors
-    /// [`CheckpointError::State`].
+    /// [`CheckpointError::State`], where any of its bytes is not what was written, too.
     pub fn read(path: &Path) -> Result<State, CheckpointError> {
         let error = |detail: String| CheckpointError::State { path: path.into(), detail };
-        let state: State = file::read_json(path).map_err(|source| match source {
-            clipa_schemas::error::Error::Corrupt { detail, .. } => error(detail),
-            other => error(other.to_string()),
-        })?;
-        if state.checkpoint_version != CHECKPOINT_VERSION {
-            let version = state.checkpoint_version;
+        let bytes = fs::read(path).map_err(|source| error(source.to_string()))?;
+        let json = |problem: serde_json::Error| error(problem.to_string());
+        let version = serde_json::from_slice::<Version>(&bytes).map_err(json)?.checkpoint_version;
+        if version != CHECKPOINT_VERSION {
             return Err(error(format!(
                 "version {version}, this program reads {CHECKPOINT_VERSION}"
             )));
         }
+        let state: State = serde_json::from_slice(&bytes).map_err(json)?;
+        if state.text() != bytes || state.clone().sealed() != state {
+            return Err(error("damaged: it is not what was written".to_owned()));
+        }
         Ok(state)
     }
+
+    /// The state with its own checksum.
+    pub(super) fn sealed(mut self) -> State {
+        self.state_sha256.clear();
+        self.state_sha256 = file::sha256_hex(&self.text());
+        self
+    }
+
+    fn text(&self) -> Vec<u8> {
+        file::json_text(self).expect("numbers and strings always become JSON")
+    }
+}
+
+/// Compares a file's content with the checksum that the state beside it has for it; a file without a checkpoint around
+/// it has none.
+///
+/// # Errors
+/// [`CheckpointError::Damaged`]; a state that can't be read.
+pub(super) fn check_digest(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    match digest_of(path)? {
+        Some(digest) if !digest.is_of(bytes) => Err(CheckpointError::Damaged {
+            path: path.into(),
+            detail: "its checksum is not the one in state.json: it was changed or damaged after it was written"
+                .to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What the state beside a file says of it; `None` for a file without a checkpoint around it.
+///
+/// # Errors
+/// A state that can't be read.
+pub(super) fn digest_of(path: &Path) -> Result<Option<FileDigest>, CheckpointError> {
+    let state = path.with_file_name(STATE);
+    if !state.is_file() {
+        return Ok(None);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(State::read(&state)?.files.into_iter().find(|digest| digest.file == name))
 }

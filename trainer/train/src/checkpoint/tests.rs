@@ -48,6 +48,8 @@ fn state(step: u64) -> State {
         seed: 3,
         recipe_sha256: "a".to_owned(),
         dataset_sha256: "b".to_owned(),
+        files: Vec::new(),
+        state_sha256: String::new(),
     }
 }
 
@@ -61,7 +63,10 @@ fn a_continued_run_has_the_same_losses() {
     let expected = [step(&model, &mut optimizer), step(&model, &mut optimizer)];
 
     let (model, mut optimizer) = build(99, &[]);
-    assert_eq!(read(&folder, &model, &mut optimizer).unwrap(), state(2));
+    let there = read(&folder, &model, &mut optimizer).unwrap();
+    let names: Vec<&str> = there.files.iter().map(|file| file.file.as_str()).collect();
+    assert_eq!(names, [MODEL, OPTIMIZER]);
+    assert_eq!(State { files: Vec::new(), state_sha256: String::new(), ..there }, state(2));
     assert_eq!([step(&model, &mut optimizer), step(&model, &mut optimizer)], expected);
 }
 
@@ -170,10 +175,49 @@ fn weights_are_found_in_a_run_a_checkpoint_or_a_file() {
 }
 
 #[test]
+fn a_flipped_byte_in_any_file_is_an_error_and_never_another_number() {
+    let run = tempfile::tempdir().unwrap();
+    let (model, optimizer) = build(1, &[]);
+    let folder = write(run.path(), &model, &optimizer, &state(2), 2).unwrap();
+    let (other, mut moments) = build(7, &[]);
+    for name in [MODEL, OPTIMIZER, STATE] {
+        let file = folder.join(name);
+        let whole = fs::read(&file).unwrap();
+        // Every byte of the small file; of the large ones the length, the header, the first and last numbers and more.
+        let step = (whole.len() / 40).max(1);
+        let first = if whole.len() < 4096 { whole.len() } else { 24 };
+        let places = (0..first).chain((first..whole.len()).step_by(step)).chain([whole.len() - 1]);
+        for place in places {
+            for bit in [0, 5] {
+                let mut flipped = whole.clone();
+                flipped[place] ^= 1 << bit;
+                fs::write(&file, flipped).unwrap();
+                let error = read(&folder, &other, &mut moments).unwrap_err();
+                assert!(error.to_string().contains(name), "{name} {place}: {error}");
+            }
+        }
+        for cut in [whole.len() - 1, whole.len() / 2, 0] {
+            fs::write(&file, &whole[..cut]).unwrap();
+            assert!(read(&folder, &other, &mut moments).is_err(), "{name} cut to {cut}");
+        }
+        fs::write(&file, &whole).unwrap();
+    }
+    read(&folder, &other, &mut moments).unwrap();
+    // A new stage begins with the same file, and checks it as well.
+    let file = model_file(run.path()).unwrap();
+    let mut flipped = fs::read(&file).unwrap();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(&file, flipped).unwrap();
+    let error = tensors::read(&file).unwrap_err();
+    assert!(error.to_string().contains("its checksum is not the one in state.json"), "{error}");
+    assert!(error.hint().unwrap().contains("continues from the checkpoint before"));
+}
+
+#[test]
 fn a_state_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(STATE);
-    write_state(&path, &State { checkpoint_version: 9, ..state(1) }).unwrap();
+    write_state(&path, State { checkpoint_version: 9, ..state(1) }).unwrap();
     assert!(State::read(&path).unwrap_err().to_string().contains("version 9"));
     fs::write(&path, "{\"step\": NaN}").unwrap();
     assert!(matches!(State::read(&path), Err(CheckpointError::State { .. })));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clipa_talk::threads::MAX_THREADS;
 
 use crate::run::MicroBatch;
 
@@ -30,6 +31,15 @@ Examples:
   clipa-train finetune --recipe tiny-i17-t8 --from runs/pretrain --data shapes --output runs/finetune
   clipa-train finetune --recipe l16-i37-t8 --from model.safetensors --data laion --output runs/l16")]
     Finetune(FinetuneArguments),
+    /// Train every stage of a recipe, each from the weights of the one before
+    #[command(after_help = "\
+Examples:
+  clipa-train run --recipe tiny-i17-t8 --data shapes --output runs/tiny
+  clipa-train run --recipe tiny-i17-t8 --data shapes --output runs/tiny --resume
+  clipa-train run --recipe h14-i37-t8 --data datacomp --output runs/h14 --dry-run
+
+A stage NAME becomes the run OUTPUT/NAME. `--set stage.KEY=VALUE` changes every stage, `--set stage.NAME.KEY=VALUE` one.")]
+    Run(TrainArguments),
     /// Classify a set zero-shot: top-1 and top-5 accuracy
     #[command(after_help = "\
 Examples:
@@ -45,7 +55,7 @@ Examples:
 }
 
 /// Options of both training commands.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct TrainArguments {
     /// Built-in recipe, or path of a TOML file; `clipa-train recipes` lists them
     #[arg(long, value_name = "NAME|FILE")]
@@ -62,6 +72,12 @@ pub struct TrainArguments {
     /// Continue the run in --output where its newest checkpoint stopped; the same losses as if it had not stopped
     #[arg(long)]
     pub resume: bool,
+    /// Train although most stored images are smaller than the stage's and have to be enlarged
+    #[arg(long)]
+    pub allow_enlarging: bool,
+    /// Use the shards without comparing them with their checksums, which reads each of them once more
+    #[arg(long)]
+    pub trust_data: bool,
     /// Seed of weights, order, crops and masks
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -73,6 +89,9 @@ pub struct TrainArguments {
     /// Say what would run, with operations, memory, hours and money, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Use a data set whose ingest has not ended, or a run that has not, as it is now
+    #[arg(long)]
+    pub allow_unfinished: bool,
     /// Where and with how many threads.
     #[command(flatten)]
     pub machine: MachineArguments,
@@ -84,9 +103,13 @@ pub struct TrainArguments {
 /// Options of `finetune`.
 #[derive(Debug, Args)]
 pub struct FinetuneArguments {
-    /// Run, checkpoint or .safetensors file with the weights to begin from
-    #[arg(long, value_name = "RUN|FILE")]
-    pub from: PathBuf,
+    /// Run, checkpoint, .safetensors file or folder from the Hub with the weights to begin from; a run that is continued
+    /// remembers them
+    ///
+    /// What lies beside is read: open_clip_config.json, or the run's own recipe. Where the recipe leaves an activation or
+    /// pixel statistics open they are taken from there; what contradicts the recipe is refused by name.
+    #[arg(long, value_name = "RUN|FILE", required_unless_present = "resume")]
+    pub from: Option<PathBuf>,
     /// Stage of the recipe that runs
     #[arg(long, value_name = "NAME", default_value = "finetune")]
     pub stage: String,
@@ -96,16 +119,16 @@ pub struct FinetuneArguments {
 }
 
 /// Where a command computes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct MachineArguments {
     /// Where the model runs
     #[arg(long, value_enum, default_value = "auto")]
     pub device: DeviceChoice,
     /// Threads of libtorch on the CPU; all cores where it is not given. Other numbers round differently
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS as i64))]
     pub threads: Option<u16>,
     /// Threads that load data; raise it when `data wait` is not near 0 [default: 1 on a CPU, cores - 2 with a GPU]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS as i64))]
     pub workers: Option<u16>,
 }
 
@@ -149,6 +172,9 @@ pub struct EvalArguments {
     /// Images at once; more need more memory
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub batch: usize,
+    /// Use a classification set whose ingest has not ended as it is now
+    #[arg(long)]
+    pub allow_unfinished: bool,
     /// A line for every class
     #[arg(long)]
     pub per_class: bool,

@@ -1,5 +1,7 @@
 //! `clipa-train eval`.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use clipa_schemas::reduction::text::TextReduction;
 use clipa_talk::{Outcome, Printer, printable};
@@ -7,18 +9,25 @@ use clipa_talk::{Outcome, Printer, printable};
 use super::{
     arguments::{EvalArguments, Prompts},
     machine,
+    train::refused,
 };
 use crate::{
-    checkpoint::{self, Fit},
+    checkpoint::{self, Fit, Origin},
     eval::{ClassReport, ZeroShotReport, zero_shot},
+    facts,
     model::{Clip, InputSizes},
     run,
 };
+
+/// Pairs of classes with one name that are shown.
+const SHOWN_PAIRS: usize = 8;
 
 pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<Outcome> {
     let resources = machine::settle(&arguments.machine)?;
     let file = checkpoint::model_file(&arguments.run)?;
     let recipe = run::recipe_of(&arguments.run)?;
+    refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?
+        .inspect(|note| printer.warn(printable(note)));
     let state = file.with_file_name(checkpoint::STATE);
     let trained = checkpoint::State::read(&state)?.stage;
     let mut stage = recipe.stage(arguments.stage.as_deref().unwrap_or(&trained))?.clone();
@@ -34,6 +43,12 @@ pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<Outco
         stage.strip_sep_token = true;
         recipe.check_tokenizer(&stage)?;
     }
+    run::check_context(&recipe, &stage, "context_length")?;
+    let advice = facts::advice(&file, &recipe, recipe.stage(&trained)?, |_| false)?;
+    advice.notes.iter().for_each(|note| printer.warn(printable(note)));
+    if let Some(origin) = Origin::of(&file)?.filter(|origin| !origin.is_finished()) {
+        printer.say(format!("the weights are of {}", origin.progress()));
+    }
     // Positions that were fixed in training are fixed here, at whatever size.
     let config = recipe.stage(&trained)?.model(&recipe.model);
     let model = Clip::new(&config, sizes, 0, resources.device)?;
@@ -41,8 +56,28 @@ pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<Outco
     let mut stream = run::stream_config(&recipe, &stage, resources.workers);
     stream.batch = arguments.batch;
     let report = zero_shot(&model, &arguments.data, stream, stage.precision)?;
+    for line in equal_names(&report.classes) {
+        printer.warn(line);
+    }
     print(&report, arguments, printer)?;
     Ok(Outcome::Fine)
+}
+
+/// A line for classes that no prompt tells apart: all but the first are never predicted.
+fn equal_names(classes: &[ClassReport]) -> Vec<String> {
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for ClassReport { class, name, .. } in classes {
+        let earlier = *first.entry(name).or_insert(*class);
+        if earlier != *class {
+            let name = printable(name);
+            lines.push(format!("classes {earlier} and {class} have equal names, `{name}`: the figures of both are low"));
+        }
+    }
+    let more = lines.len().saturating_sub(SHOWN_PAIRS);
+    lines.truncate(SHOWN_PAIRS);
+    lines.extend((more > 0).then(|| format!("and {more} more pairs of equal class names")));
+    lines
 }
 
 fn print(report: &ZeroShotReport, arguments: &EvalArguments, printer: &Printer) -> Result<()> {

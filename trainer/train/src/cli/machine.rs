@@ -1,6 +1,6 @@
 //! Which device and how many threads a command uses.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clipa_talk::WithHint;
 use tch::{Cuda, Device};
 
@@ -18,9 +18,6 @@ pub(super) fn settle(machine: &MachineArguments) -> Result<Resources> {
         return Err(anyhow!("no GPU: libtorch finds no CUDA device here")).hint(
             "put the folder of a CUDA libtorch 2.11 into LD_LIBRARY_PATH, or use --device cpu",
         );
-    }
-    if machine.threads == Some(0) || machine.workers == Some(0) {
-        bail!("--threads and --workers are at least 1");
     }
     let threads = machine.threads.map_or(cores, usize::from);
     tch::set_num_threads(threads as i32);

@@ -1,6 +1,7 @@
 //! The commands of clipa-train.
 
 mod arguments;
+mod chain;
 mod estimate;
 mod eval;
 mod machine;
@@ -17,7 +18,12 @@ pub use self::{
     arguments::{Arguments, Command},
     reexec::reexec_with_short_spin,
 };
-use crate::{checkpoint::CheckpointError, eval::EvalError, run::RunError};
+use crate::{
+    checkpoint::CheckpointError,
+    eval::EvalError,
+    facts::FactError,
+    run::{RunError, Unready},
+};
 
 /// Runs a command.
 ///
@@ -25,10 +31,15 @@ use crate::{checkpoint::CheckpointError, eval::EvalError, run::RunError};
 /// One message, cause first, with the hint of its remedy where one is known.
 pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
     match &arguments.command {
-        Command::Pretrain(arguments) => train::train(arguments, "pretrain", None, printer),
-        Command::Finetune(arguments) => {
-            train::train(&arguments.train, &arguments.stage, Some(&arguments.from), printer)
+        Command::Pretrain(arguments) => {
+            train::train(arguments, "pretrain", train::Start::Random, printer)
         }
+        Command::Finetune(arguments) => {
+            let start =
+                arguments.from.as_deref().map_or(train::Start::Recorded, train::Start::From);
+            train::train(&arguments.train, &arguments.stage, start, printer)
+        }
+        Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
     }
@@ -41,9 +52,13 @@ fn with_hint(error: anyhow::Error) -> anyhow::Error {
     let of_evaluation = || error.downcast_ref().and_then(EvalError::hint);
     let of_checkpoint = || error.downcast_ref().and_then(CheckpointError::hint);
     let of_stream = || error.downcast_ref().and_then(StreamError::hint);
+    let of_data = || error.downcast_ref().map(Unready::hint);
+    let of_facts = || error.downcast_ref().and_then(FactError::hint);
     let of_recipe = || error.downcast_ref().and_then(RecipeError::hint);
     match of_recipe()
         .or_else(of_run)
+        .or_else(of_data)
+        .or_else(of_facts)
         .or_else(of_evaluation)
         .or_else(of_checkpoint)
         .or_else(of_stream)

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clipa_schemas::{
+    manifest::Manifest,
     prompts::{self, Prompts},
     reduction::text::{TextReduction, reduce},
 };
@@ -33,6 +34,9 @@ pub fn zero_shot(
     precision: Precision,
 ) -> Result<ZeroShotReport, EvalError> {
     let _no_grad = tch::no_grad_guard();
+    if let Some(digest) = Manifest::read(dataset)?.prompts {
+        digest.verify(dataset)?;
+    }
     let prompts = prompts::read(dataset, &config.tokenizer)?;
     let classifier = classifier(model, &prompts, dataset, &config, precision)?;
     let mut report = blank_report(model, &prompts, prompt_reduction(&config));

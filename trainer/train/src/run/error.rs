@@ -18,6 +18,9 @@ pub enum RunError {
     /// The data set.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// Data or weights that should not be used as they are.
+    #[error(transparent)]
+    Unready(#[from] super::ready::Unready),
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -48,6 +51,22 @@ pub enum RunError {
         path: PathBuf,
         /// Where that run is.
         at: String,
+    },
+    /// The stored images are smaller than what the stage shows to the model.
+    #[error("{column} is too small for {image_size} px: {reason}")]
+    SmallImages {
+        /// Name of the column.
+        column: String,
+        /// Side of the stage's images.
+        image_size: u32,
+        /// How small it is.
+        reason: String,
+    },
+    /// Another process has the run's folder.
+    #[error("another process writes to {path}", path = path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
     },
     /// The output holds a run that is not the one asked for.
     #[error(
@@ -98,8 +117,14 @@ impl RunError {
         let hint = match self {
             RunError::Stream(error) => return error.hint(),
             RunError::Checkpoint(error) => return error.hint(),
+            RunError::Unready(error) => return Some(error.hint()),
             RunError::NotARun { .. } => "choose another --output",
             RunError::Exists { .. } => "add --resume to continue it, or choose another --output",
+            RunError::SmallImages { .. } => {
+                "prepare the data with --for this recipe from larger images, choose a smaller stage.image_size, or add \
+                 --allow-enlarging"
+            }
+            RunError::InUse { .. } => "wait until it has ended, or choose another --output",
             RunError::OtherRun { .. } => {
                 "repeat the settings of that run, or choose another --output"
             }

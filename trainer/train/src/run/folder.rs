@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! RUN/
-//!     run.json                 stage, seed, hashes of recipe and data set: what a continuation must repeat
+//!     run.json                 what a continuation must repeat, and how the run began: see [`super::RunRecord`]
 //!     recipe.toml              the resolved recipe
 //!     open_clip_config.json    the model as open_clip describes it
 //!     metrics.jsonl            one line per logged step
 //!     micro_batch.json         where the batch goes through the model in parts: their size
 //!     checkpoints/             see [`crate::checkpoint`]
+//!     .lock                    locked by the process that writes
 //! ```
 
 use std::{
@@ -15,13 +16,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clipa_schemas::{
-    file::{self, AtomicFile},
-    manifest::Manifest,
-};
-use serde::{Deserialize, Serialize};
+use clipa_schemas::file::{self, AtomicFile, LOCK, Locked};
 
-use super::{RunError, open_clip_config};
+use super::{RunError, RunRecord, identity::changed_lines, open_clip_config};
 use crate::checkpoint;
 use clipa_recipe::Recipe;
 
@@ -34,90 +31,83 @@ pub const METRICS: &str = "metrics.jsonl";
 /// The model as open_clip describes it.
 pub const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 
-/// What makes a run this run: equal identities give equal losses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// Name of the stage.
-    pub stage: String,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// Hash of the resolved recipe.
-    pub recipe_sha256: String,
-    /// Hash over the data set's shards.
-    pub dataset_sha256: String,
-    /// Samples of the data set.
-    pub samples_per_epoch: u64,
-}
-
-impl Identity {
-    /// The identity of a stage of a recipe on a data set.
-    pub fn new(recipe: &Recipe, stage: &str, seed: u64, manifest: &Manifest) -> Identity {
-        let digests: Vec<&str> =
-            manifest.shards().map(|shard| shard.file.blake3.as_str()).collect();
-        Identity {
-            stage: stage.to_owned(),
-            seed,
-            recipe_sha256: recipe.hash(),
-            dataset_sha256: file::sha256_hex(digests.join("\n").as_bytes()),
-            samples_per_epoch: manifest.rows(),
-        }
-    }
-}
-
-/// The folder of a run that may be written.
-#[derive(Clone, Debug)]
+/// The folder of a run that may be written, locked.
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    lock: Locked,
 }
 
 impl RunFolder {
-    /// Makes a new run's folder, or opens that of the same run where `resume` allows it. A folder that is absent or
-    /// empty, or where the same run was killed while it made the folder, becomes a new run in both cases.
+    /// Opens the folder of the same run, to continue it. `None` where there is no run: the folder is absent or empty,
+    /// or the same run was killed while it made the folder. Nothing is written but the lock.
     ///
     /// # Errors
-    /// A folder that holds something else, another run, or a run that is not to be resumed.
-    pub fn open(
+    /// A folder that holds something else, another run, a run that is not to be resumed, or one that another process
+    /// writes.
+    pub fn find(
         path: &Path,
         recipe: &Recipe,
-        identity: &Identity,
+        record: &RunRecord,
         resume: bool,
-    ) -> Result<RunFolder, RunError> {
-        let folder = RunFolder { path: path.to_owned() };
-        if RunFolder::is_there(path, recipe, identity, resume)? {
-            return Ok(folder);
+    ) -> Result<Option<RunFolder>, RunError> {
+        if path.join(IDENTITY).is_file() {
+            if !resume {
+                return Err(RunError::Exists { path: path.into(), at: progress(path)? });
+            }
+            compare(path, recipe, record)?;
+            return RunFolder::locked(path).map(Some);
         }
+        if !is_empty_or_begun(path, recipe, &record.identity.stage)? {
+            return Err(RunError::NotARun { path: path.into() });
+        }
+        Ok(None)
+    }
+
+    /// Makes a new run's folder, where [`RunFolder::find`] found none.
+    ///
+    /// # Errors
+    /// Another process did so meanwhile; the disk.
+    pub fn begin(path: &Path, recipe: &Recipe, record: &RunRecord) -> Result<RunFolder, RunError> {
         fs::create_dir_all(path).map_err(RunError::io(path))?;
-        let stage = recipe.stage(&identity.stage)?;
+        let folder = RunFolder::locked(path)?;
+        // Again, now that nobody else can: two processes may have found nothing.
+        RunFolder::find(path, recipe, record, false)?;
+        let stage = recipe.stage(&record.identity.stage)?;
         write_text(&path.join(RECIPE), &recipe.to_toml())?;
         file::write_json(&path.join(OPEN_CLIP_CONFIG), &open_clip_config::describe(recipe, stage))?;
         // Last: this file says that the folder is a run.
-        file::write_json(&path.join(IDENTITY), identity)?;
+        file::write_json(&path.join(IDENTITY), record)?;
         Ok(folder)
     }
 
-    /// Is the same run there, to be continued? Writes nothing.
+    fn locked(path: &Path) -> Result<RunFolder, RunError> {
+        match file::lock(path)? {
+            Locked::Elsewhere => Err(RunError::InUse { path: path.into() }),
+            lock => Ok(RunFolder { path: path.to_owned(), lock }),
+        }
+    }
+
+    /// Why nobody is kept from writing to the folder at the same time, where the file system knows no locks.
+    pub fn unlocked(&self) -> Option<&io::Error> {
+        match &self.lock {
+            Locked::Unsupported(error) => Some(error),
+            Locked::Taken(_) | Locked::Elsewhere => None,
+        }
+    }
+
+    /// Replaces the recipe of a continued run by that of the continuation, and returns what differs. Only what no loss
+    /// depends on can: [`RunFolder::find`] refuses the rest.
     ///
     /// # Errors
-    /// A folder that holds something else, another run, or a run that is not to be resumed.
-    pub fn is_there(
-        path: &Path,
-        recipe: &Recipe,
-        identity: &Identity,
-        resume: bool,
-    ) -> Result<bool, RunError> {
-        let folder = RunFolder { path: path.to_owned() };
-        if path.join(IDENTITY).is_file() {
-            if !resume {
-                return Err(RunError::Exists { path: path.into(), at: folder.progress()? });
-            }
-            folder.compare(recipe, identity)?;
-            return Ok(true);
+    /// The disk.
+    pub fn keep_recipe(&self, recipe: &Recipe) -> Result<Vec<String>, RunError> {
+        let (path, now) = (self.path.join(RECIPE), recipe.to_toml());
+        let there = fs::read_to_string(&path).map_err(RunError::io(&path))?;
+        if there != now {
+            write_text(&path, &now)?;
         }
-        if !is_empty_or_begun(path, recipe, &identity.stage)? {
-            return Err(RunError::NotARun { path: path.into() });
-        }
-        Ok(false)
+        Ok(changed_lines(&there, &now))
     }
 
     /// Where it is.
@@ -129,42 +119,32 @@ impl RunFolder {
     pub fn metrics(&self) -> PathBuf {
         self.path.join(METRICS)
     }
+}
 
-    /// How far its checkpoints go, in words.
-    fn progress(&self) -> Result<String, RunError> {
-        let Some(folder) = checkpoint::latest(&self.path)? else {
-            return Ok("without a checkpoint".to_owned());
-        };
-        let state = checkpoint::State::read(&folder.join(checkpoint::STATE))?;
-        Ok(format!("{} at step {} of {}", state.stage, state.step, state.total_steps))
-    }
+/// How far a run's checkpoints go, in words.
+fn progress(run: &Path) -> Result<String, RunError> {
+    let Some(folder) = checkpoint::latest(run)? else {
+        return Ok("without a checkpoint".to_owned());
+    };
+    let state = checkpoint::State::read(&folder.join(checkpoint::STATE))?;
+    Ok(format!("{} at step {} of {}", state.stage, state.step, state.total_steps))
+}
 
-    fn compare(&self, recipe: &Recipe, now: &Identity) -> Result<(), RunError> {
-        let there: Identity = file::read_json(&self.path.join(IDENTITY))?;
-        if there == *now {
-            return Ok(());
-        }
-        let mut differences = Vec::new();
-        let mut differ = |what: &str, there: &dyn ToString, now: &dyn ToString| {
-            let (there, now) = (there.to_string(), now.to_string());
-            if there != now {
-                differences.push(format!("{what}: {there} there, {now} now"));
-            }
-        };
-        differ("stage", &there.stage, &now.stage);
-        differ("seed", &there.seed, &now.seed);
-        differ("samples of the data set", &there.samples_per_epoch, &now.samples_per_epoch);
-        if there.dataset_sha256 != now.dataset_sha256 {
-            differences.push("the data set's shards".to_owned());
-        }
-        if there.recipe_sha256 != now.recipe_sha256 {
-            let path = self.path.join(RECIPE);
-            let stored = fs::read_to_string(&path).map_err(RunError::io(&path))?;
-            differences.extend(changed_lines(&stored, &recipe.to_toml()));
-        }
-        let (path, differences) = (self.path.clone(), differences.join("; "));
-        Err(RunError::OtherRun { path, differences })
+fn compare(path: &Path, recipe: &Recipe, now: &RunRecord) -> Result<(), RunError> {
+    let there = record_of(path)?;
+    if there.identity == now.identity {
+        return Ok(());
     }
+    let differences = there.differences(&recipe_of(path)?, now, recipe).join("; ");
+    Err(RunError::OtherRun { path: path.into(), differences })
+}
+
+/// Reads what a run is and how it began.
+///
+/// # Errors
+/// A folder that is no run.
+pub fn record_of(run: &Path) -> Result<RunRecord, RunError> {
+    Ok(file::read_json(&run.join(IDENTITY))?)
 }
 
 /// Reads the recipe of a run.
@@ -193,6 +173,7 @@ fn is_empty_or_begun(path: &Path, recipe: &Recipe, stage: &str) -> Result<bool, 
                 let there = file::read_json::<serde_json::Value>(&file).ok();
                 there == Some(open_clip_config::describe(recipe, recipe.stage(stage)?))
             }
+            LOCK => fs::metadata(&file).map_err(RunError::io(&file))?.len() == 0,
             _ => [RECIPE, OPEN_CLIP_CONFIG, IDENTITY]
                 .iter()
                 .any(|whole| *name == format!(".{whole}.tmp")),
@@ -212,36 +193,32 @@ fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Lines of the recipe that changed; both texts come from one serializer, so that lines correspond.
-fn changed_lines(there: &str, now: &str) -> Vec<String> {
-    let (there_lines, now_lines): (Vec<&str>, Vec<&str>) =
-        (there.lines().collect(), now.lines().collect());
-    let only_in = |lines: &[&str], other: &[&str]| {
-        let only = lines.iter().filter(|line| !other.contains(line) && !line.is_empty());
-        only.map(|line| (*line).to_owned()).collect::<Vec<_>>()
-    };
-    let there = only_in(&there_lines, &now_lines).into_iter().map(|line| format!("`{line}` there"));
-    let now = only_in(&now_lines, &there_lines).into_iter().map(|line| format!("`{line}` now"));
-    there.chain(now).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{Beginning, Identity, what_losses_depend_on};
 
     fn recipe(set: &[&str]) -> Recipe {
         let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
         Recipe::load("tiny-i17-t8", &set, Some("pretrain")).unwrap()
     }
 
-    fn identity(recipe: &Recipe, seed: u64) -> Identity {
-        Identity {
+    fn record(recipe: &Recipe, seed: u64) -> RunRecord {
+        let identity = Identity {
             stage: "pretrain".to_owned(),
             seed,
-            recipe_sha256: recipe.hash(),
+            recipe_sha256: what_losses_depend_on(recipe, "pretrain").hash(),
             dataset_sha256: "d".to_owned(),
+            manifest_sha256: "m".to_owned(),
             samples_per_epoch: 10,
-        }
+            weights_blake3: Some("0123456789abcdef".to_owned()),
+        };
+        let beginning = Beginning::now(Path::new("pairs"), Some(Path::new("first/model")));
+        RunRecord { identity, beginning }
+    }
+
+    fn difference(path: &Path, recipe: &Recipe, record: &RunRecord) -> String {
+        RunFolder::find(path, recipe, record, true).unwrap_err().to_string()
     }
 
     #[test]
@@ -249,17 +226,104 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let first = recipe(&[]);
-        RunFolder::open(&path, &first, &identity(&first, 1), true).unwrap();
+        let whole = record(&first, 1);
+        assert!(RunFolder::find(&path, &first, &whole, true).unwrap().is_none());
+        assert!(!path.exists());
+        drop(RunFolder::begin(&path, &first, &whole).unwrap());
         assert_eq!(recipe_of(&path).unwrap(), first);
-        let again = RunFolder::open(&path, &first, &identity(&first, 1), false).unwrap_err();
+        assert_eq!(record_of(&path).unwrap(), whole);
+        let again = RunFolder::find(&path, &first, &whole, false).unwrap_err();
         assert!(again.to_string().ends_with("without a checkpoint"), "{again}");
         assert!(again.hint().is_some_and(|hint| hint.contains("--resume")), "{again}");
-        RunFolder::open(&path, &first, &identity(&first, 1), true).unwrap();
+        assert!(RunFolder::begin(&path, &first, &whole).is_err());
+        assert!(RunFolder::find(&path, &first, &whole, true).unwrap().is_some());
         let other = recipe(&["stage.lr=3e-4"]);
-        let error =
-            RunFolder::open(&path, &other, &identity(&other, 2), true).unwrap_err().to_string();
+        let error = difference(&path, &other, &record(&other, 2));
         assert!(error.contains("seed: 1 there, 2 now"), "{error}");
         assert!(error.contains("`lr = 0.0003` now"), "{error}");
+    }
+
+    #[test]
+    fn other_data_and_other_weights_are_named_with_their_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, first) = (folder.path().join("run"), recipe(&[]));
+        let whole = record(&first, 1);
+        drop(RunFolder::begin(&path, &first, &whole).unwrap());
+        let mut other = whole.clone();
+        other.identity.weights_blake3 = Some("fedcba9876543210".to_owned());
+        other.beginning.weights = Some("second/model".to_owned());
+        let error = difference(&path, &first, &other);
+        let said = "--from: first/model (0123456789ab) there, second/model (fedcba987654) now";
+        assert!(error.ends_with(said), "{error}");
+        other.identity.weights_blake3 = None;
+        assert!(difference(&path, &first, &other).ends_with(") there, none now"));
+        let mut other = whole.clone();
+        other.identity.dataset_sha256 = "e".to_owned();
+        other.beginning.data = "moved".to_owned();
+        let error = difference(&path, &first, &other);
+        assert!(error.ends_with("shards of --data: pairs (d) there, moved (e) now"), "{error}");
+        let mut other = whole.clone();
+        other.identity.manifest_sha256 = "n".to_owned();
+        let error = difference(&path, &first, &other);
+        assert!(error.contains("dataset.json of --data") && error.contains("(n) now"), "{error}");
+        // The same data and weights may have moved, and the command line is another one anyway.
+        let mut moved = whole;
+        (moved.beginning.data, moved.beginning.weights) = ("moved".to_owned(), None);
+        moved.beginning.command = vec!["another".to_owned()];
+        assert!(RunFolder::find(&path, &first, &moved, true).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_no_loss_depends_on_may_change_and_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, first) = (folder.path().join("run"), recipe(&[]));
+        drop(RunFolder::begin(&path, &first, &record(&first, 1)).unwrap());
+        let other = recipe(&[
+            "stage.log_steps=7",
+            "stage.checkpoint_steps=11",
+            "stage.keep_checkpoints=3",
+            "stage.finetune.weight_decay=0.3",
+            "stage.finetune.eps=1e-7",
+        ]);
+        let found = RunFolder::find(&path, &other, &record(&other, 1), true).unwrap().unwrap();
+        let changed = found.keep_recipe(&other).unwrap();
+        assert!(changed.contains(&"`log_steps = 7` now".to_owned()), "{changed:?}");
+        assert_eq!(recipe_of(&path).unwrap(), other);
+        assert!(found.keep_recipe(&other).unwrap().is_empty());
+        drop(found);
+        for refused in [
+            "stage.lr=3e-4",
+            "stage.batch=64",
+            "stage.warmup_steps=3",
+            "stage.precision=\"bf16\"",
+            "stage.augment.crop_scale=[0.5, 1.0]",
+            "model.vision.layers=2",
+        ] {
+            let other = recipe(&[refused]);
+            let error = difference(&path, &other, &record(&other, 1));
+            let key = refused.split('=').next().unwrap().rsplit('.').next().unwrap();
+            assert!(error.contains(&format!("`{key} = ")), "{refused}: {error}");
+        }
+    }
+
+    #[test]
+    fn two_processes_never_write_one_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, first) = (folder.path().join("run"), recipe(&[]));
+        let whole = record(&first, 1);
+        let writing = RunFolder::begin(&path, &first, &whole).unwrap();
+        assert!(writing.unlocked().is_none());
+        let second = RunFolder::find(&path, &first, &whole, true).unwrap_err();
+        assert!(second.to_string().contains("another process writes to"), "{second}");
+        assert!(second.hint().is_some(), "{second}");
+        drop(writing);
+        assert!(RunFolder::find(&path, &first, &whole, true).unwrap().is_some());
+        // Both found an empty folder, one was first.
+        let path = folder.path().join("race");
+        assert!(RunFolder::find(&path, &first, &whole, false).unwrap().is_none());
+        let writing = RunFolder::begin(&path, &first, &whole).unwrap();
+        assert!(matches!(RunFolder::begin(&path, &first, &whole), Err(RunError::InUse { .. })));
+        drop(writing);
     }
 
     #[test]
@@ -268,7 +332,7 @@ mod tests {
         fs::write(folder.path().join("thesis.tex"), "x").unwrap();
         let recipe = recipe(&[]);
         for resume in [false, true] {
-            let error = RunFolder::open(folder.path(), &recipe, &identity(&recipe, 1), resume);
+            let error = RunFolder::find(folder.path(), &recipe, &record(&recipe, 1), resume);
             assert!(matches!(error, Err(RunError::NotARun { .. })));
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -278,15 +342,22 @@ mod tests {
     fn what_a_killed_beginning_leaves_is_begun_again_and_another_recipe_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let (path, first) = (folder.path().join("run"), recipe(&[]));
-        RunFolder::open(&path, &first, &identity(&first, 1), false).unwrap();
+        drop(RunFolder::begin(&path, &first, &record(&first, 1)).unwrap());
         fs::rename(path.join(IDENTITY), path.join(".run.json.tmp")).unwrap();
         let other = recipe(&["stage.lr=3e-4"]);
         for resume in [false, true] {
-            let error = RunFolder::open(&path, &other, &identity(&other, 1), resume);
+            let error = RunFolder::find(&path, &other, &record(&other, 1), resume);
             assert!(matches!(error, Err(RunError::NotARun { .. })));
         }
-        RunFolder::open(&path, &first, &identity(&first, 1), true).unwrap();
+        assert!(RunFolder::find(&path, &first, &record(&first, 1), true).unwrap().is_none());
+        drop(RunFolder::begin(&path, &first, &record(&first, 1)).unwrap());
         assert!(path.join(IDENTITY).is_file());
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 4); // with the lock
+        // A lock of someone else's making may have content.
+        let other = folder.path().join("other");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join(LOCK), b"4711").unwrap();
+        let error = RunFolder::find(&other, &first, &record(&first, 1), true);
+        assert!(matches!(error, Err(RunError::NotARun { .. })));
     }
 }

@@ -2,20 +2,26 @@
 
 mod error;
 mod folder;
+mod identity;
+mod images;
 mod inputs;
 mod metrics;
 mod micro_batch;
 mod open_clip_config;
 mod plan;
+mod ready;
 #[cfg(test)]
 mod tests;
 mod training;
 
 pub use self::{
     error::RunError,
-    folder::{IDENTITY, Identity, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of},
+    folder::{IDENTITY, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of, record_of},
+    identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
+    images::StageImages,
     metrics::{MetricsFile, StepRecord},
     micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
     plan::{Plan, Resources, stream_config},
+    ready::{Unready, check_context, unfinished_data, unfinished_run},
     training::{Outcome, Training},
 };

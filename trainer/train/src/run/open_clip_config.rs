@@ -4,7 +4,7 @@ use clipa_schemas::reduction::text::TextReduction;
 use serde_json::{Map, Value, json};
 
 use crate::model::{INITIAL_LOGIT_BIAS, INITIAL_SIGLIP_SCALE};
-use clipa_recipe::augment::Filter;
+use clipa_recipe::augment::{Filter, ResizeMode};
 use clipa_recipe::model::config::{Gelu, Loss, TextPool, Tokenizer, VisionPool, VisionPositions};
 use clipa_recipe::{Recipe, Stage};
 
@@ -89,7 +89,10 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
                 Filter::Bicubic => "bicubic",
                 Filter::Bilinear => "bilinear",
             },
-            "resize_mode": "shortest",
+            "resize_mode": match stage.augment.resize_mode {
+                ResizeMode::Shortest => "shortest",
+                ResizeMode::Squash => "squash",
+            },
         },
     })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clipa_schemas::manifest::Manifest;
 use tch::Device;
 
-use super::{Identity, RunError, Training};
+use super::{Identity, RunError, Training, ready};
 use crate::{
     checkpoint::{self, Fit},
     model::Clip,
@@ -49,7 +49,7 @@ impl Plan {
     /// Checks a stage of a recipe against a data set.
     ///
     /// # Errors
-    /// A stage that does not exist or does not fit, a folder that is no data set.
+    /// A stage that does not exist or does not fit, a folder that is no data set of pairs.
     pub fn new(recipe: Recipe, stage: &str, seed: u64, dataset: &Path) -> Result<Plan, RunError> {
         let stage = recipe.stage(stage)?.clone();
         let manifest = Manifest::read(dataset)?;
@@ -57,6 +57,8 @@ impl Plan {
         if rows > 0 {
             recipe.check_length(&stage, rows)?;
         }
+        ready::check_pairs(dataset, &manifest, &stage)?;
+        ready::check_context(&recipe, &stage, "stage.context_length")?;
         let identity = Identity::new(&recipe, &stage.name, seed, &manifest);
         Ok(Plan { schedule: stage.schedule(rows), recipe, stage, identity })
     }
@@ -136,9 +138,11 @@ pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamCo
         Tokenizer::BertWordpiece => "bert_wordpiece",
     };
     StreamConfig {
+        augment: stage.augment.resize_mode.augment(),
         filter: stage.augment.filter,
         context_length: stage.context_length as usize,
         text: stage.text_reduction,
+        captions: stage.captions.clone(),
         tokenizer: tokenizer.to_owned(),
         specials: stage.specials(recipe.model.text.tokenizer),
         workers,

@@ -165,6 +165,8 @@ impl Training {
             seed: identity.seed,
             recipe_sha256: identity.recipe_sha256.clone(),
             dataset_sha256: identity.dataset_sha256.clone(),
+            files: Vec::new(),
+            state_sha256: String::new(),
         };
         let keep = self.stage.keep_checkpoints;
         Ok(checkpoint::write(run, &self.model, &self.optimizer, &state, keep)?)

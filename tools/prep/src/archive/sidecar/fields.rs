@@ -1,13 +1,15 @@
 //! The names under which LAION, img2dataset, COYO-700M and DataComp keep the same thing, whether it stands in a
 //! `.json` or in a column of a Parquet table.
 
-use std::borrow::Cow;
-
 use clipa_schemas::metadata::{Metadata, MetadataSource};
 
-use super::{Sidecar, exif_text::orientation_from_exif_json, json::Scalar};
+use super::{
+    Sidecar,
+    captions::{captions_of_fields, is_caption, unread},
+    exif_text::{orientation_from_exif_json, size_from_exif_json},
+    json::{Field, Scalar},
+};
 
-const CAPTION: &[&str] = &["caption", "TEXT", "text"];
 /// The key, or the source's own id.
 const KEY: &[&str] = &["key", "uid", "id", "SAMPLE_ID"];
 const STATUS: &[&str] = &["status"];
@@ -43,31 +45,77 @@ fn names<'n>(column: &'n &'n str) -> &'n [&'n str] {
     }
 }
 
+/// Columns of which it is told apart whether a source says nothing, or something that cannot be read: filters, lists and
+/// sizes ask for them.
+const TOLD_APART: [&str; 9] = [
+    "url",
+    "original_width",
+    "original_height",
+    "sha256",
+    "similarity",
+    "punsafe",
+    "pwatermark",
+    "nsfw",
+    "language",
+];
+
+/// May a source's field of this name hold the column?
+pub(super) fn holds(name: &str, column: &str) -> bool {
+    match column {
+        "md5" => MD5.contains(&name),
+        column => names(&column).contains(&name),
+    }
+}
+
 /// Is this a name that the mapping knows?
 pub(super) fn is_known(name: &str) -> bool {
-    let beside = [CAPTION, KEY, STATUS, ERROR, WIDTH, HEIGHT, EXIF, MD5, LABEL];
+    let beside = [KEY, STATUS, ERROR, WIDTH, HEIGHT, EXIF, MD5, LABEL];
     let mut all = Metadata::COLUMNS.iter().map(names).chain(beside);
-    all.any(|names| names.contains(&name))
+    is_caption(name) || all.any(|names| names.contains(&name))
 }
 
 /// Names with their values; of a name that comes twice, the last one counts.
-pub(super) struct Fields<'a>(pub(super) Vec<(Cow<'a, str>, Scalar<'a>)>);
+pub(super) struct Fields<'a>(pub(super) Vec<Field<'a>>);
 
 impl Fields<'_> {
-    /// What the fields say of a sample.
-    pub(super) fn sidecar(&self) -> Sidecar {
+    /// What the fields say of a sample; `origin` names what they are fields of (`json`).
+    pub(super) fn sidecar(&self, origin: &str) -> Sidecar {
+        let captions = captions_of_fields(&self.0, origin);
         Sidecar {
             metadata: Metadata::read(self),
-            caption: self.text(CAPTION),
+            unread: if captions.is_empty() { unread(&self.0) } else { Vec::new() },
+            captions,
+            not_utf8: false,
             key: self.text(KEY),
             status: self.text(STATUS),
             error: self.text(ERROR),
             width: self.whole(WIDTH),
             height: self.whole(HEIGHT),
             orientation: self.borrowed(EXIF).and_then(orientation_from_exif_json),
+            taken_size: self.borrowed(EXIF).and_then(size_from_exif_json),
             md5: self.hash(MD5),
             label: self.whole(LABEL),
+            unreadable: self.unreadable(),
         }
+    }
+
+    /// Columns for which there is a value, but none of their kind.
+    fn unreadable(&self) -> Vec<&'static str> {
+        let is_read = |column: &str| match column {
+            "url" | "nsfw" | "language" => self.text(names(&column)).is_some(),
+            "sha256" => self.hash::<32>(names(&column)).is_some(),
+            "original_width" | "original_height" => self.whole(names(&column)).is_some(),
+            column => self.real(names(&column)).is_some(),
+        };
+        let is_said = |column: &str| {
+            self.0.iter().any(|(name, value)| holds(name, column) && !says_nothing(value))
+        };
+        let mut found: Vec<&'static str> =
+            TOLD_APART.into_iter().filter(|column| is_said(column) && !is_read(column)).collect();
+        if is_said("md5") && self.hash::<16>(MD5).is_none() {
+            found.push("md5");
+        }
+        found
     }
 
     /// The value of the first of `names` that has one.
@@ -78,7 +126,7 @@ impl Fields<'_> {
     }
 
     fn borrowed(&self, names: &[&str]) -> Option<&str> {
-        let is_named = |(found, _): &&(Cow<'_, str>, Scalar<'_>)| names.contains(&found.as_ref());
+        let is_named = |(found, _): &&Field<'_>| names.contains(&found.as_ref());
         match &self.0.iter().rev().find(is_named)?.1 {
             Scalar::Text(text) => Some(text),
             _ => None,
@@ -89,7 +137,7 @@ impl Fields<'_> {
         self.first(names, |value| match value {
             // A caption "2012" became a number somewhere on its way.
             Scalar::Text(text) | Scalar::Number(text) => Some(text.clone().into_owned()),
-            Scalar::Null | Scalar::Bool(_) => None,
+            Scalar::Null | Scalar::Bool(_) | Scalar::Container(_) => None,
         })
     }
 
@@ -98,7 +146,7 @@ impl Fields<'_> {
             Scalar::Text(text) | Scalar::Number(text) => {
                 text.trim().parse().ok().filter(|number: &f64| number.is_finite())
             }
-            Scalar::Null | Scalar::Bool(_) => None,
+            Scalar::Null | Scalar::Bool(_) | Scalar::Container(_) => None,
         })
     }
 
@@ -129,6 +177,20 @@ impl MetadataSource for Fields<'_> {
 
     fn hash(&self, column: &str) -> Option<[u8; 32]> {
         self.hash(names(&column))
+    }
+}
+
+/// Null, and the words for it that programs write into columns of text.
+fn says_nothing(value: &Scalar<'_>) -> bool {
+    match value {
+        Scalar::Null => true,
+        Scalar::Text(text) => {
+            let text = text.trim();
+            ["", "nan", "null", "none", "na", "n/a", "<na>"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word))
+        }
+        Scalar::Bool(_) | Scalar::Number(_) | Scalar::Container(_) => false,
     }
 }
 

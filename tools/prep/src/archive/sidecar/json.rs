@@ -1,22 +1,18 @@
 //! The scalars of one JSON object, read the way Python writes it.
 //!
 //! Why not serde_json: Python writes bare `NaN` and `Infinity` for missing floats and lone surrogates for broken
-//! text, and both must not cost a sample; and a sidecar comes from the web, so size and depth are limited.
+//! text, and both must not cost a sample; and a sidecar comes from the web, so that nothing here may recurse as deep as
+//! it is nested. Containers are checked and passed over; [`elements`] and [`read_object`] open one where it is wanted.
 
 use std::borrow::Cow;
 
-use super::SidecarError;
-
-/// Deepest nesting of lists and objects.
-pub(super) const MAX_DEPTH: u32 = 32;
-
-/// Most fields of the object.
+/// Most fields of the object, and most elements that are read of a list.
 pub(super) const MAX_FIELDS: usize = 4096;
 
-/// A value that is no container.
+/// A value of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scalar<'a> {
-    /// `null`, `NaN`, `Infinity`, `-Infinity`, or a container (which is checked and skipped).
+    /// `null`, `NaN`, `Infinity`, `-Infinity`.
     Null,
     /// `true`, `false`
     Bool(bool),
@@ -24,15 +20,75 @@ pub(super) enum Scalar<'a> {
     Number(Cow<'a, str>),
     /// A string, escapes resolved; lone surrogates are U+FFFD.
     Text(Cow<'a, str>),
+    /// A list or an object, as it is written; it is whole.
+    Container(&'a str),
 }
 
-/// The fields of the object in `text`, in order; of a name that comes twice, the last one counts.
-pub(super) fn read_object(text: &str) -> Result<Vec<(Cow<'_, str>, Scalar<'_>)>, SidecarError> {
+/// Why a text is no JSON object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct JsonError {
+    /// Where, in bytes.
+    pub(super) offset: usize,
+    /// What is wrong.
+    pub(super) what: &'static str,
+}
+
+/// A field's name and value.
+pub(super) type Field<'a> = (Cow<'a, str>, Scalar<'a>);
+
+/// The fields of the object in `text`, or of the only object in a list, in order.
+pub(super) fn read_object(text: &str) -> Result<Vec<Field<'_>>, JsonError> {
     let mut reader = Reader { text, at: 0 };
     reader.skip_space();
+    if reader.at == text.len() {
+        return Err(reader.syntax("nothing in it"));
+    }
+    let is_listed = reader.take(b'[');
+    reader.skip_space();
+    if reader.peek() != Some(b'{') {
+        return Err(reader.syntax("not what begins an object"));
+    }
     let fields = reader.object()?;
     reader.skip_space();
-    if reader.at < text.len() { Err(reader.syntax("text behind the object")) } else { Ok(fields) }
+    if is_listed {
+        if !reader.take(b']') {
+            return Err(reader.syntax("a list of more than one object"));
+        }
+        reader.skip_space();
+    }
+    match reader.peek() {
+        None => Ok(fields),
+        Some(b'{') => Err(reader.syntax("a second object (JSON lines?)")),
+        Some(_) => Err(reader.syntax("text behind the object")),
+    }
+}
+
+/// The text, where the whole of `text` is one string: JSON that was written as JSON again.
+pub(super) fn read_string(text: &str) -> Option<String> {
+    let mut reader = Reader { text, at: 0 };
+    reader.skip_space();
+    let value = reader.string().ok()?;
+    reader.skip_space();
+    (reader.at == text.len()).then(|| value.into_owned())
+}
+
+/// The first [`MAX_FIELDS`] elements of a list; none where `text` is no list.
+pub(super) fn elements(text: &str) -> Vec<Scalar<'_>> {
+    let mut reader = Reader { text, at: 0 };
+    let mut found = Vec::new();
+    reader.skip_space();
+    if !reader.take(b'[') {
+        return found;
+    }
+    while found.len() < MAX_FIELDS
+        && let Ok(value) = reader.value()
+    {
+        found.push(value);
+        if !reader.goes_on(b']').unwrap_or(false) {
+            break;
+        }
+    }
+    found
 }
 
 struct Reader<'a> {
@@ -41,8 +97,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn object(&mut self) -> Result<Vec<(Cow<'a, str>, Scalar<'a>)>, SidecarError> {
-        let mut fields: Vec<(Cow<'a, str>, Scalar<'a>)> = Vec::new();
+    fn object(&mut self) -> Result<Vec<Field<'a>>, JsonError> {
+        let mut fields: Vec<Field<'a>> = Vec::new();
         self.expect(b'{')?;
         self.skip_space();
         if self.take(b'}') {
@@ -53,7 +109,7 @@ impl<'a> Reader<'a> {
                 return Err(self.syntax("too many fields"));
             }
             let name = self.name()?;
-            let value = self.value(1)?;
+            let value = self.value()?;
             fields.push((name, value));
             if !self.goes_on(b'}')? {
                 return Ok(fields);
@@ -62,58 +118,79 @@ impl<'a> Reader<'a> {
     }
 
     /// A field's name and the colon behind it.
-    fn name(&mut self) -> Result<Cow<'a, str>, SidecarError> {
+    fn name(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.skip_space();
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax("no name in double quotes"));
+        }
         let name = self.string()?;
         self.skip_space();
-        self.expect(b':')?;
+        if !self.take(b':') {
+            return Err(self.syntax("no colon behind a name"));
+        }
         Ok(name)
     }
 
     /// True at a comma, false at the closing byte.
-    fn goes_on(&mut self, close: u8) -> Result<bool, SidecarError> {
+    fn goes_on(&mut self, close: u8) -> Result<bool, JsonError> {
         self.skip_space();
-        if self.take(b',') {
-            return Ok(true);
+        match self.peek() {
+            Some(b',') => self.at += 1,
+            Some(byte) if byte == close => {
+                self.at += 1;
+                return Ok(false);
+            }
+            _ => return Err(self.syntax("neither a comma nor an end behind a value")),
         }
-        self.expect(close).map(|()| false)
+        Ok(true)
     }
 
-    fn value(&mut self, depth: u32) -> Result<Scalar<'a>, SidecarError> {
+    fn value(&mut self) -> Result<Scalar<'a>, JsonError> {
         self.skip_space();
         match self.peek() {
             Some(b'"') => self.string().map(Scalar::Text),
-            Some(b'{' | b'[') => self.skip_container(depth + 1).map(|()| Scalar::Null),
+            Some(b'{' | b'[') => self.container().map(Scalar::Container),
             _ => self.word(),
         }
     }
 
-    fn skip_container(&mut self, depth: u32) -> Result<(), SidecarError> {
-        if depth > MAX_DEPTH {
-            return Err(SidecarError::TooDeep { offset: self.at });
-        }
-        let is_object = self.take(b'{');
-        if !is_object {
-            self.expect(b'[')?;
-        }
-        let close = if is_object { b'}' } else { b']' };
-        self.skip_space();
-        if self.take(close) {
-            return Ok(());
-        }
+    /// Checks a list or object and passes over it. What is open is remembered in one byte each, not by recursion.
+    fn container(&mut self) -> Result<&'a str, JsonError> {
+        let start = self.at;
+        let mut open: Vec<u8> = Vec::new();
         loop {
-            if is_object {
-                self.name()?;
+            self.skip_space();
+            match self.peek() {
+                Some(opening @ (b'{' | b'[')) => {
+                    self.at += 1;
+                    let close = if opening == b'{' { b'}' } else { b']' };
+                    self.skip_space();
+                    if !self.take(close) {
+                        open.push(close);
+                        if close == b'}' {
+                            self.name()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'"') => drop(self.string()?),
+                _ => drop(self.word()?),
             }
-            self.value(depth)?;
-            if !self.goes_on(close)? {
-                return Ok(());
+            loop {
+                let Some(&close) = open.last() else { return Ok(&self.text[start..self.at]) };
+                if self.goes_on(close)? {
+                    if close == b'}' {
+                        self.name()?;
+                    }
+                    break;
+                }
+                open.pop();
             }
         }
     }
 
     /// A number or one of the bare words.
-    fn word(&mut self) -> Result<Scalar<'a>, SidecarError> {
+    fn word(&mut self) -> Result<Scalar<'a>, JsonError> {
         let rest = &self.text[self.at..];
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
         let word = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
@@ -133,7 +210,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, SidecarError> {
+    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.expect(b'"')?;
         let start = self.at;
         let rest = &self.text[start..];
@@ -155,7 +232,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, SidecarError> {
+    fn escape(&mut self) -> Result<char, JsonError> {
         self.expect(b'\\')?;
         let sign = self.peek().ok_or_else(|| self.syntax("unfinished escape"))?;
         let plain = match sign {
@@ -176,7 +253,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The four digits behind `\u`, and the second half of a surrogate pair.
-    fn unicode_escape(&mut self) -> Result<char, SidecarError> {
+    fn unicode_escape(&mut self) -> Result<char, JsonError> {
         let first = self.hex4()?;
         let is_high = (0xd800..0xdc00).contains(&first);
         if is_high && self.text[self.at..].starts_with("\\u") {
@@ -192,7 +269,7 @@ impl<'a> Reader<'a> {
         Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
-    fn hex4(&mut self) -> Result<u32, SidecarError> {
+    fn hex4(&mut self) -> Result<u32, JsonError> {
         let digits = self.text.get(self.at..self.at + 4);
         let code = digits
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -212,7 +289,7 @@ impl<'a> Reader<'a> {
         is_next
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), SidecarError> {
+    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
         if self.take(byte) { Ok(()) } else { Err(self.syntax("not what JSON expects")) }
     }
 
@@ -222,8 +299,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn syntax(&self, what: &'static str) -> SidecarError {
-        SidecarError::Syntax { offset: self.at, what }
+    fn syntax(&self, what: &'static str) -> JsonError {
+        JsonError { offset: self.at, what }
     }
 }
 
@@ -233,12 +310,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn one(value: &str) -> Scalar<'static> {
-        let text = format!("{{\"a\": {value}}}");
-        match read_object(&text).unwrap().remove(0).1 {
+        let json = format!("{{\"a\": {value}}}");
+        match read_object(&json).unwrap().remove(0).1 {
             Scalar::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
             Scalar::Number(text) => Scalar::Text(Cow::Owned(format!("number {text}"))),
             Scalar::Null => Scalar::Null,
             Scalar::Bool(value) => Scalar::Bool(value),
+            Scalar::Container(_) => text("container"),
         }
     }
 
@@ -248,8 +326,12 @@ mod tests {
 
     #[test]
     fn what_python_writes_is_read() {
-        for null in ["null", "NaN", "Infinity", "-Infinity", "[1, {\"b\": []}]", "{}"] {
+        for null in ["null", "NaN", "Infinity", "-Infinity"] {
             assert_eq!(one(null), Scalar::Null, "{null}");
+        }
+        for container in ["[1, {\"b\": []}]", "{}", "[]", "[[], {\"a\": {}, \"b\": [NaN, \"]\"]}]"]
+        {
+            assert_eq!(one(container), text("container"), "{container}");
         }
         assert_eq!(one("-12.5e-3"), text("number -12.5e-3"));
         assert_eq!(one("true"), Scalar::Bool(true));
@@ -292,11 +374,42 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_limited() {
-        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
-        assert!(read_object(&nested(MAX_DEPTH as usize - 1)).is_ok());
-        let error = read_object(&nested(100_000)).unwrap_err();
-        assert!(matches!(error, SidecarError::TooDeep { .. }), "{error}");
+    fn depth_is_no_limit() {
+        for depth in [31, 33, 1_000, 200_000] {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            let text = format!("{{\"a\":{open}{close},\"b\":1}}");
+            assert_eq!(read_object(&text).unwrap().len(), 2, "{depth}");
+            let error = read_object(&text[..text.len() - 9]).unwrap_err();
+            assert_eq!(error.offset, text.len() - 9, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_alone_in_a_list_is_that_object() {
+        assert_eq!(read_object(" [ {\"a\": 1} ] ").unwrap().len(), 1);
+        for (text, offset, what) in [
+            ("[{\"a\": 1}, {}]", 9, "more than one"),
+            ("[{}] {}", 5, "second object"),
+            ("{}\n{}", 3, "JSON lines"),
+            ("[]", 1, "begins an object"),
+            ("  ", 2, "nothing in it"),
+        ] {
+            let error = read_object(text).unwrap_err();
+            assert!(error.offset == offset && error.what.contains(what), "{text}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn elements_are_those_of_a_list() {
+        let found = elements("[ \"a\", 7, [1], null]");
+        assert!(matches!(
+            found[..],
+            [Scalar::Text(_), Scalar::Number(_), Scalar::Container("[1]"), Scalar::Null]
+        ));
+        assert!(elements("{}").is_empty() && elements("[]").is_empty());
+        assert_eq!(elements(&format!("[{}0]", "0,".repeat(10_000))).len(), MAX_FIELDS);
+        assert_eq!(read_string(" \"{\\\"a\\\": 1}\" ").as_deref(), Some("{\"a\": 1}"));
+        assert_eq!(read_string("\"a\" b"), None);
     }
 
     /// What serde_json makes of a scalar.
@@ -305,7 +418,8 @@ mod tests {
             serde_json::Value::Bool(value) => Scalar::Bool(*value),
             serde_json::Value::String(value) => text(value),
             serde_json::Value::Number(value) => text(&format!("number {value}")),
-            _ => Scalar::Null,
+            serde_json::Value::Null => Scalar::Null,
+            _ => text("container"),
         }
     }
 

@@ -1,30 +1,44 @@
 //! The bytes of a `.json` to what they say of a sample.
 
-use super::{MAX_SIDECAR_BYTES, Sidecar, SidecarError, fields::Fields, json::read_object};
+use super::{
+    Sidecar, SidecarError,
+    document::{PADDING, decoded, located},
+    fields::Fields,
+    json::{read_object, read_string},
+};
 
 impl Sidecar {
-    /// Reads a sidecar.
+    /// Reads a sidecar: a JSON object, alone or alone in a list, or one that was written as a JSON string again; in UTF-8
+    /// or UTF-16.
     ///
     /// # Errors
-    /// It is too large, not UTF-8, or not a JSON object.
+    /// It is too large, or not a JSON object.
     pub fn parse(bytes: &[u8]) -> Result<Sidecar, SidecarError> {
-        if bytes.len() as u64 > MAX_SIDECAR_BYTES {
-            return Err(SidecarError::TooLarge { bytes: bytes.len() });
-        }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| SidecarError::NotUtf8 { offset: error.valid_up_to() })?;
-        Ok(Fields(read_object(text)?).sidecar())
+        let (text, not_utf8) = decoded(bytes)?;
+        let text = text.trim_end_matches(PADDING);
+        let sidecar = match read_object(text) {
+            Ok(fields) => Fields(fields).sidecar("json"),
+            Err(error) => {
+                let inner = read_string(text).ok_or_else(|| located(text, error))?;
+                let fields = read_object(&inner).map_err(|_| located(text, error))?;
+                Fields(fields).sidecar("json")
+            }
+        };
+        Ok(Sidecar { not_utf8, ..sidecar })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::MAX_SIDECAR_BYTES, *};
     use crate::image::Orientation;
 
     fn parse(text: &str) -> Sidecar {
         Sidecar::parse(text.as_bytes()).unwrap()
+    }
+
+    fn caption(sidecar: &Sidecar) -> Option<&str> {
+        sidecar.captions.first().map(|caption| &*caption.text)
     }
 
     #[test]
@@ -37,7 +51,7 @@ mod tests {
               \"exif\": \"{{\\\"Image Orientation\\\": \\\"Rotated 90 CW\\\"}}\", \"sha256\": \"{hash}\",
               \"label\": 7, \"punsafe\": NaN, \"pwatermark\": 1e-3}}"
         ));
-        assert_eq!(sidecar.caption.as_deref(), Some("a\n b"));
+        assert_eq!(caption(&sidecar), Some("a\n b"));
         assert_eq!((sidecar.metadata.original_width, sidecar.height), (Some(800), Some(256)));
         assert_eq!(sidecar.orientation, Some(Orientation::Rotate90));
         assert_eq!(sidecar.metadata.sha256.map(|hash| (hash[0], hash[31])), Some((0x11, 0xc9)));
@@ -55,7 +69,7 @@ mod tests {
             "{\"id\": 4791, \"text\": \"t\", \"clip_similarity_vitb32\": 0.25,
               \"clip_similarity_vitl14\": 0.2, \"nsfw_score_opennsfw2\": 0.01, \"watermark_score\": 0.4}",
         );
-        assert_eq!((coyo.key.as_deref(), coyo.caption.as_deref()), (Some("4791"), Some("t")));
+        assert_eq!((coyo.key.as_deref(), caption(&coyo)), (Some("4791"), Some("t")));
         assert_eq!(
             (coyo.metadata.similarity, coyo.metadata.punsafe, coyo.metadata.pwatermark),
             (Some(0.25), Some(0.01), Some(0.4))
@@ -82,24 +96,60 @@ mod tests {
               \"sha256\": \"xyz\", \"md5\": null, \"caption\": true, \"similarity\": \"nan\",
               \"exif\": \"not json\", \"url\": {\"a\": 1}}",
         );
-        assert_eq!(sidecar, Sidecar { width: Some(640), ..Sidecar::default() });
+        let unread = sidecar.unread.clone();
+        let unreadable = vec!["url", "original_width", "original_height", "sha256"];
+        let expected = Sidecar { width: Some(640), unread, unreadable, ..Sidecar::default() };
+        assert_eq!(sidecar, expected);
     }
 
     #[test]
     fn null_falls_through_to_the_next_name_and_the_last_of_two_equal_names_counts() {
         let sidecar = parse("{\"caption\": null, \"TEXT\": \"b\", \"url\": \"1\", \"url\": \"2\"}");
-        assert_eq!(
-            (sidecar.caption.as_deref(), sidecar.metadata.url.as_deref()),
-            (Some("b"), Some("2"))
-        );
+        assert_eq!((caption(&sidecar), sidecar.metadata.url.as_deref()), (Some("b"), Some("2")));
     }
 
     #[test]
     fn malformed_sidecars_are_errors() {
         let large = vec![b' '; MAX_SIDECAR_BYTES as usize + 1];
         assert!(matches!(Sidecar::parse(&large), Err(SidecarError::TooLarge { .. })));
-        assert_eq!(Sidecar::parse(b"{\"a\xff\""), Err(SidecarError::NotUtf8 { offset: 3 }));
-        assert!(matches!(Sidecar::parse(b""), Err(SidecarError::Syntax { offset: 0, .. })));
-        assert!(Sidecar::parse(b"\xef\xbb\xbf{}").is_ok());
+        let place = |text: &str| match Sidecar::parse(text.as_bytes()) {
+            Err(SidecarError::Syntax { line, column, .. }) => (line, column),
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(place(""), (1, 1));
+        assert_eq!(place("<html>404</html>"), (1, 1));
+        assert_eq!(place("{\"caption\": \"\u{e9}\",}"), (1, 17));
+        assert_eq!(place("{\n  \"a\": 1,\r\n  'b': 2\n}"), (3, 3));
+        assert_eq!(place("{}\n{}"), (2, 1));
+        assert_eq!(place("\"no object\""), (1, 1));
+        let error = Sidecar::parse(b"{\"a\": nan}").unwrap_err().to_string();
+        assert_eq!(error, "the .json is not a JSON object: no value at line 1, column 7");
+    }
+
+    #[test]
+    fn odd_encodings_of_an_object_are_read() {
+        let object = "{\"caption\": \"caf\u{e9} \u{1f600}\"}";
+        let wide = |unit: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
+            mark.encode_utf16().chain(object.encode_utf16()).flat_map(unit).collect()
+        };
+        let as_string = serde_json::to_string(object).unwrap();
+        for bytes in [
+            object.as_bytes().to_vec(),
+            format!("\u{feff}{object}").into_bytes(),
+            format!("{object}\n\0\0").into_bytes(),
+            format!("[{object}]").into_bytes(),
+            as_string.into_bytes(),
+            wide(u16::to_le_bytes, "\u{feff}"),
+            wide(u16::to_be_bytes, "\u{feff}"),
+            wide(u16::to_le_bytes, ""),
+            wide(u16::to_be_bytes, ""),
+        ] {
+            let sidecar = Sidecar::parse(&bytes).unwrap();
+            assert_eq!(caption(&sidecar), Some("caf\u{e9} \u{1f600}"), "{bytes:?}");
+            assert!(!sidecar.not_utf8);
+        }
+        let latin = Sidecar::parse(b"{\"caption\": \"caf\xe9 CAP\", \"url\": \"u\"}").unwrap();
+        assert_eq!((caption(&latin), latin.not_utf8), (Some("caf\u{fffd} CAP"), true));
+        assert_eq!(latin.metadata.url.as_deref(), Some("u"));
     }
 }

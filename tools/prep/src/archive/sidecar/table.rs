@@ -4,11 +4,11 @@
 
 use std::{borrow::Cow, collections::HashMap, path::Path};
 
-use arrow::compute::concat_batches;
+use arrow::{array::Array, compute::concat_batches, datatypes::DataType};
 
 use super::{
     Sidecar,
-    fields::{Fields, is_known},
+    fields::{Fields, holds, is_known},
     json::Scalar,
 };
 use crate::foreign_table::{Column, ForeignTable, TableError};
@@ -19,8 +19,8 @@ pub const MAX_TABLE_ROWS: u64 = 1 << 20;
 /// Most bytes of the columns that are read, decompressed; 10,000 rows with their `exif` have about 20 MB.
 pub const MAX_TABLE_BYTES: u64 = 1 << 28;
 
-/// The column that rows are joined by.
-const KEY: &str = "key";
+/// Names of the column that rows are joined by, in any case: img2dataset's, and WebDataset's word for it.
+const KEYS: [&str; 2] = ["key", "__key__"];
 
 /// The metadata of a tar in memory, found by key.
 #[derive(Debug)]
@@ -33,6 +33,12 @@ pub struct MetadataTable {
     pub keyless: u64,
     /// Is there a column `key`?
     pub has_keys: bool,
+    /// Are keys numbers there, so that the zeros in front of a tar's keys are lost?
+    has_numeric_keys: bool,
+    /// Known columns of a type that is not read.
+    unread: Vec<String>,
+    /// All columns, for messages.
+    names: Vec<String>,
 }
 
 /// What img2dataset says became of a row.
@@ -60,37 +66,72 @@ impl MetadataTable {
         if table.rows() > MAX_TABLE_ROWS {
             return Err(bad(format!("{} rows, the limit is {MAX_TABLE_ROWS}", table.rows())));
         }
-        let bytes = table.decoded_bytes(is_known);
+        let key = key_column(&table);
+        let is_wanted = |name: &str| is_known(name) || Some(name) == key.as_deref();
+        let bytes = table.decoded_bytes(is_wanted);
         if bytes > MAX_TABLE_BYTES {
             return Err(bad(format!(
                 "{bytes} bytes in its columns, the limit is {MAX_TABLE_BYTES}"
             )));
         }
-        let batches = table.batches(is_known)?.collect::<Result<Vec<_>, _>>()?;
-        let Some(schema) = batches.first().map(|batch| batch.schema()) else {
-            return Ok(MetadataTable::of_columns(
-                Vec::new(),
-                0,
-                table.names().any(|name| name == KEY),
-            ));
-        };
+        let mut read = MetadataTable::without_rows(&table, key.is_some());
+        let batches = table.batches(is_wanted)?.collect::<Result<Vec<_>, _>>()?;
+        let Some(schema) = batches.first().map(|batch| batch.schema()) else { return Ok(read) };
         let batch = concat_batches(&schema, &batches).map_err(|error| bad(error.to_string()))?;
-        let names = schema.fields().iter().map(|field| field.name().clone());
-        let columns: Vec<_> = names.zip(batch.columns().iter().map(Column::of)).collect();
-        let has_keys = columns.iter().any(|(name, _)| name == KEY);
-        Ok(MetadataTable::of_columns(columns, batch.num_rows(), has_keys))
+        for (field, array) in schema.fields().iter().zip(batch.columns()) {
+            let column = Column::of(array);
+            match column {
+                // a column of nothing says nothing
+                Column::Other if *array.data_type() == DataType::Null => {}
+                Column::Other => read.unread.push(field.name().clone()),
+                column => read.columns.push((field.name().clone(), column)),
+            }
+        }
+        read.find_keys(key.as_deref(), batch.num_rows());
+        Ok(read)
     }
 
-    fn of_columns(columns: Vec<(String, Column)>, rows: usize, has_keys: bool) -> MetadataTable {
+    fn without_rows(table: &ForeignTable, has_keys: bool) -> MetadataTable {
+        MetadataTable {
+            columns: Vec::new(),
+            rows: 0,
+            by_key: HashMap::new(),
+            keyless: 0,
+            has_keys,
+            has_numeric_keys: false,
+            unread: table.nested_names().filter(|name| is_known(name)).map(str::to_owned).collect(),
+            names: table.all_names().map(str::to_owned).collect(),
+        }
+    }
+
+    fn find_keys(&mut self, key: Option<&str>, rows: usize) {
+        let keys = self.columns.iter().find(|(name, _)| Some(name.as_str()) == key);
+        let keys = keys.map(|(_, column)| column);
+        self.has_numeric_keys =
+            matches!(keys, Some(Column::Whole(_) | Column::Unsigned(_) | Column::Real(_)));
         let mut by_key = HashMap::with_capacity(rows);
-        let keys = columns.iter().find(|(name, _)| name == KEY).map(|(_, column)| column);
         for row in 0..rows {
             if let Some(key) = keys.and_then(|keys| text_or_number(keys, row)) {
                 by_key.entry(key.into()).or_insert(row as u32);
             }
         }
-        let keyless = (rows - by_key.len()) as u64;
-        MetadataTable { columns, rows, by_key, keyless, has_keys }
+        self.rows = rows;
+        self.keyless = (rows - by_key.len()) as u64;
+        self.by_key = by_key;
+    }
+
+    /// The names of its columns, for a message.
+    pub fn names(&self) -> String {
+        self.names.join(", ")
+    }
+
+    /// A column of the table that should hold this one of the metadata and is of a type that is not read; `None` where
+    /// another does.
+    pub fn unread(&self, column: &str) -> Option<&str> {
+        if self.columns.iter().any(|(name, _)| holds(name, column)) {
+            return None;
+        }
+        self.unread.iter().map(String::as_str).find(|name| holds(name, column))
     }
 
     /// Rows in all.
@@ -101,7 +142,14 @@ impl MetadataTable {
     /// The row of a sample: that of its key, or of the key's last part, where the tar has folders.
     pub fn row_of(&self, key: &str) -> Option<usize> {
         let base = key.rsplit('/').next().unwrap_or(key);
-        self.by_key.get(key).or_else(|| self.by_key.get(base)).map(|&row| row as usize)
+        let by = |key: &str| self.by_key.get(key).copied();
+        let by_number = || {
+            let is_number = !base.is_empty() && base.bytes().all(|digit| digit.is_ascii_digit());
+            let digits = base.trim_start_matches('0');
+            by(if digits.is_empty() { "0" } else { digits }).filter(|_| is_number)
+        };
+        let row = by(key).or_else(|| by(base));
+        row.or_else(|| self.has_numeric_keys.then(by_number)?).map(|row| row as usize)
     }
 
     /// The key of every row that is found by it, with its row.
@@ -114,7 +162,7 @@ impl MetadataTable {
         let fields = self.columns.iter().map(|(name, column)| {
             (Cow::Borrowed(name.as_str()), scalar(column, row).unwrap_or(Scalar::Null))
         });
-        Fields(fields.collect()).sidecar()
+        Fields(fields.collect()).sidecar("table")
     }
 
     /// What became of a row; without a column `status` every image is in the tar.
@@ -133,6 +181,15 @@ impl MetadataTable {
     }
 }
 
+/// The column that rows are joined by.
+fn key_column(table: &ForeignTable) -> Option<String> {
+    let named = |name: &str| {
+        let exact = table.names().find(|found| *found == name);
+        exact.or_else(|| table.names().find(|found| found.eq_ignore_ascii_case(name)))
+    };
+    KEYS.into_iter().find_map(named).map(str::to_owned)
+}
+
 fn text_or_number(column: &Column, row: usize) -> Option<Cow<'_, str>> {
     column.text(row).map(Cow::Borrowed).or_else(|| column.number(row))
 }
@@ -140,7 +197,10 @@ fn text_or_number(column: &Column, row: usize) -> Option<Cow<'_, str>> {
 fn scalar(column: &Column, row: usize) -> Option<Scalar<'_>> {
     match column.text(row) {
         Some(text) => Some(Scalar::Text(Cow::Borrowed(text))),
-        None => column.number(row).map(Scalar::Number),
+        None => match column {
+            Column::Bool(values) => values.is_valid(row).then(|| Scalar::Bool(values.value(row))),
+            column => column.number(row).map(Scalar::Number),
+        },
     }
 }
 
@@ -149,8 +209,8 @@ mod tests {
     use std::{fs::File, path::PathBuf, sync::Arc};
 
     use arrow::array::{
-        ArrayRef, BooleanArray, Float32Array, Int64Array, LargeStringArray, ListArray, RecordBatch,
-        StringArray, UInt16Array,
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Int64Array,
+        LargeStringArray, ListArray, RecordBatch, StringArray, UInt16Array,
     };
     use arrow::datatypes::Int32Type;
     use parquet::arrow::ArrowWriter;
@@ -190,7 +250,8 @@ mod tests {
         let one = table.sidecar(row);
         assert_eq!((one.key.as_deref(), one.metadata.original_width), (Some("a"), Some(640)));
         assert_eq!((one.metadata.original_height, one.metadata.similarity), (Some(480), None));
-        assert_eq!((one.caption.as_deref(), one.metadata.nsfw), (Some("2012"), None));
+        assert_eq!((&*one.captions[0].text, &*one.captions[0].source), ("2012", "table:TEXT"));
+        assert_eq!((one.captions.len(), one.metadata.nsfw), (1, None));
         let other = table.sidecar(table.row_of("b").unwrap());
         assert_eq!((other.metadata.original_width, other.metadata.original_height), (None, None));
         assert_eq!(other.metadata.similarity, Some(0.5));
@@ -207,7 +268,73 @@ mod tests {
         let none = table_of(vec![("key", Arc::new(StringArray::new_null(0)) as ArrayRef)]);
         assert_eq!((none.has_keys, none.rows()), (true, 0));
         let unknown = table_of(vec![("x", urls())]);
-        assert!(!unknown.has_keys);
+        assert!(!unknown.has_keys && unknown.names() == "x");
+    }
+
+    /// pandas makes numbers of keys, and of a key's name what it likes.
+    #[test]
+    fn keys_are_found_as_numbers_and_under_other_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let table_of = |columns| MetadataTable::read(&table(folder.path(), columns)).unwrap();
+        let words = || Arc::new(StringArray::from(vec!["000000007", "000000120"])) as ArrayRef;
+        let decimals = Decimal128Array::from(vec![7, 120]).with_precision_and_scale(12, 0).unwrap();
+        let numbers = [
+            Arc::new(Int64Array::from(vec![7, 120])) as ArrayRef,
+            Arc::new(UInt16Array::from(vec![7, 120])),
+            Arc::new(Float32Array::from(vec![7.0, 120.0])),
+            Arc::new(decimals),
+        ];
+        for keys in numbers {
+            let table = table_of(vec![("key", keys)]);
+            assert_eq!(
+                (table.row_of("000000120"), table.row_of("a/000000007")),
+                (Some(1), Some(0))
+            );
+            assert_eq!((table.row_of("000000000"), table.row_of("x7")), (None, None));
+        }
+        for name in ["Key", "KEY", "__key__"] {
+            let table = table_of(vec![(name, words())]);
+            assert_eq!((table.has_keys, table.row_of("000000120")), (true, Some(1)), "{name}");
+        }
+        let exact = table_of(vec![
+            ("Key", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef),
+            ("key", words()),
+        ]);
+        assert_eq!(
+            (exact.row_of("000000007"), exact.row_of("7")),
+            (Some(0), None),
+            "words stay words"
+        );
+    }
+
+    #[test]
+    fn decimals_are_numbers_and_what_is_not_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let table_of = |columns| MetadataTable::read(&table(folder.path(), columns)).unwrap();
+        let keys = || ("key", Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef);
+        let decimals = Decimal128Array::from(vec![25, 31]).with_precision_and_scale(4, 2).unwrap();
+        let table = table_of(vec![keys(), ("similarity", Arc::new(decimals))]);
+        assert_eq!(table.sidecar(1).metadata.similarity, Some(0.31));
+        assert_eq!(table.unread("similarity"), None);
+
+        let lists = || {
+            let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)]), None]);
+            Arc::new(lists) as ArrayRef
+        };
+        let dates = Arc::new(Date32Array::from(vec![1, 2])) as ArrayRef;
+        let table = table_of(vec![keys(), ("clip_similarity_vitb32", lists()), ("punsafe", dates)]);
+        assert_eq!(table.unread("similarity"), Some("clip_similarity_vitb32"));
+        assert_eq!((table.unread("punsafe"), table.unread("url")), (Some("punsafe"), None));
+        let scores = Arc::new(Float32Array::from(vec![0.25, 0.5])) as ArrayRef;
+        let table =
+            table_of(vec![keys(), ("similarity", scores), ("clip_similarity_vitb32", lists())]);
+        assert_eq!(table.unread("similarity"), None, "another column has it");
+
+        let words = Arc::new(StringArray::from(vec!["0,31", " NaN "])) as ArrayRef;
+        let verdicts = Arc::new(BooleanArray::from(vec![Some(true), None])) as ArrayRef;
+        let table = table_of(vec![keys(), ("similarity", words), ("NSFW", verdicts)]);
+        assert_eq!(table.sidecar(0).unreadable, ["similarity", "nsfw"]);
+        assert!(table.sidecar(1).unreadable.is_empty(), "nothing is said");
     }
 
     /// A dictionary of one text of 64 KB, which 40,000 rows repeat: copies of it would not fit into one column.
@@ -232,7 +359,7 @@ mod tests {
         writer.close().unwrap();
         let table = MetadataTable::read(&path).unwrap();
         assert_eq!(table.rows(), 40_000);
-        assert_eq!(table.sidecar(39_999).caption.unwrap().len(), 1 << 16);
+        assert_eq!(table.sidecar(39_999).captions[0].text.len(), 1 << 16);
     }
 
     proptest::proptest! {

@@ -54,7 +54,8 @@ fn every_sidecar_of_img2dataset_is_understood() {
             index.read_member(sample.sidecar.unwrap(), 1 << 20, &mut json).unwrap();
             index.read_member(sample.caption.unwrap(), 1 << 20, &mut text).unwrap();
             let sidecar = Sidecar::parse(&json).unwrap();
-            assert_eq!(sidecar.caption.as_deref(), std::str::from_utf8(&text).ok());
+            let caption = sidecar.captions.first().map(|caption| &*caption.text);
+            assert_eq!(caption, std::str::from_utf8(&text).ok());
             assert_eq!(sidecar.key.as_deref(), Some(sample.key.as_str()));
             assert_eq!(sidecar.status.as_deref(), Some("success"));
             assert!(sidecar.metadata.sha256.is_some() && sidecar.metadata.url.is_some());

@@ -9,6 +9,7 @@ use crate::{
     image::{DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT},
     ingest::repairs::repair_named,
 };
+use clipa_talk::threads::thread_count;
 use clipa_text::TaggerChoice;
 
 /// What `laion ingest` and `classes ingest` share.
@@ -28,7 +29,7 @@ pub struct IngestFlags {
     #[arg(long = "for", value_name = "RECIPE", conflicts_with = "images")]
     pub recipe: Option<String>,
     /// Threads; output does not depend on it [default: all cores]
-    #[arg(long)]
+    #[arg(long, value_parser = thread_count)]
     pub threads: Option<NonZeroUsize>,
     /// Part-of-speech tagger: perceptron, nltk:DIR, bert:DIR or none
     ///

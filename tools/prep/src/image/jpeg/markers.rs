@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::restarts::without_padding;
+
 const START_OF_SCAN: u8 = 0xda;
 const ICC: &[u8] = b"ICC_PROFILE\0";
 const SEQUENTIAL_FRAMES: [u8; 2] = [0xc0, 0xc1];
@@ -96,7 +98,7 @@ impl Head {
 
     /// The same image without the oddities: no stray bytes between segments, no colour profile, JFIF version 1, a
     /// colour transform that libjpeg would assume anyway, and the only scan parameters that a sequential image can
-    /// have. `None` where there is nothing to mend.
+    /// have, no padding before restart markers. `None` where there is nothing to mend.
     pub(super) fn mended(&self, jpeg: &[u8]) -> Option<Vec<u8>> {
         if self.ends_early {
             return None;
@@ -129,6 +131,11 @@ impl Head {
             }
         }
         mended.extend_from_slice(&jpeg[self.scan_at..]);
+        if self.has_restarts {
+            let head = read_head(&mended);
+            let unpadded = without_padding(&mended, &head.segments, head.scan_at);
+            mended = unpadded.unwrap_or(mended);
+        }
         (mended != jpeg).then_some(mended)
     }
 }

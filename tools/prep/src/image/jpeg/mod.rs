@@ -5,6 +5,7 @@
 //! the harmless ones (stray bytes, odd header values) are mended away and the image is decoded again.
 
 mod markers;
+mod restarts;
 
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
 

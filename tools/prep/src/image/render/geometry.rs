@@ -2,6 +2,8 @@
 
 use clipa_schemas::image_column::{ImageColumn, ImageEncoding};
 
+use super::super::Decoded;
+
 /// A rectangle in pixels of some image, with fractions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Frame {
@@ -72,6 +74,43 @@ impl Picture {
             // Rounding must not push the frame beyond the edge.
             width: (frame.width * right).min(stored_width - left),
             height: (frame.height * down).min(stored_height - top),
+        }
+    }
+}
+
+/// The source as it was decoded: at a half or a quarter of its size, with the last column and row partly beyond it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scaled {
+    divisor: f64,
+    /// Width and height in decoded pixels.
+    size: (f64, f64),
+    /// Where the source begins, in decoded pixels.
+    start: (f64, f64),
+}
+
+impl Scaled {
+    /// How an image was decoded.
+    pub(super) fn of(decoded: &Decoded) -> Scaled {
+        let divisor = f64::from(decoded.divisor);
+        let size = (f64::from(decoded.width), f64::from(decoded.height));
+        let beyond = |decoded: f64, full: u32| decoded - f64::from(full) / divisor;
+        let (full_width, full_height) = decoded.full_size;
+        let (at_left, at_top) = decoded.starts_beyond;
+        let left = if at_left { beyond(size.0, full_width) } else { 0.0 };
+        let top = if at_top { beyond(size.1, full_height) } else { 0.0 };
+        Scaled { divisor, size, start: (left, top) }
+    }
+
+    /// Where `frame` (of the source) lies in the decoded pixels.
+    pub(super) fn locate(&self, frame: Frame) -> Frame {
+        let (left, top) =
+            (self.start.0 + frame.left / self.divisor, self.start.1 + frame.top / self.divisor);
+        Frame {
+            left,
+            top,
+            // Rounding must not push the frame beyond the edge.
+            width: (frame.width / self.divisor).min(self.size.0 - left),
+            height: (frame.height / self.divisor).min(self.size.1 - top),
         }
     }
 }

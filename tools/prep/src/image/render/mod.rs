@@ -17,7 +17,7 @@ use fast_image_resize::{
 };
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use self::geometry::{Frame, Picture};
+use self::geometry::{Frame, Picture, Scaled};
 pub use self::plan::{
     DEFAULT_JPEG_QUALITY, DEFAULT_MAX_ASPECT, RenderError, RenderOptions, RenderPlan,
 };
@@ -62,7 +62,8 @@ pub fn render(
     let mut bases: Vec<(usize, Picture)> = Vec::new();
     for &place in &plan.order {
         let column = columns[place];
-        let picture = Picture::of(column, decoded.width, decoded.height, max_aspect);
+        let (full_width, full_height) = decoded.full_size;
+        let picture = Picture::of(column, full_width, full_height, max_aspect);
         let base = bases.iter().find(|(_, base)| is_base_of(base, &picture));
         let from = base.and_then(|&(place, picture)| {
             stored[place].as_ref().map(|image| View::stored(image, picture))
@@ -107,18 +108,27 @@ struct View<'a> {
     rgb: &'a [u8],
     width: u32,
     height: u32,
-    /// What the pixels show of the source, where they are not the source.
-    picture: Option<Picture>,
+    shows: Shows,
+}
+
+/// Where the source lies in the pixels of a [`View`].
+enum Shows {
+    /// All of it, scaled while it was decoded.
+    Source(Scaled),
+    /// As much as a stored picture shows.
+    Picture(Picture),
 }
 
 impl<'a> View<'a> {
     fn source(decoded: &'a Decoded) -> View<'a> {
-        View { rgb: &decoded.rgb, width: decoded.width, height: decoded.height, picture: None }
+        let (width, height) = (decoded.width, decoded.height);
+        let shows = Shows::Source(Scaled::of(decoded));
+        View { rgb: &decoded.rgb, width, height, shows }
     }
 
     fn stored(image: &'a StoredImage, picture: Picture) -> View<'a> {
         let (width, height) = (picture.width, picture.height);
-        View { rgb: &image.bytes, width, height, picture: Some(picture) }
+        View { rgb: &image.bytes, width, height, shows: Shows::Picture(picture) }
     }
 }
 
@@ -131,7 +141,10 @@ fn resize(
     pixels: &mut Vec<u8>,
 ) -> Result<(), RenderError> {
     let failed = |detail: String| RenderError::Failed { column: column.to_string(), detail };
-    let frame = from.picture.map_or(picture.frame, |base| base.locate(picture.frame));
+    let frame = match &from.shows {
+        Shows::Source(scaled) => scaled.locate(picture.frame),
+        Shows::Picture(base) => base.locate(picture.frame),
+    };
     let Frame { left, top, width, height } = frame;
     pixels.clear();
     pixels.resize(picture.width as usize * picture.height as usize * 3, 0);
@@ -213,7 +226,16 @@ mod tests {
             let rgb = picture(width, height).into_raw();
             let (format, repairs, full_size) =
                 (ImageFormat::Png, Repairs::default(), (width, height));
-            let decoded = Decoded { width, height, rgb, format, repairs, divisor: 1, full_size };
+            let decoded = Decoded {
+                width,
+                height,
+                rgb,
+                format,
+                repairs,
+                divisor: 1,
+                full_size,
+                starts_beyond: (false, false),
+            };
             let mut plain = scratch_with(CpuExtensions::None).unwrap();
             let expected = render(&decoded, &[], &plan, &mut plain).unwrap();
             #[cfg(target_arch = "x86_64")]

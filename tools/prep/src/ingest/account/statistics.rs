@@ -102,6 +102,11 @@ pub(super) fn statistics_path(tar: &Path) -> PathBuf {
     tar.with_file_name(format!("{stem}_stats.json"))
 }
 
+/// Without the folder: what is said of an input is the same wherever it lies.
+pub(super) fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// Reads the statistics of a tar. `None` where there is no such file; a file that is no statistics is a problem of the unit.
 pub(super) fn read_statistics(
     path: &Path,
@@ -116,10 +121,10 @@ pub(super) fn read_statistics(
     file.take(MAX_STATISTICS_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
     if text.len() as u64 > MAX_STATISTICS_BYTES {
         let limit = MAX_STATISTICS_BYTES;
-        return Ok(Some(Err(format!("{} has more than {limit} bytes", path.display()))));
+        return Ok(Some(Err(format!("{} has more than {limit} bytes", name_of(path)))));
     }
     let read = serde_json::from_slice(&text);
-    Ok(Some(read.map_err(|error| format!("{} cannot be read: {error}", path.display()))))
+    Ok(Some(read.map_err(|error| format!("{} cannot be read: {error}", name_of(path)))))
 }
 
 #[cfg(test)]

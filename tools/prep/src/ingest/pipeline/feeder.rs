@@ -12,12 +12,14 @@ use crossbeam::channel::{Receiver, Sender};
 use super::{
     super::{
         in_work::{Step, fault_point, in_step},
+        options::Filter,
         sample_total::SampleTotal,
         sink::{UnitFiles, UnitSink},
         source::UnitSource,
     },
     CHUNK_SAMPLES, FailedUnit, Input, Job, Line, OpenUnit, Opened, PendingUnit,
 };
+use crate::archive::ArchiveError;
 
 impl Line<'_> {
     /// Opens one unit after the other, [`super::UNITS_AHEAD`] of the feeder: where a disk is slow, nobody waits for it.
@@ -27,7 +29,8 @@ impl Line<'_> {
         for PendingUnit { unit, input, bytes } in units {
             let name = input.name();
             fault_point("opener", &name, None);
-            let input = in_step(Step::Open, &name, || Ok(open(input)));
+            let filter = &self.options.filter;
+            let input = in_step(Step::Open, &name, || Ok(open(input, filter)));
             let Some(input) = self.kept(input) else { return };
             match &input {
                 Ok(source) => total.opened(bytes, source.samples() as u64),
@@ -77,7 +80,7 @@ impl Line<'_> {
                 return None;
             }
         };
-        let (name, chunks) = (source.source().path, source.samples().div_ceil(CHUNK_SAMPLES));
+        let (name, chunks) = (source.shown(), source.samples().div_ceil(CHUNK_SAMPLES));
         let files = in_step(Step::Begin, &name, || {
             let buffers = lock(&self.spare_buffers).pop().unwrap_or_default();
             Ok(UnitFiles::new(self.output.dataset(), unit, &self.layout, buffers, chunks))
@@ -93,19 +96,31 @@ impl Line<'_> {
 }
 
 impl Input {
-    /// How messages name it.
-    fn name(&self) -> String {
+    /// How messages name it: as the user does.
+    pub fn name(&self) -> String {
         match self {
             Input::Tar(path) => path.display().to_string(),
-            Input::Open(source) => source.source().path,
+            Input::Open(source) => source.shown(),
+        }
+    }
+
+    /// Opens it for these filters.
+    ///
+    /// # Errors
+    /// It cannot be read, or cannot answer what the filters ask.
+    pub fn open(self, filter: &Filter) -> Result<UnitSource, ArchiveError> {
+        match self {
+            Input::Open(source) => Ok(source),
+            Input::Tar(path) => {
+                let source = UnitSource::open_tar(&path)?;
+                source.refuse_mute_table(filter)?;
+                Ok(source)
+            }
         }
     }
 }
 
-fn open(input: Input) -> Result<UnitSource, FailedUnit> {
-    match input {
-        Input::Open(source) => Ok(source),
-        Input::Tar(path) => UnitSource::open_tar(&path)
-            .map_err(|error| FailedUnit { input: path.display().to_string(), error }),
-    }
+fn open(input: Input, filter: &Filter) -> Result<UnitSource, FailedUnit> {
+    let name = input.name();
+    input.open(filter).map_err(|error| FailedUnit { input: name, error })
 }

@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{archive::ArchiveError, dataset::Output, image::RenderPlan};
 use clipa_pool::{FirstError, Permit, Permits, caught};
-use clipa_talk::Progress;
+use clipa_talk::{Progress, WithHint};
 use clipa_text::TextParts;
 
 /// Samples that a worker takes at once: large enough that locks do not matter, small enough that two threads
@@ -198,7 +198,10 @@ impl Line<'_> {
     ) {
         let thread = thread::Builder::new().name(name.to_owned());
         let started = thread.spawn_scoped(scope, move || self.watched(name, work));
-        self.kept(started.with_context(|| format!("no thread for `{name}`")));
+        let started = started.with_context(|| format!("no thread for `{name}`"));
+        self.kept(started.hint(
+            "name fewer --threads, or raise the limit (ulimit -u, or that of the container)",
+        ));
     }
 
     /// Does what a thread does; should it panic, the run ends with an error that names the thread.

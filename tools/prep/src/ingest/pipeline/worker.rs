@@ -98,10 +98,21 @@ impl Line<'_> {
     ) -> anyhow::Result<()> {
         let configuration = self.output.configuration_sha256();
         let committed = in_step(Step::Commit, name, || {
-            Ok(files.commit(source.source(), configuration, source.account())?)
+            let made_from = match source.made_from() {
+                Ok(made_from) => made_from,
+                Err(error) => return Ok(Err(error)),
+            };
+            Ok(Ok(files.commit(source.source(), made_from, configuration, source.account())?))
         })?;
-        lock(&self.done).entries.push(committed.entry);
-        lock(&self.spare_buffers).push(committed.buffers);
+        match committed {
+            Ok(committed) => {
+                lock(&self.done).entries.push(committed.entry);
+                lock(&self.spare_buffers).push(committed.buffers);
+            }
+            Err(error) => {
+                lock(&self.done).failed.push(FailedUnit { input: name.to_owned(), error });
+            }
+        }
         Ok(())
     }
 }

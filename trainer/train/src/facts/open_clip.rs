@@ -1,0 +1,463 @@
+//! open_clip's configuration of a model, as facts.
+//!
+//! `open_clip_config.json` is `{"model_cfg": {...}, "preprocess_cfg": {...}}`; a file of open_clip's `model_configs` is what stands under `model_cfg`.
+//! Where a key is left out, open_clip's own default holds.
+
+use clipa_recipe::augment::Filter;
+use clipa_recipe::model::config::PixelStatistics;
+use clipa_talk::printable;
+use serde_json::{Map, Value, json};
+
+use super::Fact;
+
+/// How far a mean or deviation may be from the known one.
+const PIXEL_TOLERANCE: f64 = 1e-3;
+/// open_clip's default of `norm_kwargs.eps`.
+const LN_EPS: f64 = 1e-5;
+
+/// What is not built here unless it is off, `false`, `null` or empty.
+const NOT_BUILT: [&str; 21] = [
+    "multimodal_cfg",
+    "vision_cfg.timm_model_name",
+    "vision_cfg.attentional_pool",
+    "vision_cfg.attn_pooler_queries",
+    "vision_cfg.input_patchnorm",
+    "vision_cfg.ls_init_value",
+    "vision_cfg.qk_norm",
+    "vision_cfg.scaled_cosine_attn",
+    "vision_cfg.scale_heads",
+    "vision_cfg.scale_attn_inner",
+    "vision_cfg.scale_attn",
+    "vision_cfg.scale_fc",
+    "text_cfg.hf_model_name",
+    "text_cfg.embed_cls",
+    "text_cfg.ls_init_value",
+    "text_cfg.proj_bias",
+    "text_cfg.qk_norm",
+    "text_cfg.scaled_cosine_attn",
+    "text_cfg.scale_heads",
+    "text_cfg.scale_attn_inner",
+    "text_cfg.scale_fc",
+];
+
+/// What is read below, or says nothing of the function that the weights compute.
+const KNOWN: [&str; 45] = [
+    "embed_dim",
+    "quick_gelu",
+    "vision_cfg",
+    "text_cfg",
+    "custom_text",
+    "init_logit_scale",
+    "init_logit_bias",
+    "nonscalar_logit_scale",
+    "output_dict",
+    "cast_dtype",
+    "vision_cfg.image_size",
+    "vision_cfg.layers",
+    "vision_cfg.width",
+    "vision_cfg.head_width",
+    "vision_cfg.patch_size",
+    "vision_cfg.mlp_ratio",
+    "vision_cfg.pool_type",
+    "vision_cfg.no_ln_pre",
+    "vision_cfg.final_ln_after_pool",
+    "vision_cfg.pos_embed_type",
+    "vision_cfg.global_average_pool",
+    "vision_cfg.patch_dropout",
+    "vision_cfg.output_tokens",
+    "vision_cfg.act_kwargs",
+    "vision_cfg.norm_kwargs",
+    "vision_cfg.image_mean",
+    "vision_cfg.image_std",
+    "vision_cfg.interpolation",
+    "vision_cfg.resize_mode",
+    "text_cfg.context_length",
+    "text_cfg.vocab_size",
+    "text_cfg.width",
+    "text_cfg.heads",
+    "text_cfg.layers",
+    "text_cfg.mlp_ratio",
+    "text_cfg.pool_type",
+    "text_cfg.no_causal_mask",
+    "text_cfg.hf_tokenizer_name",
+    "text_cfg.tokenizer_kwargs",
+    "text_cfg.act_kwargs",
+    "text_cfg.norm_kwargs",
+    "text_cfg.pad_id",
+    "text_cfg.output_tokens",
+    "text_cfg.text_mask",
+    "text_cfg.proj_type",
+];
+
+/// What a configuration says.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    pub(super) facts: Vec<Fact>,
+    /// Are the image tower's positions a table, where it says so?
+    pub(super) fixed_positions: Option<bool>,
+    /// Side of the images that the weights were made for.
+    pub(super) image_size: Option<i64>,
+    /// How images are resized.
+    pub(super) filter: Option<(String, Filter)>,
+    /// Keys that are not understood, and what is done otherwise here.
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// A sentence about what is no configuration (`Ok(Err)`: what is of a model that is not built here).
+pub(super) fn describe(text: &str) -> Result<Result<Described, String>, String> {
+    let whole: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let model = whole.get("model_cfg").unwrap_or(&whole);
+    let Some(model) = model.as_object() else { return Err("no object `model_cfg`".to_owned()) };
+    if !model.contains_key("vision_cfg") || !model.contains_key("text_cfg") {
+        return Err("no `vision_cfg` and `text_cfg` in it".to_owned());
+    }
+    let (image, caption) = (section(model, "vision_cfg")?, section(model, "text_cfg")?);
+    let mut described = Described::default();
+    for (prefix, keys) in [("", model), ("vision_cfg.", image), ("text_cfg.", caption)] {
+        for (key, value) in keys.iter().filter(|(_, value)| !is_off(value)) {
+            let key = format!("{prefix}{key}");
+            if NOT_BUILT.contains(&key.as_str()) {
+                return Ok(Err(said(&key, value)));
+            }
+            if !KNOWN.contains(&key.as_str()) {
+                described.notes.push(format!("{} is not understood", said(&key, value)));
+            }
+        }
+    }
+    let read = towers(image, caption, &mut described)
+        .and_then(|()| shared(model, image, caption, &mut described))
+        .and_then(|()| preprocessing(&whole, image, &mut described));
+    Ok(read.map(|()| described))
+}
+
+fn section<'v>(model: &'v Map<String, Value>, key: &str) -> Result<&'v Map<String, Value>, String> {
+    model.get(key).and_then(Value::as_object).ok_or_else(|| format!("`{key}` is no object"))
+}
+
+fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(on) => !on,
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+fn said(key: &str, value: &Value) -> String {
+    let text: String = value.to_string().chars().take(60).collect();
+    format!("{} = {}", printable(key), printable(&text))
+}
+
+/// A number of a tower, open_clip's default where it is not given.
+fn number(
+    tower: &Map<String, Value>,
+    name: &str,
+    key: &str,
+    default: f64,
+) -> Result<(f64, String), String> {
+    let key = format!("{name}.{key}");
+    let value =
+        tower.get(key.rsplit('.').next().unwrap_or_default()).filter(|value| !value.is_null());
+    match value {
+        None => Ok((default, format!("{key} = {default} (open_clip's default)"))),
+        Some(value) => match value.as_f64() {
+            Some(number) => Ok((number, said(&key, value))),
+            None => Err(said(&key, value)),
+        },
+    }
+}
+
+fn towers(
+    image: &Map<String, Value>,
+    caption: &Map<String, Value>,
+    described: &mut Described,
+) -> Result<(), String> {
+    let vision = |key, default| number(image, "vision_cfg", key, default);
+    let text = |key, default| number(caption, "text_cfg", key, default);
+    let mut fact = |says: String, key, value: f64| {
+        described.facts.push(Fact::new(says, key, value.round() as i64));
+    };
+    let (width, says) = vision("width", 768.0)?;
+    fact(says, "model.vision.width", width);
+    let (layers, says) = vision("layers", 12.0)?;
+    fact(says, "model.vision.layers", layers);
+    let (head_width, says) = vision("head_width", 64.0)?;
+    let heads = (width / head_width.max(1.0)).floor();
+    fact(format!("{says}, so {heads} heads"), "model.vision.heads", heads);
+    let (ratio, says) = vision("mlp_ratio", 4.0)?;
+    fact(says, "model.vision.mlp_width", (width * ratio).floor());
+    let (patch, says) = vision("patch_size", 16.0)?;
+    fact(says, "model.vision.patch_size", patch);
+    let (width, says) = text("width", 512.0)?;
+    fact(says, "model.text.width", width);
+    let (layers, says) = text("layers", 12.0)?;
+    fact(says, "model.text.layers", layers);
+    let (heads, says) = text("heads", 8.0)?;
+    fact(says, "model.text.heads", heads);
+    let (ratio, says) = text("mlp_ratio", 4.0)?;
+    fact(says, "model.text.mlp_width", (width * ratio).floor());
+    let (rows, says) = text("vocab_size", 49_408.0)?;
+    fact(says, "model.text.vocab_size", rows);
+    let on = |tower: &Map<String, Value>, key| tower.get(key).is_some_and(|value| !is_off(value));
+    let facts = &mut described.facts;
+    let ln_pre = !on(image, "no_ln_pre");
+    facts.push(Fact::new(
+        format!("vision_cfg.no_ln_pre = {}", !ln_pre),
+        "model.vision.ln_pre",
+        ln_pre,
+    ));
+    let causal = !on(caption, "no_causal_mask");
+    facts.push(Fact::new(
+        format!("text_cfg.no_causal_mask = {}", !causal),
+        "model.text.causal",
+        causal,
+    ));
+    let gap = on(image, "global_average_pool");
+    let pool =
+        image.get("pool_type").and_then(Value::as_str).unwrap_or(if gap { "avg" } else { "tok" });
+    let says = if gap {
+        "vision_cfg.global_average_pool = true".to_owned()
+    } else {
+        format!("vision_cfg.pool_type = {}", printable(pool))
+    };
+    let values = match pool {
+        "tok" if !gap => vec![json!("cls")],
+        "tok" | "avg" => vec![json!("avg-patches"), json!("avg-all")],
+        _ => return Err(says),
+    };
+    if values.len() > 1 {
+        let after = on(image, "final_ln_after_pool");
+        let says = format!("vision_cfg.final_ln_after_pool = {after}");
+        // The norm after the pool is the older global_average_pool's own.
+        if !gap {
+            facts.push(Fact::new(says, "model.vision.final_ln_after_pool", after));
+        }
+    }
+    facts.push(Fact { says, key: "model.vision.pool", values });
+    let pool = caption.get("pool_type").and_then(Value::as_str).unwrap_or("argmax");
+    let says = format!("text_cfg.pool_type = {}", printable(pool));
+    if !["argmax", "last", "first"].contains(&pool) {
+        return Err(says);
+    }
+    facts.push(Fact::new(says, "model.text.pool", pool));
+    let positions = image.get("pos_embed_type").and_then(Value::as_str);
+    described.fixed_positions = match positions {
+        None => None,
+        Some("learnable") => Some(false),
+        Some("sin_cos_2d") => Some(true),
+        Some(other) => return Err(format!("vision_cfg.pos_embed_type = {}", printable(other))),
+    };
+    described.image_size = image.get("image_size").and_then(Value::as_i64);
+    Ok(())
+}
+
+/// What both towers share here: width of the embedding, tokenizer, activation, layer norm's epsilon.
+fn shared(
+    model: &Map<String, Value>,
+    image: &Map<String, Value>,
+    caption: &Map<String, Value>,
+    described: &mut Described,
+) -> Result<(), String> {
+    let facts = &mut described.facts;
+    if let Some(width) = model.get("embed_dim") {
+        facts.push(Fact::new(said("embed_dim", width), "model.embed_dim", width.clone()));
+    }
+    // Only SigLIP's loss has a bias. Without one a model may be trained on with either loss.
+    if let Some(bias) = model.get("init_logit_bias").filter(|value| !is_off(value)) {
+        facts.push(Fact::new(said("init_logit_bias", bias), "model.loss", "siglip"));
+    }
+    let tokenizer = caption.get("hf_tokenizer_name").filter(|value| !is_off(value));
+    let (says, value) = match tokenizer {
+        None => {
+            ("text_cfg.hf_tokenizer_name is absent, so CLIP's tokenizer".to_owned(), "clip-bpe")
+        }
+        Some(name)
+            if name
+                .as_str()
+                .is_some_and(|name| name.to_lowercase().contains("bert-base-uncased")) =>
+        {
+            (said("text_cfg.hf_tokenizer_name", name), "bert-wordpiece")
+        }
+        Some(other) => return Err(said("text_cfg.hf_tokenizer_name", other)),
+    };
+    facts.push(Fact::new(says, "model.text.tokenizer", value));
+    let quick = model.get("quick_gelu").is_some_and(|value| !is_off(value));
+    let tanh = |tower: &Map<String, Value>| {
+        tower
+            .get("act_kwargs")
+            .and_then(|options| options.get("approximate"))
+            .and_then(Value::as_str)
+            == Some("tanh")
+    };
+    let (says, value) = match (quick, tanh(image), tanh(caption)) {
+        (true, _, _) => ("quick_gelu = true", "quick"),
+        (false, true, true) => ("act_kwargs.approximate = tanh", "tanh"),
+        (false, false, false) => ("quick_gelu = false", "erf"),
+        _ => return Err("act_kwargs.approximate = tanh in one tower only".to_owned()),
+    };
+    facts.push(Fact::new(says, "model.gelu", value));
+    let eps = |tower: &Map<String, Value>| {
+        tower
+            .get("norm_kwargs")
+            .and_then(|options| options.get("eps"))
+            .and_then(Value::as_f64)
+            .unwrap_or(LN_EPS)
+    };
+    if eps(image) != eps(caption) {
+        return Err(format!(
+            "norm_kwargs.eps = {} in one tower and {} in the other",
+            eps(image),
+            eps(caption)
+        ));
+    }
+    facts.push(Fact::new(format!("norm_kwargs.eps = {}", eps(image)), "model.ln_eps", eps(image)));
+    Ok(())
+}
+
+fn preprocessing(
+    whole: &Value,
+    image: &Map<String, Value>,
+    described: &mut Described,
+) -> Result<(), String> {
+    let options = whole.get("preprocess_cfg").and_then(Value::as_object);
+    let option = |key: &str, in_tower: &str| {
+        let given = options.and_then(|options| options.get(key)).or_else(|| image.get(in_tower));
+        given.filter(|value| !value.is_null())
+    };
+    if let (Some(mean), Some(std)) = (option("mean", "image_mean"), option("std", "image_std")) {
+        let says = format!("preprocess_cfg.mean = {mean}, std = {std}");
+        let is = |value: &Value, known: [f64; 3]| {
+            let numbers: Vec<f64> =
+                value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+            numbers.len() == 3
+                && numbers
+                    .iter()
+                    .zip(known)
+                    .all(|(one, other)| (one - other).abs() < PIXEL_TOLERANCE)
+        };
+        let known = [(PixelStatistics::Openai, "openai"), (PixelStatistics::Imagenet, "imagenet")];
+        let found = known.iter().find(|(known, _)| is(mean, known.mean()) && is(std, known.std()));
+        let Some((_, name)) = found else { return Err(printable(&says).into_owned()) };
+        described.facts.push(Fact::new(says, "model.pixels", *name));
+    }
+    if let Some(filter) = option("interpolation", "interpolation").and_then(Value::as_str) {
+        let ours = match filter {
+            "bicubic" => Some(Filter::Bicubic),
+            "bilinear" => Some(Filter::Bilinear),
+            _ => None,
+        };
+        described.filter = ours.map(|ours| (filter.to_owned(), ours));
+        if ours.is_none() {
+            described.notes.push(format!(
+                "preprocess_cfg.interpolation = {} is not done here",
+                printable(filter)
+            ));
+        }
+    }
+    match option("resize_mode", "resize_mode").and_then(Value::as_str) {
+        None | Some("shortest") => {}
+        Some(mode) => described.notes.push(format!(
+            "preprocess_cfg.resize_mode = {}: here images keep their shape, and what is square is cut out",
+            printable(mode)
+        )),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(text: &str) -> Described {
+        describe(text).unwrap().unwrap()
+    }
+
+    fn value(described: &Described, key: &str) -> Value {
+        described.facts.iter().find(|fact| fact.key == key).unwrap().values[0].clone()
+    }
+
+    #[test]
+    fn openais_base_model_is_read_with_open_clips_defaults() {
+        let text = r#"{"embed_dim": 512, "quick_gelu": true,
+            "vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "patch_size": 32},
+            "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12}}"#;
+        let described = described(text);
+        for (key, expected) in [
+            ("model.gelu", json!("quick")),
+            ("model.vision.heads", json!(12)),
+            ("model.vision.mlp_width", json!(3072)),
+            ("model.vision.pool", json!("cls")),
+            ("model.text.causal", json!(true)),
+            ("model.text.tokenizer", json!("clip-bpe")),
+            ("model.ln_eps", json!(1e-5)),
+        ] {
+            assert_eq!(value(&described, key), expected, "{key}");
+        }
+        assert!(described.notes.is_empty(), "{:?}", described.notes);
+    }
+
+    #[test]
+    fn clipas_published_huge_model_is_read() {
+        let text = r#"{"model_cfg": {"embed_dim": 1024,
+            "vision_cfg": {"image_size": 336, "layers": 32, "width": 1280, "head_width": 80, "patch_size": 14,
+                "no_ln_pre": true, "pool_type": "avg", "final_ln_after_pool": true},
+            "text_cfg": {"context_length": 32, "vocab_size": 32000, "hf_tokenizer_name": "bert-base-uncased",
+                "tokenizer_kwargs": {"strip_sep_token": true}, "width": 1024, "heads": 16, "layers": 24,
+                "pool_type": "last", "no_causal_mask": true}},
+            "preprocess_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
+                "interpolation": "bilinear", "resize_mode": "squash"}}"#;
+        let described = described(text);
+        for (key, expected) in [
+            ("model.vision.heads", json!(16)),
+            ("model.vision.ln_pre", json!(false)),
+            ("model.vision.final_ln_after_pool", json!(true)),
+            ("model.text.causal", json!(false)),
+            ("model.text.pool", json!("last")),
+            ("model.text.tokenizer", json!("bert-wordpiece")),
+            ("model.pixels", json!("imagenet")),
+        ] {
+            assert_eq!(value(&described, key), expected, "{key}");
+        }
+        assert!(described.notes[0].contains("resize_mode = squash"), "{:?}", described.notes);
+    }
+
+    #[test]
+    fn a_bias_is_of_siglips_loss() {
+        let of =
+            |key: &str| described(&format!(r#"{{{key}"vision_cfg": {{}}, "text_cfg": {{}}}}"#));
+        let with = of(r#""init_logit_bias": -10, "#);
+        assert_eq!(value(&with, "model.loss"), json!("siglip"));
+        for without in ["", r#""init_logit_bias": null, "#] {
+            assert!(of(without).facts.iter().all(|fact| fact.key != "model.loss"), "{without}");
+        }
+    }
+
+    #[test]
+    fn other_models_and_other_files_are_named() {
+        let of = |vision: &str, rest: &str| {
+            describe(&format!(r#"{{"vision_cfg": {{{vision}}}, "text_cfg": {{}}{rest}}}"#))
+        };
+        for (vision, rest, said) in [
+            (r#""timm_model_name": "vit_base""#, "", "vision_cfg.timm_model_name"),
+            (r#""layers": [3, 4, 6, 3]"#, "", "vision_cfg.layers = [3,4,6,3]"),
+            (r#""ls_init_value": 0.1"#, "", "vision_cfg.ls_init_value = 0.1"),
+            ("", r#", "multimodal_cfg": {"heads": 8}"#, "multimodal_cfg"),
+            (
+                "",
+                r#", "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}"#,
+                "mean = [0.5,0.5,0.5]",
+            ),
+        ] {
+            let error = of(vision, rest).unwrap().unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+        assert!(
+            of(r#""attentional_pool": false, "new": 3"#, "").unwrap().unwrap().notes[0]
+                .contains("vision_cfg.new = 3")
+        );
+        assert!(describe("{}").is_err() && describe("[").is_err());
+    }
+}
