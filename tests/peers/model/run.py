@@ -2,7 +2,7 @@
 
     cargo xtask peers model
 
-Makes them anew (features and loss of both dialects, parameter counts, rows of positions, token ids, hashes of changed
+Makes them anew (features and loss of both dialects, SigLIP's loss, learning rates, parameter counts, rows of positions, token ids, hashes of changed
 colours) and looks for them where the tests have them. Where one differs, both are shown and the exit code is 1. Needs
 no GPU; but PyTorch as the registry has it for Linux brings CUDA along, 5 GB.
 """
@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import captions  # noqa: E402
 import colours  # noqa: E402
 import rust  # noqa: E402
+import schedules  # noqa: E402
 import towers  # noqa: E402
 
 # The tests' own.
@@ -33,7 +34,12 @@ def golden():
         found = rust.decimals(body("trainer/train/src/model/tests.rs", test), 4)
         yield test, found, towers.small_model(dialect)
     test = "the_loss_equals_open_clips"
-    yield test, rust.decimals(body("trainer/train/src/loss.rs", test), 4), [towers.loss_of_four()]
+    losses = "trainer/train/src/loss/tests.rs"
+    yield test, rust.decimals(body(losses, test), 4), [towers.loss_of_four()]
+    test = "the_sigmoid_loss_equals_open_clips"
+    yield test, rust.decimals(body(losses, test), 4), [towers.sigmoid_loss_of_four()]
+    test = "the_learning_rates_of_open_clip"
+    yield test, rust.decimals(body("trainer/recipe/src/schedule.rs", test), 10), list(schedules.learning_rates())
     test = "the_torch_table_has_the_golden_rows"
     one = rust.decimals(body("trainer/train/src/model/positions.rs", test).split("let one = ")[1].split("]")[0], 1)
     yield test, one + [0.0] * 4 + [1.0] * 4 + one + one, towers.position_rows()

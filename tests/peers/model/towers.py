@@ -2,7 +2,7 @@
 import math
 
 import torch
-from open_clip import ClipLoss
+from open_clip import ClipLoss, SigLipLoss
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.pos_embed import get_2d_sincos_pos_embed
 
@@ -48,12 +48,21 @@ def loss(images, texts, scale):
     return ClipLoss()(images, texts, scale).item()
 
 
-def loss_of_four():
-    """The loss of four pairs of three numbers, at CLIP's first scale."""
+def four_pairs():
+    """Four pairs of three numbers."""
     images = torch.arange(1.0, 13.0).view(4, 3)
     texts = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]])
-    rows = [torch.nn.functional.normalize(rows, dim=-1) for rows in (images, texts)]
-    return loss(*rows, 1 / 0.07)
+    return [torch.nn.functional.normalize(rows, dim=-1) for rows in (images, texts)]
+
+
+def loss_of_four():
+    """The loss of four pairs, at CLIP's first scale."""
+    return loss(*four_pairs(), 1 / 0.07)
+
+
+def sigmoid_loss_of_four():
+    """SigLIP's loss of the same, at its first scale and bias."""
+    return SigLipLoss()(*four_pairs(), torch.tensor(10.0), torch.tensor(-10.0)).item()
 
 
 def position_rows():

@@ -7,7 +7,7 @@ use clap::Args;
 use clipa_talk::WithHint;
 
 /// The benchmarks of all packages.
-const BENCHES: [&str; 4] = ["images", "text", "ingest", "stream"];
+const BENCHES: [&str; 5] = ["images", "text", "ingest", "stream", "step"];
 
 /// Which benchmark runs, and how.
 #[derive(Args, Debug)]

@@ -15,6 +15,7 @@ mod document;
 mod error;
 mod given;
 mod keys;
+pub mod memory;
 pub mod model;
 mod open_clip_keys;
 mod optimizer;

@@ -14,7 +14,7 @@ use crate::{
         config::{Tokenizer, VisionPositions},
     },
     optimizer::{AdamWConfig, Decay},
-    schedule::Schedule,
+    schedule::{Course, Schedule, ScheduleKind},
     whole,
 };
 
@@ -69,6 +69,22 @@ pub struct Stage {
     /// Steps of linear warm-up.
     #[serde(deserialize_with = "whole::number")]
     pub warmup_steps: u64,
+    /// How the learning rate goes on after the warm-up.
+    #[serde(default, skip_serializing_if = "ScheduleKind::is_cosine")]
+    pub schedule: ScheduleKind,
+    /// Samples of the cooldown at the end of a `constant-cooldown` schedule.
+    #[serde(
+        default,
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cooldown_samples: Option<u64>,
+    /// The power of the cooldown's decay, 1 (linear) where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_power: Option<f64>,
+    /// The learning rate that the cooldown ends at, 0 where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_end_lr: Option<f64>,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
     /// Which parameters decay.
@@ -85,6 +101,10 @@ pub struct Stage {
     pub clip_grad_norm: Option<f64>,
     /// Precision of matrix products.
     pub precision: Precision,
+    /// Computes the activations of a block again in the backward pass instead of keeping them: a third more forward
+    /// operations, and memory for one block and not for all.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recompute: bool,
     /// Steps between two lines of the log.
     #[serde(deserialize_with = "whole::number")]
     pub log_steps: u64,
@@ -158,6 +178,15 @@ impl Stage {
             peak: self.peak_lr(),
             warmup_steps: self.warmup_steps,
             total_steps: self.total_samples(samples_per_epoch) / self.batch,
+            course: match self.schedule {
+                ScheduleKind::Cosine => Course::Cosine,
+                ScheduleKind::Constant => Course::Constant,
+                ScheduleKind::ConstantCooldown => Course::Cooldown {
+                    steps: self.cooldown_samples.unwrap_or_default() / self.batch,
+                    power: self.cooldown_power.unwrap_or(1.0),
+                    end: self.cooldown_end_lr.unwrap_or_default(),
+                },
+            },
         }
     }
 
@@ -202,11 +231,19 @@ impl Stage {
             ("beta2", self.beta2, 0.0..1.0, "it must lie in 0..1"),
             ("eps", self.eps, 0.0..1.0, "it must lie in 0..1"),
             ("clip_grad_norm", self.clip_grad_norm.unwrap_or(1.0), 1e-9..1e9, "it must be above 0"),
+            ("cooldown_power", self.cooldown_power.unwrap_or(1.0), 1e-9..1e3, "it must be above 0"),
+            (
+                "cooldown_end_lr",
+                self.cooldown_end_lr.unwrap_or_default(),
+                0.0..self.peak_lr().next_up(),
+                "it must lie between 0 and the peak",
+            ),
         ] {
             if !range.contains(&value) {
                 return bad(key, &value, words);
             }
         }
+        self.check_schedule()?;
         if let ImageReduction::Random { drop } | ImageReduction::Block { drop } =
             self.image_reduction
             && !(0.0..1.0).contains(&drop)
@@ -214,6 +251,32 @@ impl Stage {
             return bad("image_reduction.drop", &drop, "it must lie in 0..1");
         }
         Ok(())
+    }
+
+    /// The keys of a cooldown belong to the schedule that has one.
+    fn check_schedule(&self) -> Result<(), BadValue> {
+        let cools = self.schedule == ScheduleKind::ConstantCooldown;
+        for (key, value) in [
+            ("cooldown_samples", self.cooldown_samples.map(|samples| samples.to_string())),
+            ("cooldown_power", self.cooldown_power.map(|power| power.to_string())),
+            ("cooldown_end_lr", self.cooldown_end_lr.map(|lr| lr.to_string())),
+        ] {
+            if let (Some(value), false) = (value, cools) {
+                let why = "only `schedule = \"constant-cooldown\"` has a cooldown";
+                return Err((key, value, why.to_owned()));
+            }
+        }
+        match self.cooldown_samples {
+            None if cools => {
+                let why = "a constant-cooldown schedule needs it";
+                Err(("cooldown_samples", "not given".to_owned(), why.to_owned()))
+            }
+            Some(samples) if samples < self.batch => {
+                let why = format!("a batch is {}: a cooldown has at least one", self.batch);
+                Err(("cooldown_samples", samples.to_string(), why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The first value that cannot work with this tokenizer.
@@ -239,6 +302,14 @@ impl Stage {
             let why =
                 format!("the stage ends after {steps} steps, before the warm-up does: lower it");
             return Err(("warmup_steps", self.warmup_steps.to_string(), why));
+        }
+        let cooldown = self.cooldown_samples.unwrap_or_default();
+        if self.warmup_steps + cooldown / self.batch > steps {
+            let why = format!(
+                "with {} steps of warm-up it is longer than the stage of {total} samples: lower it",
+                self.warmup_steps
+            );
+            return Err(("cooldown_samples", cooldown.to_string(), why));
         }
         Ok(())
     }

@@ -427,3 +427,49 @@ fn a_stage_that_never_leaves_the_warm_up_is_refused() {
     stage.samples = Some(100);
     assert!(recipe.check_length(&stage, 100).unwrap_err().to_string().contains("batch = 128"));
 }
+
+#[test]
+fn a_schedule_has_its_own_keys_only() {
+    let cooled = |keys: &[&str]| {
+        let set: Vec<String> = ["stage.schedule=constant-cooldown", "stage.samples=6400"]
+            .iter()
+            .chain(keys)
+            .map(|&set| set.to_owned())
+            .collect();
+        Recipe::load("tiny-i17-t8", &set, Some("pretrain"))
+    };
+    let recipe = cooled(&["stage.cooldown_samples=1280", "stage.cooldown_power=2"]).unwrap();
+    let again = Recipe::parse(&recipe.to_toml(), "again", &[], None).unwrap();
+    assert_eq!(again, recipe);
+    let schedule = recipe.stages[0].schedule(100);
+    let expected = schedule::Course::Cooldown { steps: 20, power: 2.0, end: 0.0 };
+    assert_eq!((schedule.total_steps, schedule.course), (100, expected));
+    assert_eq!((schedule.lr(79), schedule.lr(90)), (2e-3, 5e-4));
+
+    assert!(cooled(&[]).unwrap_err().to_string().contains("cooldown_samples = not given"));
+    let short = cooled(&["stage.cooldown_samples=63"]).unwrap_err().to_string();
+    assert!(short.contains("a batch is 64"), "{short}");
+    let long = cooled(&["stage.cooldown_samples=3200"]).unwrap();
+    let long = long.check_length(&long.stages[0], 100).unwrap_err().to_string();
+    assert!(long.contains("longer than the stage"), "{long}");
+    let rising = cooled(&["stage.cooldown_samples=640", "stage.cooldown_end_lr=1"]).unwrap_err();
+    assert!(rising.to_string().contains("between 0 and the peak"), "{rising}");
+    for key in ["cooldown_samples=640", "cooldown_power=1", "cooldown_end_lr=0"] {
+        let error = refused(&format!("stage.{key}"));
+        assert!(error.contains("only `schedule = \"constant-cooldown\"`"), "{error}");
+    }
+    let constant = ["stage.schedule=constant".to_owned()];
+    let constant = Recipe::load("tiny-i17-t8", &constant, Some("pretrain")).unwrap();
+    assert_eq!(constant.stages[0].schedule(100).lr(5_999), 2e-3);
+}
+
+/// SigLIP's bias is a parameter of the model, and a recipe without the key has CLIP's loss as ever.
+#[test]
+fn the_loss_is_the_models() {
+    let set = ["model.loss=siglip".to_owned()];
+    let recipe = Recipe::load("b16-i50-t16", &set, None).unwrap();
+    assert_eq!(cost(&recipe, "finetune").parameters(), 149_589_506);
+    assert!(recipe.to_toml().contains("loss = \"siglip\""));
+    assert!(!load("b16-i50-t16").to_toml().contains("loss"));
+    assert!(refused("model.loss=infonce").contains("infonce"));
+}

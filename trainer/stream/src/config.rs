@@ -21,8 +21,8 @@ pub const MAX_QUEUE: usize = 64;
 /// Most memory of all batches under way or waiting, in bytes.
 pub const MAX_QUEUED_BYTES: u64 = 64 << 30;
 
-/// How a stage reads a data set. Two streams with equal configuration, but for `workers`, `queue` and `trust_data`, return equal
-/// batches.
+/// How a stage reads a data set. Two streams with equal configuration, but for `workers`, `queue`, `part` and
+/// `trust_data`, return equal samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StreamConfig {
     /// Side of the square images, in pixels.
@@ -46,6 +46,9 @@ pub struct StreamConfig {
     pub specials: Specials,
     /// Samples of a batch.
     pub batch: usize,
+    /// Samples of a part at most: a batch is handed out in parts of this size and a last one with what remains, so that
+    /// the stream holds a few parts and not a few batches. `None` hands out whole batches. The samples are the same.
+    pub part: Option<usize>,
     /// Picks order, crops, colours, captions and random text reductions.
     pub seed: u64,
     /// Threads that fill batches.
@@ -82,6 +85,7 @@ impl StreamConfig {
             tokenizer: "clip_bpe".to_owned(),
             specials: Specials::CLIP_BPE,
             batch,
+            part: None,
             seed: 0,
             workers: 1,
             queue: 2,
@@ -90,9 +94,14 @@ impl StreamConfig {
         }
     }
 
-    /// Bytes of a batch's images.
+    /// Samples that are handed out at a time.
+    pub fn handed_out(&self) -> usize {
+        self.part.unwrap_or(self.batch).min(self.batch)
+    }
+
+    /// Bytes of the images that are handed out at a time.
     pub fn image_bytes(&self) -> usize {
-        self.batch * self.image_size as usize * self.image_size as usize * 3
+        self.handed_out() * self.image_size as usize * self.image_size as usize * 3
     }
 
     /// Batches that exist at one time inside the stream.
@@ -103,6 +112,7 @@ impl StreamConfig {
     pub(super) fn check(&self) -> Result<(), StreamError> {
         within("image size", u64::from(self.image_size), u64::from(MAX_SIDE_PX))?;
         within("batch", self.batch as u64, MAX_BATCH as u64)?;
+        within("part of a batch", self.handed_out() as u64, MAX_BATCH as u64)?;
         within("context length", self.context_length as u64, u64::from(MAX_CONTEXT_LENGTH))?;
         within("workers", self.workers as u64, MAX_WORKERS as u64)?;
         within("queue", self.queue as u64, MAX_QUEUE as u64)?;

@@ -14,6 +14,8 @@ pub(super) struct Cut {
     pub(super) start: u64,
     /// Samples of a batch.
     pub(super) batch: usize,
+    /// Samples of a part of a batch at most; what is handed out are parts.
+    pub(super) part: usize,
     /// Is what remains at the end of a finite order a batch, too?
     pub(super) keep_rest: bool,
     /// Batches under way or waiting at most.
@@ -74,18 +76,22 @@ impl<W> Cutter<W> {
         jobs: &Sender<Job<W>>,
     ) -> Result<(), (u64, StreamError)> {
         let mut sample = cut.start;
+        // Samples of the batch that are not in a job yet.
+        let mut left = cut.batch;
         for number in 0.. {
             // closed when the stream ends
             let Some(permit) = permits.take(1) else { break };
-            self.hold_until(sample + cut.batch as u64).map_err(|error| (number, error))?;
-            let parts = self.parts(sample, cut.batch);
+            let wanted = left.min(cut.part);
+            self.hold_until(sample + wanted as u64).map_err(|error| (number, error))?;
+            let parts = self.parts(sample, wanted);
             let job = Job { number, first_sample: sample, parts, permit };
             let len = job.len();
-            let whole = len == cut.batch || (cut.keep_rest && len > 0);
+            let whole = len == wanted || (cut.keep_rest && len > 0);
             if !whole || jobs.send(job).is_err() {
                 break;
             }
             sample += len as u64;
+            left = if left > len { left - len } else { cut.batch };
         }
         Ok(())
     }

@@ -97,7 +97,7 @@ impl Stream {
         Ok(Stream { pipeline, samples_per_epoch, image_column, without_source: 0 })
     }
 
-    /// The next batch.
+    /// The next batch, or the next part of one where [`StreamConfig::part`] says so.
     ///
     /// # Errors
     /// [`StreamError`], in the place of the batch that could not be made; the stream has ended then.
@@ -188,6 +188,7 @@ fn start_pipeline(
     let cut = Cut {
         start,
         batch: config.batch,
+        part: config.handed_out(),
         keep_rest: order.is_finite(),
         in_flight: config.in_flight(),
         workers: config.workers,

@@ -225,7 +225,8 @@ mod tests {
         Ok(plan.rows.len())
     }
 
-    const CUT: Cut = Cut { start: 0, batch: 8, keep_rest: false, in_flight: 3, workers: 2 };
+    const CUT: Cut =
+        Cut { start: 0, batch: 8, part: usize::MAX, keep_rest: false, in_flight: 3, workers: 2 };
 
     #[test]
     fn samples_come_in_order_whatever_the_threads_do() {

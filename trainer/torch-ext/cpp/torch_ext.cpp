@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 #include <dlfcn.h>
@@ -127,6 +128,36 @@ Tensor* tx_clip_gradients(Tensor* const* gradients, int64_t count, double max_no
     auto total = norm(all);
     at::_foreach_mul_(all, at::clamp_max(max_norm / (total + 1e-6), 1.0));
     return new Tensor(total);
+  });
+}
+
+int tx_clear_gradients(Tensor* const* parameters, int64_t count) {
+  return guarded(-1, [&] {
+    for (int64_t i = 0; i < count; i++) parameters[i]->mutable_grad().reset();
+    return 0;
+  });
+}
+
+// ---- a GPU's memory
+
+int tx_gpu_memory(int index, int64_t* free, int64_t* total, int64_t* peak) {
+  return guarded(-1, [&] {
+    auto* allocator = c10::getDeviceAllocator(at::kCUDA);
+    auto info = allocator->getMemoryInfo(static_cast<c10::DeviceIndex>(index));
+    auto stats = allocator->getDeviceStats(static_cast<c10::DeviceIndex>(index));
+    *free = static_cast<int64_t>(info.first);
+    *total = static_cast<int64_t>(info.second);
+    *peak = stats.allocated_bytes[0].peak;
+    return 0;
+  });
+}
+
+int tx_gpu_release(int index) {
+  return guarded(-1, [&] {
+    auto* allocator = c10::getDeviceAllocator(at::kCUDA);
+    allocator->emptyCache();
+    allocator->resetPeakStats(static_cast<c10::DeviceIndex>(index));
+    return 0;
   });
 }
 

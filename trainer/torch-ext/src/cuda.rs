@@ -1,5 +1,7 @@
-//! CUDA by `dlopen`: one binary for machines with and without a GPU.
-#![allow(unsafe_code, reason = "loads a shared library")]
+//! CUDA by `dlopen`: one binary for machines with and without a GPU; and how full a GPU's memory is.
+#![allow(unsafe_code, reason = "loads a shared library, asks libtorch's allocator")]
+
+use std::ffi::c_int;
 
 use crate::{Error, ffi};
 
@@ -16,5 +18,51 @@ pub fn load_cuda() -> Result<(), Error> {
     match unsafe { ffi::tx_load_cuda() } {
         0 => Ok(()),
         _ => Err(Error::NoCuda(ffi::last_error())),
+    }
+}
+
+/// A GPU's memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpuMemory {
+    /// Free on the device, as its driver says.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+    /// Most that tensors of this process had at a time since [`release_gpu_memory`].
+    pub peak: u64,
+}
+
+/// Asks how much memory the GPU of this index has.
+///
+/// # Errors
+/// Where there is no such GPU.
+pub fn gpu_memory(index: usize) -> Result<GpuMemory, Error> {
+    let (mut free, mut total, mut peak) = (0, 0, 0);
+    // SAFETY: the three out-pointers are valid for the call.
+    ffi::check(unsafe { ffi::tx_gpu_memory(index as c_int, &mut free, &mut total, &mut peak) })?;
+    let [free, total, peak] = [free, total, peak].map(i64::unsigned_abs);
+    Ok(GpuMemory { free, total, peak })
+}
+
+/// Returns memory that no tensor uses to the GPU's driver, and begins to count the peak anew.
+///
+/// # Errors
+/// Where there is no such GPU.
+pub fn release_gpu_memory(index: usize) -> Result<(), Error> {
+    // SAFETY: takes a number only; libtorch keeps what tensors use.
+    ffi::check(unsafe { ffi::tx_gpu_release(index as c_int) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_gpu_that_is_an_error() {
+        if tch::Cuda::is_available() {
+            return;
+        }
+        assert!(gpu_memory(0).is_err());
+        assert!(release_gpu_memory(0).is_err());
     }
 }

@@ -34,6 +34,14 @@ unsafe extern "C" {
         count: i64,
         max_norm: f64,
     ) -> *mut C_tensor;
+    pub(crate) fn tx_clear_gradients(parameters: *const *mut C_tensor, count: i64) -> c_int;
+    pub(crate) fn tx_gpu_memory(
+        index: c_int,
+        free: *mut i64,
+        total: *mut i64,
+        peak: *mut i64,
+    ) -> c_int;
+    pub(crate) fn tx_gpu_release(index: c_int) -> c_int;
     pub(crate) fn tx_from_owned(
         data: *mut c_void,
         sizes: *const i64,

@@ -25,6 +25,17 @@ pub fn clip_gradients(gradients: &[Tensor], max_norm: f64) -> Result<Tensor, Err
     ffi::own(unsafe { ffi::tx_clip_gradients(list.as_ptr(), list.len() as i64, max_norm) })
 }
 
+/// Forgets the gradients of all parameters and frees their memory; [`Tensor::zero_grad`] keeps it, full of zeros.
+///
+/// # Errors
+/// What libtorch says.
+pub fn clear_gradients(parameters: &[Tensor]) -> Result<(), Error> {
+    let list = ffi::pointers(parameters);
+    // SAFETY: `list` holds `list.len()` valid tensor pointers, borrowed from `parameters` for the call; a handle to a
+    // gradient that somebody else holds stays valid.
+    ffi::check(unsafe { ffi::tx_clear_gradients(list.as_ptr(), list.len() as i64) })
+}
+
 fn pointers(gradients: &[Tensor]) -> Result<Vec<*mut torch_sys::C_tensor>, Error> {
     if gradients.is_empty() {
         return Err(Error::Lists { what: "gradient norm", left: 0, right: 0 });
@@ -44,6 +55,18 @@ mod tests {
     fn the_norm_is_over_all_of_them() {
         assert_eq!(gradient_norm(&gradients()).unwrap().double_value(&[]), 5.0);
         assert!(gradient_norm(&[]).is_err());
+    }
+
+    #[test]
+    fn cleared_gradients_are_gone_and_begin_anew() {
+        let weight = Tensor::from_slice(&[2f32]).set_requires_grad(true);
+        (&weight * 3.0).sum(tch::Kind::Float).backward();
+        let held = weight.grad();
+        clear_gradients(&[weight.shallow_clone()]).unwrap();
+        assert!(!weight.grad().defined());
+        assert_eq!(held.double_value(&[0]), 3.0);
+        (&weight * 5.0).sum(tch::Kind::Float).backward();
+        assert_eq!(weight.grad().double_value(&[0]), 5.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! recipe ──► run::Plan ──► run::Training ──► checkpoint ──► eval
 //!                              ▲    │
-//!                 stream ──────┘    └── model, loss, optimizer, schedule
+//!                 stream ──────┘    └── step (model, loss), optimizer, schedule
 //! ```
 //! A [recipe](clipa_recipe) is a model and its stages; a [`run`] is one stage on one data set in one folder. Everything random is a
 //! function of the run's seed and the number of a sample, so that a run that was killed continues with the same losses.
@@ -14,7 +14,9 @@ pub mod cli;
 pub mod eval;
 pub mod facts;
 pub mod loss;
+pub mod memory;
 pub mod model;
 pub mod optimizer;
 pub mod run;
 mod seed;
+pub mod step;

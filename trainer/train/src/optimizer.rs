@@ -59,9 +59,12 @@ impl AdamW {
         AdamW { config, groups, logit_scale: parameters.tensor("logit_scale") }
     }
 
-    /// Drops the gradients of the last step.
-    pub fn zero_grad(&mut self) {
-        self.groups.iter_mut().flat_map(|group| &mut group.parameters).for_each(Tensor::zero_grad);
+    /// Forgets the gradients of the last step and frees their memory.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn zero_grad(&self) -> Result<(), torch_ext::Error> {
+        self.groups.iter().try_for_each(|group| torch_ext::clear_gradients(&group.parameters))
     }
 
     /// One step along the gradients that lie in the parameters, then the clamp of the logit scale.
@@ -228,7 +231,7 @@ mod tests {
         let parameters = parameters();
         let mut optimizer = AdamW::new(&parameters, CONFIG);
         for (lr, expected) in [(50.0, MAX_LOGIT_SCALE), (-50.0, 0.0)] {
-            optimizer.zero_grad();
+            optimizer.zero_grad().unwrap();
             let sum = parameters.iter().filter(|p| p.spec.trained);
             let sum = sum.map(|p| p.tensor.sum(Kind::Float)).fold(Tensor::from(0f32), |a, b| a + b);
             (-sum).backward();

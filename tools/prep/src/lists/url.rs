@@ -88,7 +88,7 @@ fn push_authority(scheme: &str, authority: &str, normal: &mut String) {
     host::push(host, normal);
     let port = port.trim_start_matches('0');
     let is_own = |&(of, own): &(&str, &str)| port == own && (of == scheme || scheme.is_empty());
-    if !port.is_empty() && !OWN_PORTS.iter().any(|pair| is_own(pair)) {
+    if !port.is_empty() && !OWN_PORTS.iter().any(is_own) {
         normal.push(':');
         normal.push_str(port);
     }

@@ -30,6 +30,9 @@ pub struct ModelConfig {
     /// Mean and standard deviation that pixels are normalised with.
     #[serde(default)]
     pub pixels: PixelStatistics,
+    /// What it is trained for; SigLIP's has one parameter more.
+    #[serde(default, skip_serializing_if = "Loss::is_clip")]
+    pub loss: Loss,
     /// The image tower.
     pub vision: VisionConfig,
     /// The text tower.
@@ -162,6 +165,17 @@ pub enum VisionPositions {
     SinCos2dJax,
 }
 
+/// What a model is trained for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// CLIP's: a softmax over the texts of each image and over the images of each text.
+    #[default]
+    Clip,
+    /// SigLIP's: a sigmoid for every image with every text, with a bias as a parameter (`logit_bias`).
+    Siglip,
+}
+
 /// Whose token ids a text tower reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -194,6 +208,20 @@ pub struct ModelConfigError {
     pub value: i64,
     /// What is wrong with it.
     pub why: String,
+}
+
+impl Loss {
+    /// Parameters beside the towers': the logit scale, and SigLIP's bias.
+    pub fn parameters(self) -> i64 {
+        match self {
+            Loss::Clip => 1,
+            Loss::Siglip => 2,
+        }
+    }
+
+    fn is_clip(&self) -> bool {
+        *self == Loss::Clip
+    }
 }
 
 impl Tokenizer {

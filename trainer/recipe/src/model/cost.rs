@@ -15,6 +15,8 @@ pub struct Cost {
     pub vision_parameters: i64,
     /// Parameters of the text tower, its embeddings and projection included.
     pub text_parameters: i64,
+    /// Parameters of the loss: the logit scale, and SigLIP's bias.
+    pub loss_parameters: i64,
     /// Forward operations of one image.
     pub image_flops: f64,
     /// Forward operations of one caption.
@@ -64,6 +66,7 @@ impl Cost {
                 + caption.parameters()
                 + 2 * text.width
                 + text.width * embed,
+            loss_parameters: config.loss.parameters(),
             image_flops: image.flops()
                 + 2.0 * (kept_patches * patch_values * vision.width + vision.width * embed) as f64,
             text_flops: caption.flops() + 2.0 * (text.width * embed) as f64,
@@ -72,9 +75,9 @@ impl Cost {
         }
     }
 
-    /// Parameters of the whole model, the logit scale included.
+    /// Parameters of the whole model, the loss's included.
     pub fn parameters(&self) -> i64 {
-        self.vision_parameters + self.text_parameters + 1
+        self.vision_parameters + self.text_parameters + self.loss_parameters
     }
 
     /// Forward and backward operations of one pair, both towers and the loss over `batch` pairs.

@@ -36,6 +36,21 @@ fn workers_and_queue_change_no_byte() {
     }
 }
 
+/// Batches of 13 in parts of 5, 5 and 3: the same samples, with less of them in memory.
+#[test]
+fn parts_of_batches_have_their_samples() {
+    let folder = dataset(&["16:rgb8-square", "26:rgb8"]);
+    let whole = bytes(folder.path(), random(13), 26, 8);
+    let config = StreamConfig { part: Some(5), workers: 2, ..random(13) };
+    assert!(bytes(folder.path(), config.clone(), 26, 24) == whole);
+    let mut stream = Stream::open(folder.path(), config, Cursor { sample: 26 }).unwrap();
+    let parts: Vec<(u64, usize)> =
+        (0..5).map(|_| stream.next().map(|part| (part.first_sample, part.len)).unwrap()).collect();
+    assert_eq!(parts, [(26, 5), (31, 5), (36, 3), (39, 5), (44, 5)]);
+    let larger = StreamConfig { part: Some(50), ..random(13) };
+    assert!(bytes(folder.path(), larger, 26, 8) == whole);
+}
+
 #[test]
 fn a_stream_continues_where_it_stopped() {
     let folder = dataset(&["16:rgb8-square", "26:rgb8"]);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::CheckpointError;
 use crate::model::{Clip, Parameter, positions};
@@ -34,7 +34,8 @@ pub fn load_model(
     let (mut fitting, mut missing, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for parameter in model.parameters().iter() {
         let (name, shape) = (&parameter.spec.name, &parameter.spec.shape);
-        let Some(tensor) = tensors.remove(name) else {
+        let stored = tensors.remove(name).or_else(|| absent(name, fit));
+        let Some(tensor) = stored else {
             missing.push(name.clone());
             continue;
         };
@@ -62,11 +63,18 @@ pub fn load_model(
     Err(CheckpointError::OtherModel { path: path.into(), detail: detail.join("; ") })
 }
 
+/// What stands for a parameter that the file lacks: weights that were trained with CLIP's loss have no bias of SigLIP's,
+/// which then begins at 0, as in open_clip.
+fn absent(name: &str, fit: Fit) -> Option<Tensor> {
+    let is_bias = fit == Fit::Resize && name == "logit_bias";
+    is_bias.then(|| Tensor::zeros([0i64; 0], (Kind::Float, Device::Cpu)))
+}
+
 /// A tensor in the parameter's shape where the rules allow it, else as it is.
 fn fitted(model: &Clip, parameter: &Parameter, tensor: Tensor, fit: Fit) -> Tensor {
     let shape = &parameter.spec.shape;
     if shape.is_empty() && tensor.numel() == 1 {
-        // open_clip stores the logit scale as [] or [1].
+        // open_clip stores the logit scale and bias as [] or [1].
         return tensor.reshape([0i64; 0]);
     }
     let stored = tensor.size();

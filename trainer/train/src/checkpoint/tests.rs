@@ -31,8 +31,8 @@ fn step(model: &Clip, optimizer: &mut AdamW) -> f64 {
     let tokens = Tensor::arange(32, (Kind::Int64, Device::Cpu)).view([4, 8]);
     let images = loss::normalise(&model.encode_image(&images, None));
     let texts = loss::normalise(&model.encode_text(&tokens));
-    let loss = loss::clip_loss(&images, &texts, model.logit_scale());
-    optimizer.zero_grad();
+    let loss = loss::direct::clip_loss(&images, &texts, model.logit_scale());
+    optimizer.zero_grad().unwrap();
     loss.backward();
     let _ = optimizer.step(1e-3, None).unwrap();
     loss.double_value(&[])

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clipa_talk::threads::MAX_THREADS;
 
+use crate::run::MicroBatch;
+
 /// Trains CLIP models with CLIPA's reduced token lengths, from a data set that clipa-prep made
 #[derive(Debug, Parser)]
 #[command(name = "clipa-train", version, propagate_version = true)]
@@ -79,7 +81,12 @@ pub struct TrainArguments {
     /// Seed of weights, order, crops and masks
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Say what would run, with sizes and operations, and write nothing
+    /// Pairs that go through the model at a time. Losses and gradients are those of the whole batch, to rounding; several
+    /// micro-batches compute every feature twice and need the memory of one. `auto` takes the largest that fits, found by
+    /// trying and remembered in the run
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    pub micro_batch: MicroBatch,
+    /// Say what would run, with operations, memory, hours and money, and write nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Use a data set whose ingest has not ended, or a run that has not, as it is now

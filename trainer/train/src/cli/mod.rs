@@ -2,6 +2,7 @@
 
 mod arguments;
 mod chain;
+mod estimate;
 mod eval;
 mod machine;
 mod recipes;

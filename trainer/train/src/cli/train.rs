@@ -10,12 +10,15 @@ use clipa_recipe::{Captions, Recipe};
 use clipa_stream::Stream;
 use clipa_talk::{Outcome, Printer, WithHint, figures, interrupt, printable, shell};
 
-use super::{arguments::TrainArguments, machine, recipes};
+use super::{arguments::TrainArguments, estimate, machine, recipes};
 use crate::{
     checkpoint::{self, Origin},
     facts,
     run::{self, Beginning, Plan, Resources, RunFolder, RunRecord, StageImages, Unready},
 };
+
+/// Samples that are read to see that a data set can be.
+const CHECKED_SAMPLES: u64 = 64;
 
 /// The weights that a run begins with.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +65,11 @@ pub(super) fn train(
     };
     notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
     describe(&plan, resources, printer);
-    let mut stream_config = plan.stream_config(resources);
+    if arguments.dry_run {
+        estimate::describe(&plan, arguments.micro_batch, resources, printer);
+    }
+    let few = plan.stage.batch.min(CHECKED_SAMPLES);
+    let mut stream_config = plan.stream_config(resources, few);
     stream_config.trust_data = arguments.trust_data;
     // Opened before the folder is made: a data set that can't be read, or weights that do not fit, leave no trace.
     drop(Stream::open(&arguments.data, stream_config.clone(), Default::default())?);
@@ -104,6 +111,9 @@ pub(super) fn train(
     for changed in folder.keep_recipe(&plan.recipe)? {
         printer.say(format!("changed     {}", printable(&changed)));
     }
+    let micro_batch = run::settle(arguments.micro_batch, &training, folder.path())?;
+    printer.say(format!("micro-batch {micro_batch}"));
+    training.micro_batch = micro_batch.pairs;
     let run = output.clone();
     let stop = interrupt::catch_ending_by(
         printer,
@@ -112,6 +122,8 @@ pub(super) fn train(
         torch_ext::exit_at_once,
     )?;
     tell_beginning(arguments, continued.as_deref(), file.as_deref(), printer);
+    let mut stream_config = plan.stream_config(resources, micro_batch.pairs);
+    stream_config.trust_data = arguments.trust_data;
     let mut stream = Stream::open(&arguments.data, stream_config, training.cursor())?;
     let ending = training.run(&mut stream, &folder, stop, &mut |record| {
         if arguments.json {

@@ -220,7 +220,10 @@ fn as_json(value: &impl serde::Serialize) -> Value {
 }
 
 fn model_of(recipe: &Recipe) -> Value {
-    as_json(&recipe.model)
+    let mut model = as_json(&recipe.model);
+    // Not written where it is the default, and yet it can be contradicted.
+    model["loss"] = as_json(&recipe.model.loss);
+    model
 }
 
 /// The value of a key that begins with `model.`.

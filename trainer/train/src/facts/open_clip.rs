@@ -16,9 +16,8 @@ const PIXEL_TOLERANCE: f64 = 1e-3;
 const LN_EPS: f64 = 1e-5;
 
 /// What is not built here unless it is off, `false`, `null` or empty.
-const NOT_BUILT: [&str; 22] = [
+const NOT_BUILT: [&str; 21] = [
     "multimodal_cfg",
-    "init_logit_bias",
     "vision_cfg.timm_model_name",
     "vision_cfg.attentional_pool",
     "vision_cfg.attn_pooler_queries",
@@ -42,13 +41,14 @@ const NOT_BUILT: [&str; 22] = [
 ];
 
 /// What is read below, or says nothing of the function that the weights compute.
-const KNOWN: [&str; 44] = [
+const KNOWN: [&str; 45] = [
     "embed_dim",
     "quick_gelu",
     "vision_cfg",
     "text_cfg",
     "custom_text",
     "init_logit_scale",
+    "init_logit_bias",
     "nonscalar_logit_scale",
     "output_dict",
     "cast_dtype",
@@ -265,6 +265,10 @@ fn shared(
     if let Some(width) = model.get("embed_dim") {
         facts.push(Fact::new(said("embed_dim", width), "model.embed_dim", width.clone()));
     }
+    // Only SigLIP's loss has a bias. Without one a model may be trained on with either loss.
+    if let Some(bias) = model.get("init_logit_bias").filter(|value| !is_off(value)) {
+        facts.push(Fact::new(said("init_logit_bias", bias), "model.loss", "siglip"));
+    }
     let tokenizer = caption.get("hf_tokenizer_name").filter(|value| !is_off(value));
     let (says, value) = match tokenizer {
         None => {
@@ -418,6 +422,17 @@ mod tests {
             assert_eq!(value(&described, key), expected, "{key}");
         }
         assert!(described.notes[0].contains("resize_mode = squash"), "{:?}", described.notes);
+    }
+
+    #[test]
+    fn a_bias_is_of_siglips_loss() {
+        let of =
+            |key: &str| described(&format!(r#"{{{key}"vision_cfg": {{}}, "text_cfg": {{}}}}"#));
+        let with = of(r#""init_logit_bias": -10, "#);
+        assert_eq!(value(&with, "model.loss"), json!("siglip"));
+        for without in ["", r#""init_logit_bias": null, "#] {
+            assert!(of(without).facts.iter().all(|fact| fact.key != "model.loss"), "{without}");
+        }
     }
 
     #[test]

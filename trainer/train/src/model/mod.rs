@@ -4,20 +4,24 @@
 //! (`tests` below hold golden numbers of open_clip 3.3.0). Where CLIPA's four dialects differ, [`clipa_recipe::model::config`] has a switch.
 
 mod block;
-
 mod initial;
 mod parameters;
 pub mod positions;
+mod recompute;
 mod specification;
 mod text;
 mod vision;
 
+use clipa_recipe::model::config::Loss;
 use tch::{Device, Tensor};
 
 pub use clipa_recipe::model::{InputSizes, ModelConfig, ModelConfigError};
 pub use initial::Initial;
 pub use parameters::{Parameter, Parameters};
-pub use specification::{INITIAL_LOGIT_SCALE, ParameterSpec, specify};
+pub use recompute::{Recorded, pass_on};
+pub use specification::{
+    INITIAL_LOGIT_BIAS, INITIAL_LOGIT_SCALE, INITIAL_SIGLIP_SCALE, ParameterSpec, specify,
+};
 
 /// A CLIP model with its parameters.
 #[derive(Debug)]
@@ -29,6 +33,7 @@ pub struct Clip {
     vision: vision::VisionTower,
     text: text::TextTower,
     logit_scale: Tensor,
+    logit_bias: Option<Tensor>,
 }
 
 impl Clip {
@@ -52,6 +57,10 @@ impl Clip {
             vision: vision::VisionTower::new(config, &parameters, device),
             text: text::TextTower::new(config, &parameters),
             logit_scale: parameters.tensor("logit_scale"),
+            logit_bias: match config.loss {
+                Loss::Clip => None,
+                Loss::Siglip => Some(parameters.tensor("logit_bias")),
+            },
             parameters,
         })
     }
@@ -69,9 +78,25 @@ impl Clip {
         self.text.encode(tokens)
     }
 
+    /// Image embeddings as [`Clip::encode_image`] returns them, without the blocks' activations; those are computed
+    /// again when the backward pass goes on with [`Recorded::backward`].
+    pub fn record_image(&self, images: &Tensor, keep: Option<&Tensor>) -> (Tensor, Recorded<'_>) {
+        self.vision.record(images, keep)
+    }
+
+    /// The same of text embeddings.
+    pub fn record_text(&self, tokens: &Tensor) -> (Tensor, Recorded<'_>) {
+        self.text.record(tokens)
+    }
+
     /// The natural logarithm of the temperature's inverse, a scalar.
     pub fn logit_scale(&self) -> &Tensor {
         &self.logit_scale
+    }
+
+    /// What SigLIP's loss adds to its logits, a scalar.
+    pub fn logit_bias(&self) -> Option<&Tensor> {
+        self.logit_bias.as_ref()
     }
 
     /// All parameters.

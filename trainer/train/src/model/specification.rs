@@ -1,7 +1,10 @@
 //! Every parameter of a model: name, shape, first value, and whether it is trained. The one list behind building,
 //! counting, saving and loading.
 
-use clipa_recipe::model::{InputSizes, ModelConfig, config::VisionPositions};
+use clipa_recipe::model::{
+    InputSizes, ModelConfig,
+    config::{Loss, VisionPositions},
+};
 
 use super::initial::Initial;
 
@@ -27,6 +30,10 @@ impl ParameterSpec {
 
 /// ln(1/0.07), where the logit scale starts.
 pub const INITIAL_LOGIT_SCALE: f32 = 2.659_260_2;
+/// ln 10, where it starts for SigLIP's loss.
+pub const INITIAL_SIGLIP_SCALE: f32 = std::f32::consts::LN_10;
+/// Where SigLIP's bias starts: nearly all pairs do not belong together (Zhai et al. 2023).
+pub const INITIAL_LOGIT_BIAS: f32 = -10.0;
 
 /// All parameters, in the order of open_clip's `named_parameters()`.
 ///
@@ -38,7 +45,13 @@ pub fn specify(config: &ModelConfig, sizes: InputSizes) -> Vec<ParameterSpec> {
     let text_std = root(text.width);
     list.add("positional_embedding", &[sizes.context_length, text.width], normal(0.01));
     list.add("text_projection", &[text.width, config.embed_dim], normal(text_std));
-    list.add("logit_scale", &[], Initial::Constant(INITIAL_LOGIT_SCALE));
+    match config.loss {
+        Loss::Clip => list.add("logit_scale", &[], Initial::Constant(INITIAL_LOGIT_SCALE)),
+        Loss::Siglip => {
+            list.add("logit_scale", &[], Initial::Constant(INITIAL_SIGLIP_SCALE));
+            list.add("logit_bias", &[], Initial::Constant(INITIAL_LOGIT_BIAS));
+        }
+    }
 
     list.vision_stem(config, sizes);
     for layer in 0..vision.layers {

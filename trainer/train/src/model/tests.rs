@@ -4,7 +4,8 @@ use tch::Kind;
 
 use clipa_recipe::model::{
     config::{
-        Gelu, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool, VisionPositions,
+        Gelu, Loss, PixelStatistics, TextConfig, TextPool, VisionConfig, VisionPool,
+        VisionPositions,
     },
     cost::Cost,
 };
@@ -18,6 +19,7 @@ fn small() -> ModelConfig {
         gelu: Gelu::Erf,
         ln_eps: 1e-5,
         pixels: PixelStatistics::Openai,
+        loss: Loss::Clip,
         vision: VisionConfig {
             width: 64,
             layers: 2,
@@ -104,7 +106,7 @@ fn assert_golden(config: &ModelConfig, image: [f64; 16], text: [f64; 16], expect
     let texts = loss::normalise(&model.encode_text(&golden_tokens()));
     assert_row(&images, image);
     assert_row(&texts, text);
-    let loss = loss::clip_loss(&images, &texts, model.logit_scale()).double_value(&[]);
+    let loss = loss::direct::clip_loss(&images, &texts, model.logit_scale()).double_value(&[]);
     assert!((loss - expected_loss).abs() < 1e-5, "{loss} {expected_loss}");
 }
 
@@ -243,9 +245,22 @@ fn bf16_autocast_stays_near_f32() {
     assert!(difference > 0.0 && difference < 0.02, "{difference}");
 }
 
+/// The first values of the paper, and one parameter more.
+#[test]
+fn a_model_for_the_sigmoid_loss_has_a_bias() {
+    let config = ModelConfig { loss: Loss::Siglip, ..small() };
+    let model = build(&config);
+    let value = |tensor: &Tensor| tensor.double_value(&[]);
+    assert!((value(model.logit_scale()) - 10f64.ln()).abs() < 1e-6);
+    assert_eq!(model.logit_bias().map(value), Some(-10.0));
+    assert_eq!(model.parameters().count(), build(&small()).parameters().count() + 1);
+    assert!(build(&small()).logit_bias().is_none());
+}
+
 #[test]
 fn formulas_count_what_is_built() {
-    for config in [small(), second_dialect()] {
+    let siglip = ModelConfig { loss: Loss::Siglip, ..small() };
+    for config in [small(), second_dialect(), siglip] {
         let model = build(&config);
         let cost = Cost::new(&config, SIZES, 16);
         assert_eq!(cost.parameters(), model.parameters().count());

@@ -7,6 +7,7 @@ use clipa_recipe::model::config::{ModelConfig, TextPool};
 use super::{
     block::{Block, BlockConfig, LayerNorm, dimensions},
     parameters::Parameters,
+    recompute::Recorded,
 };
 
 #[derive(Debug)]
@@ -43,13 +44,24 @@ impl TextTower {
 
     /// Ids `[B, C]` to embeddings `[B, E]`.
     pub(super) fn encode(&self, tokens: &Tensor) -> Tensor {
+        let stem = self.stem(tokens);
+        self.head(&self.blocks.iter().fold(stem, |x, block| block.forward(&x)), tokens)
+    }
+
+    /// The same with the blocks' activations forgotten.
+    pub(super) fn record(&self, tokens: &Tensor) -> (Tensor, Recorded<'_>) {
+        let recorded = Recorded::new(&self.blocks, self.stem(tokens));
+        (self.head(recorded.last(), tokens), recorded)
+    }
+
+    fn stem(&self, tokens: &Tensor) -> Tensor {
         let embedded = Tensor::embedding(&self.token_embedding, tokens, -1, false, false);
-        let mut x = embedded + &self.positional_embedding;
-        for block in &self.blocks {
-            x = block.forward(&x);
-        }
+        embedded + &self.positional_embedding
+    }
+
+    fn head(&self, x: &Tensor, tokens: &Tensor) -> Tensor {
         // The norm works row by row, so that one row a caption is enough.
-        self.ln_final.forward(&self.pooled(&x, tokens)).matmul(&self.text_projection)
+        self.ln_final.forward(&self.pooled(x, tokens)).matmul(&self.text_projection)
     }
 
     fn pooled(&self, x: &Tensor, tokens: &Tensor) -> Tensor {

@@ -7,6 +7,7 @@ use clipa_recipe::model::config::{ModelConfig, PixelStatistics, VisionConfig, Vi
 use super::{
     block::{Block, BlockConfig, LayerNorm, dimensions},
     parameters::Parameters,
+    recompute::Recorded,
 };
 
 #[derive(Debug)]
@@ -58,6 +59,18 @@ impl VisionTower {
 
     /// Bytes `[B, S, S, 3]` to embeddings `[B, E]`; `keep` `[B, K]` names the patches that are looked at.
     pub(super) fn encode(&self, images: &Tensor, keep: Option<&Tensor>) -> Tensor {
+        self.forward(&self.patches(images, keep), keep)
+    }
+
+    /// The same with the blocks' activations forgotten.
+    pub(super) fn record(&self, images: &Tensor, keep: Option<&Tensor>) -> (Tensor, Recorded<'_>) {
+        let stem = self.stem(&self.patches(images, keep), keep);
+        let recorded = Recorded::new(&self.blocks, stem);
+        (self.head(recorded.last()), recorded)
+    }
+
+    /// The normalised patches that are looked at, `[B, L, 3·P²]`.
+    fn patches(&self, images: &Tensor, keep: Option<&Tensor>) -> Tensor {
         let patches = patchify(images, self.config.patch_size);
         // Dropped patches are dropped while they are bytes: nothing is computed for them.
         let patches = match keep {
@@ -68,7 +81,7 @@ impl VisionTower {
             }
             None => patches,
         };
-        self.forward(&self.normalise(&patches), keep)
+        self.normalise(&patches)
     }
 
     /// Bytes `[B, L, 3·P²]` to f32 with the data's mean 0 and deviation 1.
@@ -82,6 +95,12 @@ impl VisionTower {
     ///
     /// A convolution whose stride is its kernel's size is one matrix product over the patches.
     pub(super) fn forward(&self, patches: &Tensor, keep: Option<&Tensor>) -> Tensor {
+        let stem = self.stem(patches, keep);
+        self.head(&self.blocks.iter().fold(stem, |x, block| block.forward(&x)))
+    }
+
+    /// Patches to what the first block reads.
+    fn stem(&self, patches: &Tensor, keep: Option<&Tensor>) -> Tensor {
         let (batch, count, values) = dimensions(patches);
         let width = self.config.width;
         let kernel = self.conv1.view([width, values]);
@@ -96,14 +115,13 @@ impl VisionTower {
         };
         let class = &self.class_embedding + self.positional_embedding.select(0, 0);
         let class = class.view([1, 1, width]).expand([batch, -1, -1], false);
-        let mut x = Tensor::cat(&[class, embedded + positions], 1);
-        if let Some(ln_pre) = &self.ln_pre {
-            x = ln_pre.forward(&x);
-        }
-        for block in &self.blocks {
-            x = block.forward(&x);
-        }
-        self.pool(&x).matmul(&self.proj)
+        let x = Tensor::cat(&[class, embedded + positions], 1);
+        self.ln_pre.as_ref().map_or_else(|| x.shallow_clone(), |ln_pre| ln_pre.forward(&x))
+    }
+
+    /// What the last block returns to embeddings.
+    fn head(&self, x: &Tensor) -> Tensor {
+        self.pool(x).matmul(&self.proj)
     }
 
     /// Final layer norm and pooling, `[B, N, W]` to `[B, W]`.

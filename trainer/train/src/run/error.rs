@@ -91,6 +91,12 @@ pub enum RunError {
         /// First sample of the batch.
         first_sample: u64,
     },
+    /// A step does not fit into the device's memory.
+    #[error("{why}")]
+    Memory {
+        /// What does not fit, and into what.
+        why: String,
+    },
     /// The loss or a gradient is no number any more.
     #[error(
         "the loss or its gradient stopped being a number after step {after} and by step {by}; nothing was written since {kept}"
@@ -128,6 +134,10 @@ impl RunError {
             RunError::Diverged { .. } => {
                 "lower the learning rate (--set stage.lr=...), lengthen the warm-up (--set stage.warmup_steps=...) or \
                  clip (--set stage.clip_grad_norm=1.0), and start again"
+            }
+            RunError::Memory { .. } => {
+                "recompute activations (--set stage.recompute=true), lower the batch (--set stage.batch=...), or use a \
+                 device with more memory"
             }
             RunError::Recipe(error) => return error.hint(),
             RunError::Model(_)

@@ -6,6 +6,7 @@
 //!     recipe.toml              the resolved recipe
 //!     open_clip_config.json    the model as open_clip describes it
 //!     metrics.jsonl            one line per logged step
+//!     micro_batch.json         where the batch goes through the model in parts: their size
 //!     checkpoints/             see [`crate::checkpoint`]
 //!     .lock                    locked by the process that writes
 //! ```

@@ -4,7 +4,7 @@ use clipa_schemas::reduction::image::{Grid, ImageReduction, kept_patches};
 use tch::{Device, Tensor};
 
 use super::RunError;
-use crate::{model::ModelConfig, seed};
+use crate::{model::ModelConfig, seed, step::MicroBatch};
 use clipa_recipe::Stage;
 use clipa_stream::Batch;
 
@@ -78,6 +78,12 @@ impl Inputs {
             tokens: tokens.to_device(device),
             keep: keep.transpose()?.map(|keep| keep.to_device(device)),
         })
+    }
+
+    /// What a step takes.
+    pub(super) fn micro_batch(self) -> MicroBatch {
+        let Inputs { images, tokens, keep } = self;
+        MicroBatch { images, tokens, keep }
     }
 }
 

@@ -6,6 +6,7 @@ mod identity;
 mod images;
 mod inputs;
 mod metrics;
+mod micro_batch;
 mod open_clip_config;
 mod plan;
 mod ready;
@@ -19,6 +20,7 @@ pub use self::{
     identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
     images::StageImages,
     metrics::{MetricsFile, StepRecord},
+    micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
     plan::{Plan, Resources, stream_config},
     ready::{Unready, check_context, unfinished_data, unfinished_run},
     training::{Outcome, Training},

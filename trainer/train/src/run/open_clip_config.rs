@@ -3,8 +3,9 @@
 use clipa_schemas::reduction::text::TextReduction;
 use serde_json::{Map, Value, json};
 
+use crate::model::{INITIAL_LOGIT_BIAS, INITIAL_SIGLIP_SCALE};
 use clipa_recipe::augment::{Filter, ResizeMode};
-use clipa_recipe::model::config::{Gelu, TextPool, Tokenizer, VisionPool, VisionPositions};
+use clipa_recipe::model::config::{Gelu, Loss, TextPool, Tokenizer, VisionPool, VisionPositions};
 use clipa_recipe::{Recipe, Stage};
 
 /// The configuration, from which open_clip builds the model that a checkpoint's `model.safetensors` fits.
@@ -72,6 +73,11 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
     if recipe.model.gelu == Gelu::Quick {
         model.insert("quick_gelu".to_owned(), json!(true));
     }
+    if recipe.model.loss == Loss::Siglip {
+        // Without them open_clip builds a model that has no bias.
+        model.insert("init_logit_scale".to_owned(), json!(INITIAL_SIGLIP_SCALE));
+        model.insert("init_logit_bias".to_owned(), json!(INITIAL_LOGIT_BIAS));
+    }
     model.insert("vision_cfg".to_owned(), image);
     model.insert("text_cfg".to_owned(), caption);
     json!({
@@ -129,6 +135,7 @@ mod tests {
             "model.text.tokenizer=bert-wordpiece",
             "model.gelu=tanh",
             "model.ln_eps=1e-6",
+            "model.loss=siglip",
         ];
         let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
         let recipe = Recipe::load("l16-i37-t8", &set, None).unwrap();
@@ -143,5 +150,6 @@ mod tests {
         assert_eq!(caption["tokenizer_kwargs"]["strip_sep_token"], true);
         assert_eq!(caption["act_kwargs"]["approximate"], "tanh");
         assert_eq!(image["norm_kwargs"]["eps"], 1e-6);
+        assert_eq!(model["init_logit_bias"], -10.0);
     }
 }

@@ -20,6 +20,9 @@ use clipa_stream::StreamConfig;
 /// Bytes of a parameter in a checkpoint: the weight and two moments in f32.
 const CHECKPOINT_BYTES_PER_PARAMETER: u64 = 12;
 
+/// Images that are read ahead where a batch comes in parts, in bytes.
+const READ_AHEAD_BYTES: usize = 1 << 30;
+
 /// What a run may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Resources {
@@ -78,13 +81,19 @@ impl Plan {
         self.cost().parameters() as u64 * CHECKPOINT_BYTES_PER_PARAMETER
     }
 
-    /// How the stage reads its data.
-    pub fn stream_config(&self, resources: Resources) -> StreamConfig {
+    /// How the stage reads its data, `micro_batch` samples at a time.
+    pub fn stream_config(&self, resources: Resources, micro_batch: u64) -> StreamConfig {
         let seed = seed::random(self.identity.seed, &self.stage.name, 0).next_u64();
         let mut config = stream_config(&self.recipe, &self.stage, resources.workers);
         config.augment = self.stage.augment.augment();
         config.batch = self.stage.batch as usize;
         config.seed = seed;
+        if micro_batch < self.stage.batch {
+            config.part = Some(micro_batch as usize);
+            // While the second pass runs, the next batch is read ahead, as far as memory is meant for it.
+            let parts = READ_AHEAD_BYTES / config.image_bytes().max(1);
+            config.queue = parts.clamp(config.queue, clipa_stream::MAX_QUEUE);
+        }
         config
     }
 
@@ -117,6 +126,7 @@ impl Plan {
             identity: self.identity.clone(),
             step,
             device: resources.device,
+            micro_batch: self.stage.batch,
         })
     }
 }

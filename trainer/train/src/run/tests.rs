@@ -44,7 +44,7 @@ fn the_published_recipes_take_a_step() {
         let tokens = torch_ext::from_owned(tokens, &[2, stage.context_length]).unwrap();
         let images = loss::normalise(&clip.encode_image(&images, None));
         let texts = loss::normalise(&clip.encode_text(&tokens));
-        let loss = loss::clip_loss(&images, &texts, clip.logit_scale());
+        let loss = loss::direct::clip_loss(&images, &texts, clip.logit_scale());
         assert!((loss.double_value(&[]) - 2f64.ln()).abs() < 0.5, "{name}: {loss}");
         let weight = clip.parameters().tensor("visual.transformer.resblocks.0.mlp.c_fc.bias");
         let before = weight.detach().copy();

@@ -6,7 +6,6 @@ use std::{
 };
 
 use tch::{Device, Kind, Tensor};
-use torch_ext::Autocast;
 
 use super::{
     Identity, MetricsFile, RunError, RunFolder, StepRecord,
@@ -15,12 +14,12 @@ use super::{
 };
 use crate::{
     checkpoint::{self, CHECKPOINT_VERSION, State},
-    loss::{clip_loss, normalise},
     model::Clip,
     optimizer::AdamW,
+    step::Step,
 };
+use clipa_recipe::Stage;
 use clipa_recipe::schedule::Schedule;
-use clipa_recipe::{Precision, Stage};
 use clipa_stream::{Cursor, Stream};
 
 /// A stage under way.
@@ -40,6 +39,8 @@ pub struct Training {
     pub step: u64,
     /// Where the tensors are.
     pub device: Device,
+    /// Pairs that go through the model at a time; the stage's batch where that fits.
+    pub micro_batch: u64,
 }
 
 /// How a loop ended.
@@ -72,18 +73,15 @@ impl Training {
         report: &mut dyn FnMut(&StepRecord),
     ) -> Result<Outcome, RunError> {
         let masks = Masks::new(&self.stage, self.model.config(), self.identity.seed);
-        let vocab_size = self.model.config().text.vocab_size;
         let mut metrics = MetricsFile::open(&folder.metrics(), self.step)?;
         let mut meter = Meter::start();
         let mut health = Health::new(self.step, self.device);
         loop {
-            let batch = meter.wait(|| stream.next())?;
-            let inputs = Inputs::new(batch, masks.as_ref(), vocab_size, self.device)?;
-            let loss = self.loss(&inputs)?;
-            self.optimizer.zero_grad();
-            loss.backward();
+            let loss = self.gradients(stream, masks.as_ref(), &mut meter)?;
             let lr = self.schedule.lr(self.step);
             let norm = self.optimizer.step(lr, self.stage.clip_grad_norm)?;
+            // Now, and not after the next forward pass, whose activations then have their room.
+            self.optimizer.zero_grad()?;
             self.step += 1;
             meter.count(self.stage.batch);
             health.watch(&loss, &norm);
@@ -109,17 +107,27 @@ impl Training {
         }
     }
 
-    /// Both towers in the stage's precision, the loss in f32.
-    fn loss(&self, inputs: &Inputs) -> Result<Tensor, RunError> {
-        let (images, texts) = {
-            let _autocast = match self.stage.precision {
-                Precision::Bf16 => Some(Autocast::enter(self.device, Kind::BFloat16)?),
-                Precision::F32 => None,
-            };
-            let images = self.model.encode_image(&inputs.images, inputs.keep.as_ref());
-            (images, self.model.encode_text(&inputs.tokens))
-        };
-        Ok(clip_loss(&normalise(&images), &normalise(&texts), self.model.logit_scale()))
+    /// The next batch's loss, its gradients in the parameters.
+    fn gradients(
+        &self,
+        stream: &mut Stream,
+        masks: Option<&Masks>,
+        meter: &mut Meter,
+    ) -> Result<Tensor, RunError> {
+        let vocab_size = self.model.config().text.vocab_size;
+        let is_whole = self.micro_batch >= self.stage.batch;
+        // One of several micro-batches goes to the device twice, and waits in main memory for it.
+        let place = if is_whole { self.device } else { Device::Cpu };
+        let step = Step::new(&self.model, self.stage.precision, self.stage.recompute);
+        let mut pass = step.begin();
+        let mut left = self.stage.batch;
+        while left > 0 {
+            let part = meter.wait(|| stream.next())?;
+            left -= part.len as u64;
+            let inputs = Inputs::new(part, masks, vocab_size, place)?;
+            pass.add(inputs.micro_batch(), left == 0)?;
+        }
+        Ok(pass.finish()?)
     }
 
     fn record(&self, loss: &Tensor, norm: &Tensor, lr: f64, meter: &mut Meter) -> StepRecord {
