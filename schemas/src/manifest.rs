@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Version of everything on disk: column names and types, entry, manifest.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Folder of the shards and their entries.
 pub const SHARDS: &str = "shards";

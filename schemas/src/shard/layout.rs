@@ -173,6 +173,6 @@ mod tests {
             "pos: List(non-null UInt8)",
             "captions_pos: List(non-null List(non-null UInt8))?",
         ];
-        assert_eq!((SCHEMA_VERSION, found), (1, expected.map(str::to_owned).to_vec()));
+        assert_eq!((SCHEMA_VERSION, found), (2, expected.map(str::to_owned).to_vec()));
     }
 }

@@ -44,7 +44,7 @@ fn what_is_not_a_data_set_or_empty_or_of_another_version_is_refused() {
     assert!(refused(folder.path(), plain(4)).contains("holds no sample"));
     let path = folder.path().join("dataset.json");
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("\"schema_version\": 1", "\"schema_version\": 7")).unwrap();
+    fs::write(&path, text.replace("\"schema_version\": 2", "\"schema_version\": 7")).unwrap();
     assert!(refused(folder.path(), plain(4)).contains("schema version 7"));
 }
 
