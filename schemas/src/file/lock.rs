@@ -51,7 +51,7 @@ fn outcome(locked: std::result::Result<File, TryLockError>) -> io::Result<Locked
 ///
 /// So it is on Lustre mounted without `flock` (`ENOSYS`), on some FUSE and network file systems (`EOPNOTSUPP`), and on
 /// NFS without a lock daemon (`ENOLCK`). Who writes the same bytes as any other run may go on there with a warning.
-pub fn is_without_locks(error: &io::Error) -> bool {
+fn is_without_locks(error: &io::Error) -> bool {
     let codes = [libc::ENOSYS, libc::ENOTSUP, libc::EOPNOTSUPP, libc::ENOLCK];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }

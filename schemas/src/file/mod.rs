@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::{
     atomic::AtomicFile,
-    lock::{LOCK, Locked, is_without_locks, lock},
+    lock::{LOCK, Locked, lock},
 };
 
 use crate::error::{Error, Result};

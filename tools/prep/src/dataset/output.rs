@@ -28,7 +28,7 @@ pub struct Output {
     dataset: PathBuf,
     manifest: Manifest,
     done: BTreeMap<u32, UnitEntry>,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Output {
