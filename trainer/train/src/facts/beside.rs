@@ -149,6 +149,14 @@ fn compare_open_clip(
     }
     let notes = described.notes.iter().map(|note| format!("{}: {note}", path.display()));
     advice.notes.extend(notes);
+    if let Some((theirs, mode)) = &described.resize_mode
+        && *mode != stage.augment.resize_mode
+    {
+        advice.notes.push(format!(
+            "{}: preprocess_cfg.resize_mode = {theirs}, and this stage evaluates otherwise (stage.augment.resize_mode)",
+            path.display()
+        ));
+    }
     if let Some((theirs, filter)) = &described.filter
         && *filter != stage.augment.filter
     {

@@ -3,7 +3,7 @@
 //! `open_clip_config.json` is `{"model_cfg": {...}, "preprocess_cfg": {...}}`; a file of open_clip's `model_configs` is what stands under `model_cfg`.
 //! Where a key is left out, open_clip's own default holds.
 
-use clipa_recipe::augment::Filter;
+use clipa_recipe::augment::{Filter, ResizeMode};
 use clipa_recipe::model::config::PixelStatistics;
 use clipa_talk::printable;
 use serde_json::{Map, Value, json};
@@ -99,6 +99,8 @@ pub(super) struct Described {
     pub(super) image_size: Option<i64>,
     /// How images are resized.
     pub(super) filter: Option<(String, Filter)>,
+    /// How evaluation makes images square, where it says so.
+    pub(super) resize_mode: Option<(String, ResizeMode)>,
     /// Keys that are not understood, and what is done otherwise here.
     pub(super) notes: Vec<String>,
 }
@@ -357,12 +359,18 @@ fn preprocessing(
             ));
         }
     }
-    match option("resize_mode", "resize_mode").and_then(Value::as_str) {
-        None | Some("shortest") => {}
-        Some(mode) => described.notes.push(format!(
-            "preprocess_cfg.resize_mode = {}: here images keep their shape, and what is square is cut out",
-            printable(mode)
-        )),
+    if let Some(mode) = option("resize_mode", "resize_mode").and_then(Value::as_str) {
+        let ours = match mode {
+            "shortest" => Some(ResizeMode::Shortest),
+            "squash" => Some(ResizeMode::Squash),
+            _ => None,
+        };
+        described.resize_mode = ours.map(|ours| (mode.to_owned(), ours));
+        if ours.is_none() {
+            described
+                .notes
+                .push(format!("preprocess_cfg.resize_mode = {} is not done here", printable(mode)));
+        }
     }
     Ok(())
 }
@@ -421,7 +429,7 @@ mod tests {
         ] {
             assert_eq!(value(&described, key), expected, "{key}");
         }
-        assert!(described.notes[0].contains("resize_mode = squash"), "{:?}", described.notes);
+        assert_eq!(described.resize_mode, Some(("squash".to_owned(), ResizeMode::Squash)));
     }
 
     #[test]
