@@ -14,7 +14,7 @@ use super::{arguments::TrainArguments, estimate, machine, recipes};
 use crate::{
     checkpoint::{self, Origin},
     facts,
-    run::{self, Beginning, Plan, Resources, RunFolder, RunRecord, StageImages, Unready},
+    run::{self, Beginning, Plan, Resources, RunFolder, RunRecord, StageImages, Training, Unready},
 };
 
 /// Samples that are read to see that a data set can be.
@@ -39,50 +39,104 @@ pub(super) fn train(
     printer: &Printer,
 ) -> Result<Outcome> {
     let resources = machine::settle(&arguments.machine)?;
-    let output = &arguments.output;
-    let mut recipe = Recipe::load(&arguments.recipe, &arguments.set, Some(stage))?;
-    let mut notes = Vec::new();
-    let mut file = match start {
-        Start::From(from) => Some(checkpoint::model_file(from)?),
-        Start::Recorded => recorded(output)?.beginning.weights.map(PathBuf::from),
-        Start::Random => None,
-    };
-    if let Start::From(from) = start {
-        notes.extend(begun(from, arguments.allow_unfinished)?);
-    }
-    // What a run to be continued began with may be gone: its checkpoint holds all that is needed.
-    if let Some(file) = file.as_deref().filter(|file| file.is_file()) {
-        let (informed, said) = informed(recipe, file, arguments, stage)?;
-        recipe = informed;
-        notes.extend(said);
-    }
-    let mut plan = Plan::new(recipe, stage, arguments.seed, &arguments.data)?;
-    plan.identity.weights_blake3 = match start {
-        Start::Recorded => recorded(output)?.identity.weights_blake3,
-        Start::Random | Start::From(_) => {
-            file.as_deref().map(checkpoint::weights_blake3).transpose()?
-        }
-    };
-    notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
-    describe(&plan, resources, printer);
-    if arguments.dry_run {
-        estimate::describe(&plan, arguments.micro_batch, resources, printer);
-    }
-    let few = plan.stage.batch.min(CHECKED_SAMPLES);
-    let mut stream_config = plan.stream_config(resources, few);
-    stream_config.trust_data = arguments.trust_data;
-    // Opened before the folder is made: a data set that can't be read, or weights that do not fit, leave no trace.
-    drop(Stream::open(&arguments.data, stream_config.clone(), Default::default())?);
-    let images = StageImages::of(&arguments.data, &stream_config)?;
-    images.lines().into_iter().for_each(|line| printer.say(format!("images      {line}")));
-    if !arguments.allow_enlarging {
-        images.check()?;
-    }
-    notes.iter().for_each(|note| printer.warn(printable(note)));
+    let planned = Planned::of(arguments, stage, start)?;
+    planned.announce(arguments, resources, printer)?;
     if arguments.dry_run {
         printer.say("dry run: nothing was written");
         return Ok(Outcome::Fine);
     }
+    let Some(begun) = begin(arguments, planned, start, resources, printer)? else {
+        return Ok(Outcome::Fine);
+    };
+    go_on(arguments, begun, resources, printer)
+}
+
+/// A stage that is to be trained, before anything is written.
+struct Planned {
+    plan: Plan,
+    /// The weights that it begins with.
+    file: Option<PathBuf>,
+    /// What a person should know.
+    notes: Vec<String>,
+}
+
+impl Planned {
+    fn of(arguments: &TrainArguments, stage: &str, start: Start<'_>) -> Result<Planned> {
+        let output = &arguments.output;
+        let mut recipe = Recipe::load(&arguments.recipe, &arguments.set, Some(stage))?;
+        let mut notes = Vec::new();
+        let file = match start {
+            Start::From(from) => Some(checkpoint::model_file(from)?),
+            Start::Recorded => recorded(output)?.beginning.weights.map(PathBuf::from),
+            Start::Random => None,
+        };
+        if let Start::From(from) = start {
+            notes.extend(begun(from, arguments.allow_unfinished)?);
+        }
+        // What a run to be continued began with may be gone: its checkpoint holds all that is needed.
+        if let Some(file) = file.as_deref().filter(|file| file.is_file()) {
+            let (informed, said) = informed(recipe, file, arguments, stage)?;
+            recipe = informed;
+            notes.extend(said);
+        }
+        let mut plan = Plan::new(recipe, stage, arguments.seed, &arguments.data)?;
+        plan.identity.weights_blake3 = match start {
+            Start::Recorded => recorded(output)?.identity.weights_blake3,
+            Start::Random | Start::From(_) => {
+                file.as_deref().map(checkpoint::weights_blake3).transpose()?
+            }
+        };
+        notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
+        Ok(Planned { plan, file, notes })
+    }
+
+    /// Says what will run, and refuses a data set that it cannot run on.
+    fn announce(
+        &self,
+        arguments: &TrainArguments,
+        resources: Resources,
+        printer: &Printer,
+    ) -> Result<()> {
+        let plan = &self.plan;
+        describe(plan, resources, printer);
+        if arguments.dry_run {
+            estimate::describe(plan, arguments.micro_batch, resources, printer);
+        }
+        let mut stream = plan.stream_config(resources, plan.stage.batch.min(CHECKED_SAMPLES));
+        stream.trust_data = arguments.trust_data;
+        // Opened before the folder is made: a data set that can't be read, or weights that do not fit, leave no trace.
+        drop(Stream::open(&arguments.data, stream.clone(), Default::default())?);
+        let images = StageImages::of(&arguments.data, &stream)?;
+        images.lines().into_iter().for_each(|line| printer.say(format!("images      {line}")));
+        if !arguments.allow_enlarging {
+            images.check()?;
+        }
+        self.notes.iter().for_each(|note| printer.warn(printable(note)));
+        Ok(())
+    }
+}
+
+/// A run's folder and what is trained in it.
+struct Begun {
+    plan: Plan,
+    training: Training,
+    folder: RunFolder,
+    /// The checkpoint that it goes on from.
+    continued: Option<PathBuf>,
+    /// The weights that it begins with.
+    file: Option<PathBuf>,
+}
+
+/// Makes the run's folder, or opens it to be continued; `None` where nothing is left to do.
+fn begin(
+    arguments: &TrainArguments,
+    planned: Planned,
+    start: Start<'_>,
+    resources: Resources,
+    printer: &Printer,
+) -> Result<Option<Begun>> {
+    let Planned { plan, mut file, .. } = planned;
+    let output = &arguments.output;
     let beginning = Beginning::now(&arguments.data, file.as_deref());
     let record = RunRecord { identity: plan.identity.clone(), beginning };
     let found = RunFolder::find(output, &plan.recipe, &record, arguments.resume)?;
@@ -93,7 +147,7 @@ pub(super) fn train(
     if let (Start::Recorded, None) = (start, &continued) {
         file = weights_again(output)?;
     }
-    let mut training = plan.training(continued.as_deref(), file.as_deref(), resources)?;
+    let training = plan.training(continued.as_deref(), file.as_deref(), resources)?;
     let folder = match found {
         Some(folder) => folder,
         None => RunFolder::begin(output, &plan.recipe, &record)?,
@@ -106,15 +160,26 @@ pub(super) fn train(
     }
     if training.step >= plan.schedule.total_steps {
         printer.say(format!("{} is finished: nothing to do", folder.path().display()));
-        return Ok(Outcome::Fine);
+        return Ok(None);
     }
     for changed in folder.keep_recipe(&plan.recipe)? {
         printer.say(format!("changed     {}", printable(&changed)));
     }
+    Ok(Some(Begun { plan, training, folder, continued, file }))
+}
+
+/// Trains to the stage's end, or until Ctrl-C.
+fn go_on(
+    arguments: &TrainArguments,
+    begun: Begun,
+    resources: Resources,
+    printer: &Printer,
+) -> Result<Outcome> {
+    let Begun { plan, mut training, folder, continued, file } = begun;
     let micro_batch = run::settle(arguments.micro_batch, &training, folder.path())?;
     printer.say(format!("micro-batch {micro_batch}"));
     training.micro_batch = micro_batch.pairs;
-    let run = output.clone();
+    let run = arguments.output.clone();
     let stop = interrupt::catch_ending_by(
         printer,
         "stopping after this step, with a checkpoint",
