@@ -51,8 +51,8 @@ mod tests {
     #[test]
     fn a_filter_without_any_value_is_said_and_one_with_some_is_not() {
         let filter = Filter { min_similarity: Some(0.3), ..Filter::default() };
-        let mut totals = Ledger::default();
-        assert!(idle(&filter, &totals, true).is_empty(), "nothing was found");
+        assert!(idle(&filter, &Ledger::default(), true).is_empty(), "nothing was found");
+        let mut totals = Ledger::of(3);
         for _ in 0..2 {
             totals.accept([]);
             totals.pass_unfiltered(["--min-similarity"]);

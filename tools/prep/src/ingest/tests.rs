@@ -84,7 +84,10 @@ fn jpeg(pixels: &[u8], channels: usize, format: turbojpeg::PixelFormat) -> Vec<u
 fn needing_repair() -> BTreeMap<&'static str, Picture> {
     let plain = jpeg(picture().as_raw(), 3, turbojpeg::PixelFormat::RGB);
     let dynamic = || DynamicImage::ImageRgb8(picture());
-    let inks = [200u8, 100, 50, 220].repeat(32 * 24);
+    let inks =
+        [[200u8, 100, 50, 220].repeat(16 * 24), [20, 180, 90, 200].repeat(16 * 24)].concat();
+    let mut endless = png(dynamic());
+    endless.truncate(endless.len() - 12);
     let profile = b"ICC_PROFILE\0\x01\x01profile";
     let length = (profile.len() as u16 + 2).to_be_bytes();
     let with_profile = [&plain[..2], &[0xff, 0xe2], &length, profile, &plain[2..]].concat();
@@ -92,6 +95,7 @@ fn needing_repair() -> BTreeMap<&'static str, Picture> {
     let bars = RgbImage::from_fn(32, 32, |x, y| {
         if (12..20).contains(&y) { *picture().get_pixel(x, y) } else { Rgb([255; 3]) }
     });
+    let blank = RgbImage::from_pixel(32, 24, Rgb([200, 10, 30]));
     let mut glass = dynamic().into_rgba8();
     glass.pixels_mut().for_each(|pixel| pixel[3] = 128);
     let sidecar = Sidecar::default();
@@ -110,6 +114,8 @@ fn needing_repair() -> BTreeMap<&'static str, Picture> {
         ("icc_ignored", with_profile, sidecar.clone()),
         ("markers", [&plain[..2], b"stray", &plain[2..]].concat(), sidecar),
         ("border", png(DynamicImage::ImageRgb8(bars)), padded),
+        ("no_end", endless, Sidecar::default()),
+        ("blank", png(DynamicImage::ImageRgb8(blank)), Sidecar::default()),
     ]
     .into_iter()
     .map(|(repair, image, sidecar)| (repair, Picture { image, sidecar }))
