@@ -32,6 +32,7 @@
 //! # }
 //! ```
 
+mod batches;
 pub mod error;
 pub mod file;
 pub mod image_column;

@@ -10,6 +10,7 @@ use parquet::{
 };
 
 use crate::{
+    batches::all_batches,
     error::{Error, Result},
     file::{AtomicFile, FileDigest},
     shard::write_error,
@@ -35,6 +36,6 @@ pub(crate) fn read(path: &Path) -> Result<RecordBatch> {
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| corrupt(&error))?;
     let schema = Arc::clone(builder.schema());
     let reader = builder.build().map_err(|error| corrupt(&error))?;
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| corrupt(&error))?;
+    let batches = all_batches(reader).map_err(|error| corrupt(&error))?;
     concat_batches(&schema, &batches).map_err(|error| corrupt(&error))
 }

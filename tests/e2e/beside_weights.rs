@@ -201,19 +201,19 @@ fn data_that_a_stage_cannot_learn_from_is_refused_before_it_begins() {
             ["stage.context_length = 1", "at least 2"],
         );
     }
-    world
-        .succeeds(&format!("{PRETRAIN} --dry-run --set stage.image_size=32"))
-        .says(["are smaller than the stage's 32 px and are enlarged"]);
+    let small = format!("{PRETRAIN} --dry-run --set stage.image_size=32");
+    world.fails(&small).says(["is too small for 32 px", "would be enlarged"]);
+    world.succeeds(&format!("{small} --allow-enlarging"));
     world.fails("eval --run run --data classes");
 }
 
 #[test]
 fn what_is_not_finished_is_refused_unless_it_is_meant() {
-    let world = trained();
-    let state = world.path(CHECKPOINT).join("state.json");
-    let mut there = json(&state);
-    there["total_steps"] = json!(9);
-    fs::write(&state, there.to_string()).unwrap();
+    let world = World::new();
+    let longer = PRETRAIN.replace("stage.samples=128", "stage.samples=288");
+    // So slowly that the next checkpoint is not there yet.
+    let is_begun = || world.path(CHECKPOINT).is_dir();
+    world.command(&longer).with_fault("CLIPA_SLOW_SYNC", "300").killed_when(is_begun);
     world.fails(&format!("{FINETUNE} run")).says([
         "run is not finished",
         "step 4 of 9 of stage pretrain",

@@ -289,7 +289,8 @@ fn a_reject_keeps_all_captions_and_a_takedown_leaves_none() {
         .arg(&list)
         .arg("--output")
         .arg(&output)
-        .succeeds();
+        .exits_with(1)
+        .says(["no row was made"]);
     assert!(
         rejected(&output)
             .iter()
@@ -347,7 +348,7 @@ fn filters_judge_each_caption_and_keep_the_others() {
         .args(["--refuse", "captions_filtered"])
         .arg("--output")
         .arg(&output)
-        .succeeds()
+        .exits_with(1)
         .json();
     assert_eq!(report["rejected"]["captions_filtered"]["count"], 1, "{report}");
 }

@@ -21,6 +21,7 @@ use parquet::{
 
 use super::{layout::ShardLayout, mapping::Mapping, texts::TextBlock};
 use crate::{
+    batches::all_batches,
     error::{Error, Result},
     image_column::ImageColumn,
     manifest::SCHEMA_VERSION,
@@ -257,10 +258,7 @@ impl ShardReader {
         .build()
         .map_err(|error| unreadable(&error))?;
         let schema = reader.schema();
-        let mut batches = Vec::new();
-        for batch in reader {
-            batches.push(batch.map_err(|error| unreadable(&error))?);
-        }
+        let mut batches = all_batches(reader).map_err(|error| unreadable(&error))?;
         let batch = match batches.len() {
             1 => batches.remove(0),
             _ => concat_batches(&schema, &batches).map_err(|error| unreadable(&error))?,

@@ -84,8 +84,7 @@ fn jpeg(pixels: &[u8], channels: usize, format: turbojpeg::PixelFormat) -> Vec<u
 fn needing_repair() -> BTreeMap<&'static str, Picture> {
     let plain = jpeg(picture().as_raw(), 3, turbojpeg::PixelFormat::RGB);
     let dynamic = || DynamicImage::ImageRgb8(picture());
-    let inks =
-        [[200u8, 100, 50, 220].repeat(16 * 24), [20, 180, 90, 200].repeat(16 * 24)].concat();
+    let inks = [[200u8, 100, 50, 220].repeat(16 * 24), [20, 180, 90, 200].repeat(16 * 24)].concat();
     let mut endless = png(dynamic());
     endless.truncate(endless.len() - 12);
     let profile = b"ICC_PROFILE\0\x01\x01profile";

@@ -111,7 +111,8 @@ fn compare_own(
     // Which of its stages the weights are of is written beside the recipe.
     let trained = fs::read_to_string(path.with_file_name(run::IDENTITY)).ok();
     let trained = trained.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let trained = trained.and_then(|run| theirs.stage(run["stage"].as_str()?).ok().cloned());
+    let trained =
+        trained.and_then(|run| theirs.stage(run["identity"]["stage"].as_str()?).ok().cloned());
     let positions = trained.map(|stage| stage.model(&theirs.model).vision.positions);
     let wanted = stage.model(&recipe.model).vision.positions;
     let mut differences = Differences::default();
