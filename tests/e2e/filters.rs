@@ -64,7 +64,7 @@ fn a_sidecar_that_cannot_be_read_passes_no_filter_and_no_list() {
         let output = folder.path().join(place.to_string());
         let run = ingest(&tar, &output).args(flags).succeeds();
         let run = run.says([
-            "rejected bad_sidecar: 2 (for example 000000000: sidecar is not a JSON object",
+            "rejected bad_sidecar: 2 (for example 000000000: the .json is not a JSON object",
             flags[0],
         ]);
         assert_eq!(reasons(&run.json()), BTreeMap::from([("bad_sidecar", 2)]), "{flags:?}");
