@@ -293,7 +293,7 @@ mod tests {
         drop(found);
         for refused in [
             "stage.lr=3e-4",
-            "stage.batch=64",
+            "stage.batch=32",
             "stage.warmup_steps=3",
             "stage.precision=\"bf16\"",
             "stage.augment.crop_scale=[0.5, 1.0]",
