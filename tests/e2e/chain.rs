@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use clipa_tests::{Program, drawn, lasting, prep, train, tree};
+use clipa_tests::{Program, ingest_drawn_pairs, lasting, train, tree};
 
 const RECIPE: &str = "tiny-i17-t8";
 /// Short stages, every step logged.
@@ -27,11 +27,7 @@ fn folder() -> &'static Path {
     static SHARED: OnceLock<PathBuf> = OnceLock::new();
     SHARED.get_or_init(|| {
         let folder = lasting("chain");
-        prep(["laion", "ingest", "--for", RECIPE])
-            .arg(drawn().join("train"))
-            .arg("--output")
-            .arg(folder.join("pairs"))
-            .succeeds();
+        ingest_drawn_pairs(RECIPE, &folder.join("pairs"));
         folder
     })
 }

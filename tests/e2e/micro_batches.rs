@@ -1,7 +1,7 @@
 //! `clipa-train --micro-batch`: a batch in parts has the losses of the whole one, in every way that draws at random.
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
-use clipa_tests::{Program, drawn, lasting, prep, train};
+use clipa_tests::{Program, ingest_drawn_pairs, lasting, train};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -35,11 +35,7 @@ fn data() -> &'static Path {
     static DATA: OnceLock<PathBuf> = OnceLock::new();
     DATA.get_or_init(|| {
         let folder = lasting("micro-batches");
-        prep(["laion", "ingest", "--for", RECIPE])
-            .arg(drawn().join("train"))
-            .arg("--output")
-            .arg(folder.join("pairs"))
-            .succeeds();
+        ingest_drawn_pairs(RECIPE, &folder.join("pairs"));
         pretrain(&folder, "whole").succeeds().says(["the whole batch in one pass"]);
         folder
     })

@@ -78,6 +78,15 @@ pub fn drawn_tars() -> Vec<PathBuf> {
     (0..DRAWN_TARS).map(|tar| drawn().join(format!("train/{tar:05}.tar"))).collect()
 }
 
+/// Ingests the drawn pairs for a recipe.
+pub fn ingest_drawn_pairs(recipe: &str, output: &Path) {
+    prep(["laion", "ingest", "--for", recipe])
+        .arg(drawn().join("train"))
+        .arg("--output")
+        .arg(output)
+        .succeeds();
+}
+
 /// `clipa-prep laion ingest` with an image column of each encoding.
 pub fn ingest_every_encoding(input: &Path, output: &Path) -> Program {
     prep([
