@@ -12,8 +12,9 @@ use clipa_schemas::{
     sample::StoredImage,
 };
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
 };
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
@@ -148,15 +149,17 @@ fn resize(
     let Frame { left, top, width, height } = frame;
     pixels.clear();
     pixels.resize(picture.width as usize * picture.height as usize * 3, 0);
-    let source = ImageRef::new(from.width, from.height, from.rgb, PixelType::U8x3)
+    // Of one type of pixels: a call that decides at run time compiles the resizer for every type there is, half of this
+    // crate's code.
+    let source = TypedImageRef::<U8x3>::from_buffer(from.width, from.height, from.rgb)
         .map_err(|error| failed(error.to_string()))?;
-    let mut target = Image::from_slice_u8(picture.width, picture.height, pixels, PixelType::U8x3)
+    let mut target = TypedImage::<U8x3>::from_buffer(picture.width, picture.height, pixels)
         .map_err(|error| failed(error.to_string()))?;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
         .use_alpha(false)
         .crop(left, top, width, height);
-    resizer.resize(&source, &mut target, &options).map_err(|error| failed(error.to_string()))
+    resizer.resize_typed(&source, &mut target, &options).map_err(|error| failed(error.to_string()))
 }
 
 /// True where the source's own bytes are the stored image.
