@@ -6,7 +6,7 @@ use crate::image::{DecodeError, DecodeLimits, Decoded, Orientation, decode};
 
 /// Bytes that large pictures may take while they are decoded and resized, for each thread: room for a photograph of 24
 /// megapixels in every thread, while 16 of the largest allowed, side by side, would take 8.6 GB.
-pub const BYTES_PER_THREAD: u64 = 192 << 20;
+pub(super) const BYTES_PER_THREAD: u64 = 192 << 20;
 
 /// Pixels up to which a picture is not counted: 4 megapixels, 13 MB of RGB.
 const COUNTED_PIXELS: u64 = 1 << 22;
@@ -17,13 +17,13 @@ const WEIGHT_OF_PIXEL: u64 = 8;
 ///
 /// Clones share the room.
 #[derive(Clone, Debug)]
-pub struct LargePictures {
+pub(super) struct LargePictures {
     room: Permits,
 }
 
 impl LargePictures {
     /// Room for so many threads.
-    pub fn new(threads: usize) -> LargePictures {
+    pub(super) fn new(threads: usize) -> LargePictures {
         LargePictures { room: Permits::new(threads as u64 * BYTES_PER_THREAD) }
     }
 
@@ -31,7 +31,7 @@ impl LargePictures {
     ///
     /// # Errors
     /// Those of [`decode`].
-    pub fn decode(
+    pub(super) fn decode(
         &self,
         bytes: &[u8],
         limits: &DecodeLimits,
