@@ -274,18 +274,16 @@ fn shared(
     }
     let tokenizer = caption.get("hf_tokenizer_name").filter(|value| !is_off(value));
     let clips = caption.get("tokenizer_mode").filter(|value| !is_off(value));
-    let (says, values) = match tokenizer {
-        None => (
-            "text_cfg.hf_tokenizer_name is absent, so CLIP's tokenizer".to_owned(),
-            vec!["clip-bpe"],
-        ),
-        Some(_) if clips.is_some_and(|mode| mode == "clips") => {
-            ("text_cfg.tokenizer_mode = clips".to_owned(), vec!["bert-wordpiece-clips"])
+    let (says, values) = match (tokenizer, clips) {
+        (None, _) => {
+            let says = "text_cfg.hf_tokenizer_name is absent, so CLIP's tokenizer".to_owned();
+            (says, vec!["clip-bpe"])
         }
-        Some(_) if clips.is_some() => {
-            return Err(said("text_cfg.tokenizer_mode", clips.unwrap_or(&Value::Null)));
+        (Some(_), Some(mode)) if mode == "clips" => {
+            (said("text_cfg.tokenizer_mode", mode), vec!["bert-wordpiece-clips"])
         }
-        Some(name)
+        (Some(_), Some(mode)) => return Err(said("text_cfg.tokenizer_mode", mode)),
+        (Some(name), None)
             if name
                 .as_str()
                 .is_some_and(|name| name.to_lowercase().contains("bert-base-uncased")) =>
@@ -294,7 +292,7 @@ fn shared(
             let values = vec!["bert-wordpiece", "bert-wordpiece-clips"];
             (said("text_cfg.hf_tokenizer_name", name), values)
         }
-        Some(other) => return Err(said("text_cfg.hf_tokenizer_name", other)),
+        (Some(other), None) => return Err(said("text_cfg.hf_tokenizer_name", other)),
     };
     let values = values.into_iter().map(Value::from).collect();
     facts.push(Fact { says, key: "model.text.tokenizer", values });
@@ -449,16 +447,16 @@ mod tests {
 
     #[test]
     fn openvisions_activations_and_clips_rows_are_read() {
-        let of = |text: &str| {
-            let text = format!(r#"{{"vision_cfg": {{}}, "text_cfg": {{"hf_tokenizer_name": "bert-base-uncased"{text}}}}}"#);
-            describe(&text).unwrap()
+        let of = |more: &str| {
+            let caption = format!(r#""hf_tokenizer_name": "bert-base-uncased", {more}"#);
+            describe(&format!(r#"{{"vision_cfg": {{}}, "text_cfg": {{{caption}}}}}"#)).unwrap()
         };
-        let described = of(r#", "act_kwargs": {"approximate": "tanh"}, "tokenizer_mode": "clips""#).unwrap();
+        let clips = r#""act_kwargs": {"approximate": "tanh"}, "tokenizer_mode": "clips""#;
+        let described = of(clips).unwrap();
         assert_eq!(value(&described, "model.gelu"), json!("erf"));
         assert_eq!(value(&described, "model.text.gelu"), json!("tanh"));
         assert_eq!(value(&described, "model.text.tokenizer"), json!("bert-wordpiece-clips"));
-        assert_eq!(value(&of("").unwrap(), "model.text.tokenizer"), json!("bert-wordpiece"));
-        assert!(of(r#", "tokenizer_mode": "other""#).unwrap_err().contains("tokenizer_mode"));
+        assert!(of(r#""tokenizer_mode": "other""#).unwrap_err().contains("tokenizer_mode"));
     }
 
     #[test]

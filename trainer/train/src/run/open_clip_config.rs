@@ -136,7 +136,10 @@ mod tests {
         assert_eq!(caption["act_kwargs"], json!({"approximate": "tanh"}));
         assert_eq!(caption["tokenizer_mode"], "clips");
         assert_eq!(caption["tokenizer_kwargs"], Value::Null);
-        assert_eq!((&caption["context_length"], &caption["pool_type"]), (&json!(80), &json!("last")));
+        assert_eq!(
+            (&caption["context_length"], &caption["pool_type"]),
+            (&json!(80), &json!("last"))
+        );
     }
 
     #[test]
