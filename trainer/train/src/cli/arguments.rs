@@ -216,6 +216,9 @@ pub struct BenchArguments {
     /// Change a recipe's value, as in `stage.batch=512`; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Run, checkpoint or .safetensors file with weights to begin with, instead of random ones
+    #[arg(long, value_name = "RUN|FILE")]
+    pub from: Option<PathBuf>,
     /// Read batches from this data set as training does, instead of drawn ones that lie ready on the device
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

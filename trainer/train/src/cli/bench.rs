@@ -49,6 +49,9 @@ pub(super) fn bench(arguments: &BenchArguments, printer: &Printer) -> Result<Out
     let asked = arguments.micro_batch;
     let mut timing =
         Timing::new(&recipe, &arguments.stage, (arguments.seed, drawn), asked, resources)?;
+    if let Some(from) = &arguments.from {
+        timing.begin_with(from)?;
+    }
     if let Some(data) = &arguments.data {
         let plan = Plan::new(recipe.clone(), &arguments.stage, arguments.seed, data)?;
         let mut config = plan.stream_config(resources, timing.micro_batch());
