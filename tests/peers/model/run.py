@@ -68,9 +68,9 @@ def golden():
     yield test, rust.integers(row, 1), captions.syntax_row()
 
     colour = "trainer/stream/src/colour.rs"
-    test = "changes_give_the_bytes_of_pillow"
+    test = "changes_make_the_bytes_of_pillow"
     yield test, rust.integers(body(colour, test), 16), list(colours.of_sample())
-    test = "hue_gives_the_bytes_of_pillow_over_the_colour_cube"
+    test = "hue_makes_the_bytes_of_pillow_over_the_colour_cube"
     yield test, rust.integers(body(colour, test), 16), list(colours.of_cube())
 
 
