@@ -42,7 +42,10 @@ def relative_difference(one, other, name, is_relative):
         left, right = (torch.frombuffer(values, dtype=torch.float32) for values in (left, right))
         difference, size = (left - right).abs().max().item(), left.abs().max().item()
     else:
-        difference, size = max(map(abs, map(float.__sub__, left, right))), max(map(abs, left))
+        differences = [abs(ours - theirs) for ours, theirs in zip(left, right)]
+        difference, size = max(differences), max(map(abs, left))
+        if any(each != each for each in differences):
+            difference = float("nan")
     # No number equals nothing: a difference that is none is the worst.
     difference = difference if difference == difference else float("inf")
     return difference / max(size, 1e-12) if is_relative else difference
