@@ -29,6 +29,8 @@ const RECIPE: &str = "tiny-i17-t8";
 /// Drawn images and their side: 1.18 times the full length's, of whose area crops keep 85 % at least.
 const SAMPLES: &str = "8192";
 const SIDE: &str = "76";
+/// 24 classes, and 20 images of each to classify.
+const SHAPES: &str = "--shapes 4 --colours 6 --eval-samples 480";
 
 /// Which study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -117,38 +119,19 @@ impl Place<'_> {
     fn data(&self) -> Result<()> {
         let [drawn, pairs, classes] = ["drawn", "pairs", "classes"].map(|name| self.path(name));
         let (train, folders) = (format!("{drawn}/train"), format!("{drawn}/classes"));
-        for words in [
-            &[
-                "synth",
-                "--samples",
-                SAMPLES,
-                "--tars",
-                "4",
-                "--side",
-                SIDE,
-                "--shapes",
-                "4",
-                "--colours",
-                "6",
-            ][..],
-            &["laion", "ingest", &train, "--image", "76:rgb8", "--image", "38:rgb8"],
-            &[
-                "classes",
-                "ingest",
-                &folders,
-                "--image",
-                "64:rgb8-square",
-                "--image",
-                "32:rgb8-square",
-            ],
+        let drawing = format!("synth --samples {SAMPLES} --tars 4 --side {SIDE} {SHAPES}");
+        for (words, input, output) in [
+            (drawing.as_str(), None, drawn.as_str()),
+            ("laion ingest --image 76:rgb8 --image 38:rgb8", Some(&train), pairs.as_str()),
+            (
+                "classes ingest --image 64:rgb8-square --image 32:rgb8-square",
+                Some(&folders),
+                classes.as_str(),
+            ),
         ] {
-            let (output, more): (&str, &[&str]) = match words[0] {
-                "synth" => (&drawn, &["--eval-samples", "480"]),
-                "laion" => (&pairs, &[]),
-                _ => (&classes, &[]),
-            };
-            let mut command = self.program("clipa-prep", words);
-            command.args(more).args(["--output", output]);
+            let words: Vec<&str> = words.split(' ').collect();
+            let mut command = self.program("clipa-prep", &words);
+            command.args(input).args(["--output", output]);
             talk::command(&child::line(&command));
             child::run_silent("study", &mut command)?;
         }
@@ -158,20 +141,22 @@ impl Place<'_> {
     /// The result of a cell: an earlier run's, or a new one.
     fn cell(&self, cell: &Cell, seed: u32) -> Row {
         let folder = self.output.join("cells").join(format!("{}-{seed}", cell.name));
-        let figures = results::read(&folder).map_or_else(
-            || {
-                let figures = self.train(cell, seed, &folder)?;
-                results::keep(&folder, &figures)?;
-                Ok(figures)
-            },
-            Ok,
-        );
-        let figures = figures.map_err(|error: anyhow::Error| {
+        let figures = match results::read(&folder) {
+            Some(figures) => Ok(figures),
+            None => self.measured(cell, seed, &folder),
+        };
+        let figures = figures.map_err(|error| {
             let reason = format!("{error:#}");
             talk::printer().warn(format!("{}, seed {seed}: {reason}", cell.name));
             reason
         });
         Row { cell: cell.name, seed, figures }
+    }
+
+    fn measured(&self, cell: &Cell, seed: u32, folder: &Path) -> Result<Figures> {
+        let figures = self.train(cell, seed, folder)?;
+        results::keep(folder, &figures)?;
+        Ok(figures)
     }
 
     /// Pre-trains, fine-tunes at full length, and classifies after each.
