@@ -82,26 +82,31 @@ pub(crate) fn run(workspace: &Workspace, arguments: &StudyArguments) -> Result<(
     fs::create_dir_all(&place.output)
         .with_context(|| format!("cannot create {}", place.output.display()))?;
     place.data()?;
-    let seeds = 0..arguments.seeds;
-    let all = seeds.flat_map(|seed| cells.iter().map(move |cell| (cell, seed)));
     let count = cells.len() * arguments.seeds as usize;
-    let mut rows = Vec::with_capacity(count);
-    for (number, (cell, seed)) in all.enumerate() {
+    let mut failures = Vec::new();
+    for (number, (seed, cell)) in pairs(arguments.seeds, &cells).enumerate() {
         talk::note("study", &format!("cell {} of {count}: {}, seed {seed}", number + 1, cell.name));
-        rows.push(place.cell(cell, seed));
+        if let Err(error) = place.cell(cell, seed) {
+            let reason = format!("{error:#}");
+            talk::printer().warn(format!("{}, seed {seed}: {reason}", cell.name));
+            failures.push(Row { cell: cell.name, seed, figures: Err(reason) });
+        }
         // After each, so that a study that is stopped has shown what it found.
-        place.write(&name, &cells, &rows)?;
+        place.write(&name, &failures)?;
     }
-    talk::printer().data(results::table(&cells, &rows).trim_end());
+    let all = cells::chosen(arguments.study, &[])?;
+    talk::printer().data(results::table(&all, &place.rows(&all, &failures)).trim_end());
     talk::note("study", &format!("table, results.csv and plot.svg: {}", place.output.display()));
-    let failed = rows.iter().filter(|row| row.figures.is_err()).count();
-    if failed > 0 {
-        anyhow::bail!(
-            "{} failed: the reasons are in results.csv",
-            figures::counted(failed as u64, "cell")
-        );
+    if !failures.is_empty() {
+        let failed = figures::counted(failures.len() as u64, "cell");
+        anyhow::bail!("{failed} failed: the reasons are in results.csv");
     }
     Ok(())
+}
+
+/// Every cell with every seed, seed by seed: a study that is stopped has whole ones.
+fn pairs(seeds: u32, cells: &[Cell]) -> impl Iterator<Item = (u32, &Cell)> {
+    (0..seeds).flat_map(move |seed| cells.iter().map(move |cell| (seed, cell)))
 }
 
 impl Place<'_> {
@@ -138,25 +143,32 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// The result of a cell: an earlier run's, or a new one.
-    fn cell(&self, cell: &Cell, seed: u32) -> Row {
-        let folder = self.output.join("cells").join(format!("{}-{seed}", cell.name));
-        let figures = match results::read(&folder) {
-            Some(figures) => Ok(figures),
-            None => self.measured(cell, seed, &folder),
-        };
-        let figures = figures.map_err(|error| {
-            let reason = format!("{error:#}");
-            talk::printer().warn(format!("{}, seed {seed}: {reason}", cell.name));
-            reason
-        });
-        Row { cell: cell.name, seed, figures }
+    fn folder(&self, cell: &Cell, seed: u32) -> PathBuf {
+        self.output.join("cells").join(format!("{}-{seed}", cell.name))
     }
 
-    fn measured(&self, cell: &Cell, seed: u32, folder: &Path) -> Result<Figures> {
-        let figures = self.train(cell, seed, folder)?;
-        results::keep(folder, &figures)?;
-        Ok(figures)
+    /// Runs a cell, unless an earlier run has its result.
+    fn cell(&self, cell: &Cell, seed: u32) -> Result<()> {
+        let folder = self.folder(cell, seed);
+        if results::read(&folder).is_some() {
+            return Ok(());
+        }
+        let figures = self.train(cell, seed, &folder)?;
+        results::keep(&folder, &figures)
+    }
+
+    /// What there is of all cells: results of this and earlier runs, failures of this one.
+    fn rows(&self, cells: &[Cell], failures: &[Row]) -> Vec<Row> {
+        pairs(self.arguments.seeds, cells)
+            .filter_map(|(seed, cell)| {
+                let found = results::read(&self.folder(cell, seed));
+                let failed =
+                    || failures.iter().find(|row| row.cell == cell.name && row.seed == seed);
+                let found =
+                    found.map(|figures| Row { cell: cell.name, seed, figures: Ok(figures) });
+                found.or_else(|| failed().cloned())
+            })
+            .collect()
     }
 
     /// Pre-trains, fine-tunes at full length, and classifies after each.
@@ -202,14 +214,16 @@ impl Place<'_> {
         results::top1(&text)
     }
 
-    fn write(&self, name: &str, cells: &[Cell], rows: &[Row]) -> Result<()> {
+    fn write(&self, name: &str, failures: &[Row]) -> Result<()> {
+        let cells = cells::chosen(self.arguments.study, &[])?;
+        let rows = self.rows(&cells, failures);
         let plot = match self.arguments.study {
-            Study::Reductions => plot::rows(cells, rows),
-            Study::Law => plot::lines(cells, rows),
+            Study::Reductions => plot::rows(&cells, &rows),
+            Study::Law => plot::lines(&cells, &rows),
         };
         for (file, text) in [
-            ("results.csv", results::csv(name, cells, rows)),
-            ("table.md", results::table(cells, rows)),
+            ("results.csv", results::csv(name, &cells, &rows)),
+            ("table.md", results::table(&cells, &rows)),
             ("plot.svg", plot),
         ] {
             let path = self.output.join(file);
