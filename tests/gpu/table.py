@@ -39,14 +39,14 @@ class Table:
 
     @staticmethod
     def line(cells):
-        widths = (12, 34, 10, 10, 8, 8, 11)
+        widths = (12, 46, 10, 10, 8, 8, 12)
         print("  ".join(f"{cell:<{width}}" if place < 2 else f"{cell:>{width}}"
                         for place, (cell, width) in enumerate(zip(cells, widths))).rstrip(), flush=True)
 
     def measured(self, model, what, report, flop_per_sample):
         rate = report["samples_per_s"]
         peak, wait = report.get("peak_bytes"), report.get("data_wait_percent")
-        self.line((model, what, f"{rate:,.0f}", f"{1e3 * report['step_s']:.1f}", f"{rate * flop_per_sample / 1e12:.2f}",
+        self.line((model, what, f"{rate:,.0f}", f"{1e3 * report['step_s']:.1f}", f"{rate * flop_per_sample / 1e12:.3g}",
                    "" if peak is None else f"{peak / 1e9:.2f}", "" if wait is None else f"{wait:.1f}"))
 
     def said(self, model, what, words):
