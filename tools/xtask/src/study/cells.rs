@@ -1,8 +1,17 @@
 //! What each cell of a study trains: changes of the recipe, and the tokens that are looked at.
 
-use super::Study;
 use anyhow::{Result, anyhow};
+use clap::ValueEnum;
 use clipa_talk::WithHint;
+
+/// Which study.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Study {
+    /// The eight reductions at equal tokens
+    Reductions,
+    /// Two sizes of model, five lengths of images
+    Law,
+}
 
 /// What all cells share. Longer ones learn more and cost more: a cell is to take a minute or two on two cores.
 pub(super) const COMMON: [&str; 7] = [

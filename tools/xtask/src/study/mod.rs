@@ -11,11 +11,13 @@
 mod cells;
 mod plot;
 mod results;
+#[cfg(test)]
+mod tests;
 
 use crate::workspace::Workspace;
 use crate::{child, demo, talk};
 use anyhow::{Context, Result};
-use cells::Cell;
+use cells::{Cell, Study};
 use clap::{Args, ValueEnum};
 use clipa_talk::figures;
 use results::{Figures, Row};
@@ -31,15 +33,6 @@ const SAMPLES: &str = "8192";
 const SIDE: &str = "76";
 /// 24 classes, and 20 images of each to classify.
 const SHAPES: &str = "--shapes 4 --colours 6 --eval-samples 480";
-
-/// Which study.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Study {
-    /// The eight reductions at equal tokens
-    Reductions,
-    /// Two sizes of model, five lengths of images
-    Law,
-}
 
 /// Which study runs, and how much of it.
 #[derive(Args, Clone, Debug)]

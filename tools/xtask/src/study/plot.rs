@@ -161,8 +161,9 @@ fn words(svg: &mut String, (x, y): (f64, f64), anchor: &str, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cells::{Study, chosen};
+    use super::super::tests::some_rows;
     use super::*;
-    use crate::study::{Study, cells::chosen, results::tests::some_rows};
 
     #[test]
     fn every_seed_that_was_measured_is_a_dot_within_the_picture() {

@@ -111,20 +111,12 @@ pub(super) fn table(cells: &[Cell], rows: &[Row]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::{
+        cells::{Study, chosen},
+        tests::some_rows,
+    };
     use super::*;
-    use crate::study::{Study, cells::chosen};
-
-    pub(in crate::study) fn some_rows(cells: &[Cell]) -> Vec<Row> {
-        let row = |(place, cell): (usize, &Cell), seed: u32| {
-            let finetuned = 0.5 + 0.01 * place as f64 + 0.02 * f64::from(seed);
-            let figures = Figures { pretrained: 0.25, finetuned, seconds: 61.4 };
-            let failed = place == 1 && seed == 1;
-            let reason = "no \"room\"\nleft".to_owned();
-            Row { cell: cell.name, seed, figures: if failed { Err(reason) } else { Ok(figures) } }
-        };
-        (0..3).flat_map(|seed| cells.iter().enumerate().map(move |cell| row(cell, seed))).collect()
-    }
 
     #[test]
     fn a_table_has_means_and_spread_and_failures_keep_their_reasons() {
