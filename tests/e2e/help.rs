@@ -21,8 +21,8 @@ const COMMANDS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("clipa-inspect", &["", "summary", "sample", "grid", "verify", "rejects"]),
-    ("clipa-train", &["", "pretrain", "finetune", "run", "eval", "recipes"]),
-    ("xtask", &["", "demo", "test", "libtorch", "peers", "bench", "env"]),
+    ("clipa-train", &["", "pretrain", "finetune", "run", "eval", "bench", "recipes"]),
+    ("xtask", &["", "demo", "test", "libtorch", "peers", "bench", "study", "env"]),
 ];
 
 fn golden(program: &str, command: &str) -> PathBuf {

@@ -151,6 +151,7 @@ impl Stage {
             (Tokenizer::ClipBpe, _) => Specials::CLIP_BPE,
             (Tokenizer::BertWordpiece, false) => Specials::BERT_CLIPA,
             (Tokenizer::BertWordpiece, true) => Specials::BERT_OPEN_CLIP,
+            (Tokenizer::BertWordpieceClips, _) => Specials::BERT_CLIPS,
         }
     }
 
@@ -281,11 +282,17 @@ impl Stage {
 
     /// The first value that cannot work with this tokenizer.
     pub(super) fn check_tokenizer(&self, tokenizer: Tokenizer) -> Result<(), BadValue> {
-        if self.strip_sep_token && tokenizer == Tokenizer::ClipBpe {
-            let why = "only BERT's WordPiece has a [SEP], and this model reads CLIP's byte pairs";
-            return Err(("strip_sep_token", "true".to_owned(), why.to_owned()));
-        }
-        Ok(())
+        let why = match tokenizer {
+            _ if !self.strip_sep_token => return Ok(()),
+            Tokenizer::BertWordpiece => return Ok(()),
+            Tokenizer::ClipBpe => {
+                "only BERT's WordPiece has a [SEP], and this model reads CLIP's byte pairs"
+            }
+            Tokenizer::BertWordpieceClips => {
+                "this model's rows end with [CLS] and have room for no [SEP]"
+            }
+        };
+        Err(("strip_sep_token", "true".to_owned(), why.to_owned()))
     }
 
     /// The first value that cannot work on a data set of this size.

@@ -46,6 +46,15 @@ Examples:
   clipa-train eval --run runs/finetune --data shapes-classes
   clipa-train eval --run runs/pretrain --data shapes-classes --image-size 64 --per-class --json")]
     Eval(EvalArguments),
+    /// Time a recipe's step: samples a second, operations, memory
+    #[command(after_help = "\
+Examples:
+  clipa-train bench --recipe b16-i50-t16 --set stage.batch=64
+  clipa-train bench --recipe tiny-i17-t8 --data shapes --steps 100 --json
+
+Every step is one of training at the stage's peak learning rate. Nothing is kept. Without --data, batches are drawn and lie ready on
+the device, so that only the step is on the clock.")]
+    Bench(BenchArguments),
     /// List the built-in recipes, or print one
     #[command(after_help = "\
 Examples:
@@ -193,6 +202,54 @@ pub enum Prompts {
     Stage,
     /// Truncated at the context length
     Full,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Built-in recipe, or path of a TOML file; `clipa-train recipes` lists them
+    #[arg(long, value_name = "NAME|FILE")]
+    pub recipe: String,
+    /// Stage of the recipe
+    #[arg(long, value_name = "NAME", default_value = "pretrain")]
+    pub stage: String,
+    /// Change a recipe's value, as in `stage.batch=512`; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Run, checkpoint or .safetensors file with weights to begin with, instead of random ones
+    #[arg(long, value_name = "RUN|FILE")]
+    pub from: Option<PathBuf>,
+    /// Read batches from this data set as training does, instead of drawn ones that lie ready on the device
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Steps that are timed
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub steps: u32,
+    /// Steps before them, which choose kernels and fill caches
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub warmup: u16,
+    /// Different batches that lie ready, used in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000), conflicts_with = "data")]
+    pub batches: u16,
+    /// Seed of weights and batches
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Pairs that go through the model at a time, as for training
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    pub micro_batch: MicroBatch,
+    /// Write weights, batches, and the first step's features and gradients into this .safetensors file, in f32, to compare
+    /// them with another device or program; the losses are in the report
+    #[arg(long, value_name = "FILE")]
+    pub numbers: Option<PathBuf>,
+    /// Use the shards without comparing them with their checksums
+    #[arg(long)]
+    pub trust_data: bool,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
 }
 
 /// Options of `recipes`.

@@ -1,6 +1,7 @@
 //! The commands of clipa-train.
 
 mod arguments;
+mod bench;
 mod chain;
 mod estimate;
 mod eval;
@@ -41,6 +42,7 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
         }
         Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),
+        Command::Bench(arguments) => bench::bench(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
     }
     .map_err(with_hint)

@@ -12,6 +12,7 @@ mod plan;
 mod ready;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod training;
 
 pub use self::{
@@ -23,5 +24,6 @@ pub use self::{
     micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
     plan::{Plan, Resources, stream_config},
     ready::{Unready, check_context, unfinished_data, unfinished_run},
+    timing::{Measured, Timing},
     training::{Outcome, Training},
 };

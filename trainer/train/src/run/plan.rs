@@ -12,7 +12,7 @@ use crate::{
     optimizer::AdamW,
     seed,
 };
-use clipa_recipe::model::{config::Tokenizer, cost::Cost};
+use clipa_recipe::model::cost::Cost;
 use clipa_recipe::schedule::Schedule;
 use clipa_recipe::{Recipe, Stage};
 use clipa_stream::StreamConfig;
@@ -133,18 +133,15 @@ impl Plan {
 
 /// How a stage's sizes, tokens and filter are read, without augmentation.
 pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamConfig {
-    let tokenizer = match recipe.model.text.tokenizer {
-        Tokenizer::ClipBpe => "clip_bpe",
-        Tokenizer::BertWordpiece => "bert_wordpiece",
-    };
+    let tokenizer = recipe.model.text.tokenizer;
     StreamConfig {
         augment: stage.augment.resize_mode.augment(),
         filter: stage.augment.filter,
         context_length: stage.context_length as usize,
         text: stage.text_reduction,
         captions: stage.captions.clone(),
-        tokenizer: tokenizer.to_owned(),
-        specials: stage.specials(recipe.model.text.tokenizer),
+        tokenizer: tokenizer.column().to_owned(),
+        specials: stage.specials(tokenizer),
         workers,
         ..StreamConfig::new(stage.image_size as u32, stage.batch as usize)
     }
