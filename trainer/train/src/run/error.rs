@@ -99,8 +99,8 @@ pub enum RunError {
     },
     /// The loss or a gradient is no number any more.
     #[error(
-        "at step {step} the loss or its gradient stopped being a number, first in the {tower}'s; {} has the batch, and nothing was written since {kept}",
-        saved.display()
+        "at step {step} the loss or its gradient stopped being a number, first in the {tower}'s; {saved} has the batch, and nothing was written since {kept}",
+        saved = saved.display()
     )]
     Diverged {
         /// The step.
@@ -114,8 +114,8 @@ pub enum RunError {
     },
     /// The loss is far above those before it.
     #[error(
-        "at step {step} the loss is {loss:.4}, far above the {median:.4} of the steps before; {} has the batch, and nothing was written since {kept}",
-        saved.display()
+        "at step {step} the loss is {loss:.4}, far above the {median:.4} of the steps before; {saved} has the batch, and nothing was written since {kept}",
+        saved = saved.display()
     )]
     Spike {
         /// The step.

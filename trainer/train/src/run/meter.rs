@@ -44,17 +44,6 @@ impl Meter {
         value
     }
 
-    /// Runs what is no part of training, off the clock.
-    #[expect(dead_code, reason = "for evaluations while training")]
-    pub(super) fn pause<T>(&mut self, pause: impl FnOnce() -> T) -> T {
-        let began = Instant::now();
-        let value = pause();
-        for window in [&mut self.record, &mut self.line] {
-            window.began += began.elapsed();
-        }
-        value
-    }
-
     pub(super) fn count(&mut self, samples: u64) {
         for window in [&mut self.record, &mut self.line] {
             window.samples += samples;

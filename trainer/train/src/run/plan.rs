@@ -117,7 +117,6 @@ impl Plan {
         let seed = self.identity.seed;
         let model = Clip::new(&config, self.stage.sizes(), seed, resources.device)?;
         let mut optimizer = AdamW::new(model.parameters(), self.stage.adamw());
-        let mut average = None;
         let (mut step, mut steps_before) = (0, 0);
         let (mut skipped, mut watch) = (Vec::new(), Watch::default());
         let mut without_moments = Vec::new();
@@ -128,9 +127,7 @@ impl Plan {
                 (steps_before, without_moments) = checkpoint::adopt_moments(&file, &mut optimizer)?;
             }
         }
-        if let Some(decay) = self.stage.ema {
-            average = Some(Average::new(&model, decay));
-        }
+        let mut average = self.stage.ema.map(|decay| Average::new(&model, decay));
         if let Some(folder) = continued {
             let state = checkpoint::read(folder, &model, &mut optimizer, average.as_mut())?;
             (step, steps_before) = (state.step, state.steps_before);

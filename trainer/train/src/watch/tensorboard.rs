@@ -107,9 +107,8 @@ fn create(folder: &Path) -> io::Result<(File, PathBuf)> {
 /// A TFRecord around some bytes.
 fn record(content: &[u8]) -> Vec<u8> {
     let length = (content.len() as u64).to_le_bytes();
-    let [of_length, of_content] =
-        [&length, content].map(|bytes| masked_crc32c(bytes).to_le_bytes());
-    [&length, &of_length, content, &of_content].concat()
+    let checksum = |bytes: &[u8]| masked_crc32c(bytes).to_le_bytes();
+    [&length[..], &checksum(&length), content, &checksum(content)].concat()
 }
 
 /// A protobuf message under construction.
@@ -149,12 +148,12 @@ impl Message {
     }
 
     fn key(&mut self, field: u64, wire_type: u64) {
-        self.raw_varint(field << 3 | wire_type);
+        self.raw_varint((field << 3) | wire_type);
     }
 
     fn raw_varint(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.bytes.push((number & 0x7f) as u8 | 0x80);
+            self.bytes.push(((number & 0x7f) | 0x80) as u8);
             number >>= 7;
         }
         self.bytes.push(number as u8);
@@ -177,7 +176,7 @@ const TABLE: [u32; 256] = {
     while byte < 256 {
         let (mut crc, mut bit) = (byte as u32, 0);
         while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 };
             bit += 1;
         }
         table[byte] = crc;
