@@ -12,7 +12,7 @@ use clipa_stream::Cursor;
 pub const CHECKPOINT_VERSION: u32 = 2;
 
 /// What a continuation needs beside the tensors.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// [`CHECKPOINT_VERSION`] of the program that wrote it.
