@@ -506,3 +506,14 @@ fn the_loss_is_the_models() {
     assert!(!load("b16-i50-t16").to_toml().contains("loss"));
     assert!(refused("model.loss=infonce").contains("infonce"));
 }
+
+#[test]
+fn precisions_have_open_clips_names_too() {
+    let written = |name: &str| {
+        let set = [format!("stage.precision={name}")];
+        Recipe::load("tiny-i17-t8", &set, Some("pretrain")).map(|recipe| recipe.to_toml())
+    };
+    assert_eq!(written("amp_bf16").unwrap(), written("bf16").unwrap());
+    assert_eq!(written("fp32").unwrap(), written("f32").unwrap());
+    assert!(written("fp16").unwrap_err().to_string().contains("bf16"));
+}

@@ -23,6 +23,7 @@ mod crop;
 mod cut;
 mod error;
 mod filler;
+mod names;
 mod order;
 mod painter;
 mod permutation;
@@ -42,6 +43,7 @@ pub use self::{
     columns::image_column,
     config::{Cursor, MAX_BATCH, MAX_QUEUE, MAX_QUEUED_BYTES, MAX_WORKERS, StreamConfig},
     error::StreamError,
+    names::{SampleName, sample_names},
     order::WINDOW_ROWS,
 };
 use self::{

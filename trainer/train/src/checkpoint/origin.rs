@@ -60,7 +60,7 @@ pub(super) fn weights_of_hub(folder: &Path) -> Result<Option<PathBuf>, Checkpoin
 }
 
 /// How far the run was that wrote some weights.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// Where it was.
     pub state: State,

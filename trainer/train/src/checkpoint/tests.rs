@@ -1,8 +1,10 @@
 //! Checkpoints survive the disk, and others are refused with names.
 
+use std::fs;
+
 use tch::{Device, Kind, Tensor};
 
-use super::*;
+use super::{content::write_state, *};
 use crate::{loss, model::InputSizes};
 use clipa_recipe::Recipe;
 use clipa_stream::Cursor;
@@ -48,6 +50,9 @@ fn state(step: u64) -> State {
         seed: 3,
         recipe_sha256: "a".to_owned(),
         dataset_sha256: "b".to_owned(),
+        skipped_batches: Vec::new(),
+        recent_losses: Vec::new(),
+        steps_before: 0,
         files: Vec::new(),
         state_sha256: String::new(),
     }
@@ -63,7 +68,7 @@ fn a_continued_run_has_the_same_losses() {
     let expected = [step(&model, &mut optimizer), step(&model, &mut optimizer)];
 
     let (model, mut optimizer) = build(99, &[]);
-    let there = read(&folder, &model, &mut optimizer).unwrap();
+    let there = read(&folder, &model, &mut optimizer, None).unwrap();
     let names: Vec<&str> = there.files.iter().map(|file| file.file.as_str()).collect();
     assert_eq!(names, [MODEL, OPTIMIZER]);
     assert_eq!(State { files: Vec::new(), state_sha256: String::new(), ..there }, state(2));
@@ -192,17 +197,17 @@ fn a_flipped_byte_in_any_file_is_an_error_and_never_another_number() {
                 let mut flipped = whole.clone();
                 flipped[place] ^= 1 << bit;
                 fs::write(&file, flipped).unwrap();
-                let error = read(&folder, &other, &mut moments).unwrap_err();
+                let error = read(&folder, &other, &mut moments, None).unwrap_err();
                 assert!(error.to_string().contains(name), "{name} {place}: {error}");
             }
         }
         for cut in [whole.len() - 1, whole.len() / 2, 0] {
             fs::write(&file, &whole[..cut]).unwrap();
-            assert!(read(&folder, &other, &mut moments).is_err(), "{name} cut to {cut}");
+            assert!(read(&folder, &other, &mut moments, None).is_err(), "{name} cut to {cut}");
         }
         fs::write(&file, &whole).unwrap();
     }
-    read(&folder, &other, &mut moments).unwrap();
+    read(&folder, &other, &mut moments, None).unwrap();
     // A new stage begins with the same file, and checks it as well.
     let file = model_file(run.path()).unwrap();
     let mut flipped = fs::read(&file).unwrap();

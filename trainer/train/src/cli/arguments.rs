@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clipa_talk::threads::MAX_THREADS;
 
-use crate::run::MicroBatch;
+use crate::{
+    checkpoint::Weights,
+    run::{MicroBatch, OnSpike},
+};
 
 /// Trains CLIP models with CLIPA's reduced token lengths, from a data set that clipa-prep made
 #[derive(Debug, Parser)]
@@ -104,9 +107,25 @@ pub struct TrainArguments {
     /// Where and with how many threads.
     #[command(flatten)]
     pub machine: MachineArguments,
+    /// What happens where a loss is more than 1.0, and more than 8 median absolute deviations, above the median of the 64
+    /// steps before. In every case the step, gradient norms by tower and the batch's keys are saved in RUN/spikes. A loss
+    /// or gradient that is no number is never ignored
+    #[arg(long, value_enum, default_value = "stop", value_name = "HOW")]
+    pub on_spike: OnSpike,
+    /// Peak of the device in TFLOP/s, for MFU; that of NVIDIA's data sheet where the GPU is a known one
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub device_tflops: Option<f64>,
     /// Step records as JSON lines on stdout, instead of lines for people on stderr
     #[arg(long)]
     pub json: bool,
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if number > 0.0 && number < f64::INFINITY => Ok(number),
+        _ => Err("a number above 0".to_owned()),
+    }
 }
 
 /// Options of `finetune`.
@@ -119,12 +138,37 @@ pub struct FinetuneArguments {
     /// pixel statistics open they are taken from there; what contradicts the recipe is refused by name.
     #[arg(long, value_name = "RUN|FILE", required_unless_present = "resume")]
     pub from: Option<PathBuf>,
+    /// Which weights of a run or checkpoint are taken, where its stage had `ema`: the raw ones, or their moving average
+    #[arg(long, value_enum, default_value = "raw", value_name = "KIND")]
+    pub weights: WeightsChoice,
+    /// Begin with the optimizer's moments of --from, too: for a change of learning rate, length or data that is meant, and
+    /// for a cooldown that branches off a checkpoint. Schedule, data order and average begin anew
+    #[arg(long, requires = "from")]
+    pub keep_moments: bool,
     /// Stage of the recipe that runs
     #[arg(long, value_name = "NAME", default_value = "finetune")]
     pub stage: String,
     /// The rest.
     #[command(flatten)]
     pub train: TrainArguments,
+}
+
+/// A kind of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightsChoice {
+    /// Those that training goes on with
+    Raw,
+    /// Their moving average
+    Ema,
+}
+
+impl From<WeightsChoice> for Weights {
+    fn from(choice: WeightsChoice) -> Weights {
+        match choice {
+            WeightsChoice::Raw => Weights::Raw,
+            WeightsChoice::Ema => Weights::Average,
+        }
+    }
 }
 
 /// Where a command computes.
@@ -158,6 +202,9 @@ pub struct EvalArguments {
     /// Run whose newest checkpoint is evaluated
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
+    /// Which weights are evaluated, where the stage had `ema`: the raw ones, or their moving average
+    #[arg(long, value_enum, default_value = "raw", value_name = "KIND")]
+    pub weights: WeightsChoice,
     /// Classification set, a folder that `clipa-prep classes ingest` made
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,

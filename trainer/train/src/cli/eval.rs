@@ -12,7 +12,7 @@ use super::{
     train::refused,
 };
 use crate::{
-    checkpoint::{self, Fit, Origin},
+    checkpoint::{self, Fit, Origin, Weights},
     eval::{ClassReport, ZeroShotReport, zero_shot},
     facts,
     model::{Clip, InputSizes},
@@ -24,7 +24,8 @@ const SHOWN_PAIRS: usize = 8;
 
 pub(super) fn eval(arguments: &EvalArguments, printer: &Printer) -> Result<Outcome> {
     let resources = machine::settle(&arguments.machine)?;
-    let file = checkpoint::model_file(&arguments.run)?;
+    let file = Weights::from(arguments.weights).file(checkpoint::model_file(&arguments.run)?)?;
+    Weights::note(&file).inspect(|note| printer.say(note));
     let recipe = run::recipe_of(&arguments.run)?;
     refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?
         .inspect(|note| printer.warn(printable(note)));

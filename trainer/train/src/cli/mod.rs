@@ -5,6 +5,7 @@ mod bench;
 mod chain;
 mod estimate;
 mod eval;
+mod known_flags;
 mod machine;
 mod recipes;
 mod reexec;
@@ -17,6 +18,7 @@ use clipa_talk::{Failure, Outcome, Printer};
 
 pub use self::{
     arguments::{Arguments, Command},
+    known_flags::called_here,
     reexec::reexec_with_short_spin,
 };
 use crate::{
@@ -36,8 +38,7 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
             train::train(arguments, "pretrain", train::Start::Random, printer)
         }
         Command::Finetune(arguments) => {
-            let start =
-                arguments.from.as_deref().map_or(train::Start::Recorded, train::Start::From);
+            let start = train::Start::of(arguments);
             train::train(&arguments.train, &arguments.stage, start, printer)
         }
         Command::Run(arguments) => chain::run(arguments, printer),

@@ -3,22 +3,32 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Result, anyhow};
-use clipa_recipe::{Captions, Recipe};
+use clipa_recipe::{Captions, Recipe, Stage};
 use clipa_stream::Stream;
 use clipa_talk::{Outcome, Printer, WithHint, figures, interrupt, printable, shell};
 
-use super::{arguments::TrainArguments, estimate, machine, recipes};
+use super::{
+    arguments::{FinetuneArguments, TrainArguments},
+    estimate, machine, recipes,
+};
 use crate::{
-    checkpoint::{self, Origin},
+    checkpoint::{self, Origin, Weights},
     facts,
-    run::{self, Beginning, Plan, Resources, RunFolder, RunRecord, StageImages, Training, Unready},
+    run::{
+        self, Beginning, Feed, Plan, Resources, RunFolder, RunRecord, StageImages, Told, Training,
+        Unready, Watching,
+    },
+    watch,
 };
 
 /// Samples that are read to see that a data set can be.
 const CHECKED_SAMPLES: u64 = 64;
+/// Time between two lines at most on a terminal, and elsewhere.
+const LINE_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(30)];
 
 /// The weights that a run begins with.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +36,34 @@ pub(super) enum Start<'a> {
     /// Drawn.
     Random,
     /// Those of a run, checkpoint or file.
-    From(&'a Path),
+    From {
+        /// The run, checkpoint or file.
+        from: &'a Path,
+        /// Which of two kinds.
+        weights: Weights,
+        /// With the optimizer's moments?
+        keep_moments: bool,
+    },
     /// Those that the run to be continued began with.
     Recorded,
+}
+
+impl<'a> Start<'a> {
+    /// What `finetune` was asked for.
+    pub(super) fn of(arguments: &'a FinetuneArguments) -> Start<'a> {
+        let FinetuneArguments { from, weights, keep_moments, .. } = arguments;
+        match from {
+            Some(from) => {
+                Start::From { from, weights: (*weights).into(), keep_moments: *keep_moments }
+            }
+            None => Start::Recorded,
+        }
+    }
+
+    /// The raw weights of a run, and fresh moments.
+    pub(super) fn from_weights(from: &'a Path) -> Start<'a> {
+        Start::From { from, weights: Weights::Raw, keep_moments: false }
+    }
 }
 
 /// Trains a stage.
@@ -66,12 +101,13 @@ impl Planned {
         let mut recipe = Recipe::load(&arguments.recipe, &arguments.set, Some(stage))?;
         let mut notes = Vec::new();
         let file = match start {
-            Start::From(from) => Some(checkpoint::model_file(from)?),
+            Start::From { from, weights, .. } => Some(weights.file(checkpoint::model_file(from)?)?),
             Start::Recorded => recorded(output)?.beginning.weights.map(PathBuf::from),
             Start::Random => None,
         };
-        if let Start::From(from) = start {
+        if let Start::From { from, .. } = start {
             notes.extend(begun(from, arguments.allow_unfinished)?);
+            notes.extend(file.as_deref().and_then(Weights::note));
         }
         // What a run to be continued began with may be gone: its checkpoint holds all that is needed.
         if let Some(file) = file.as_deref().filter(|file| file.is_file()) {
@@ -82,9 +118,16 @@ impl Planned {
         let mut plan = Plan::new(recipe, stage, arguments.seed, &arguments.data)?;
         plan.identity.weights_blake3 = match start {
             Start::Recorded => recorded(output)?.identity.weights_blake3,
-            Start::Random | Start::From(_) => {
+            Start::Random | Start::From { .. } => {
                 file.as_deref().map(checkpoint::weights_blake3).transpose()?
             }
+        };
+        plan.identity.moments_blake3 = match (start, &file) {
+            (Start::Recorded, _) => recorded(output)?.identity.moments_blake3,
+            (Start::From { weights, keep_moments: true, .. }, Some(file)) => {
+                Some(moments_of(file, weights)?)
+            }
+            _ => None,
         };
         notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
         Ok(Planned { plan, file, notes })
@@ -147,7 +190,10 @@ fn begin(
     if let (Start::Recorded, None) = (start, &continued) {
         file = weights_again(output)?;
     }
-    let training = plan.training(continued.as_deref(), file.as_deref(), resources)?;
+    let (training, anew) = plan.training(continued.as_deref(), file.as_deref(), resources)?;
+    if !anew.is_empty() {
+        printer.say(format!("moments     kept, but those of {} begin at zero", anew.join(", ")));
+    }
     let folder = match found {
         Some(folder) => folder,
         None => RunFolder::begin(output, &plan.recipe, &record)?,
@@ -162,7 +208,7 @@ fn begin(
         printer.say(format!("{} is finished: nothing to do", folder.path().display()));
         return Ok(None);
     }
-    for changed in folder.keep_recipe(&plan.recipe)? {
+    for changed in folder.keep_recipe(&plan.recipe, &plan.identity)? {
         printer.say(format!("changed     {}", printable(&changed)));
     }
     Ok(Some(Begun { plan, training, folder, continued, file }))
@@ -189,15 +235,24 @@ fn go_on(
     tell_beginning(arguments, continued.as_deref(), file.as_deref(), printer);
     let mut stream_config = plan.stream_config(resources, micro_batch.pairs);
     stream_config.trust_data = arguments.trust_data;
-    let mut stream = Stream::open(&arguments.data, stream_config, training.cursor())?;
-    let ending = training.run(&mut stream, &folder, stop, &mut |record| {
-        if arguments.json {
+    let mut feed = Feed::open(&arguments.data, stream_config, training.cursor())?;
+    let precision = plan.stage.precision;
+    let known = || watch::peak_of_device(resources.device, precision);
+    let watching = Watching {
+        line_every: LINE_EVERY[usize::from(!printer.talk_is_terminal())],
+        on_spike: arguments.on_spike,
+        peak_flops: arguments.device_tflops.map(|tflops| tflops * 1e12).or_else(known),
+    };
+    let ending = training.run(&mut feed, &folder, stop, &watching, &mut |said| match said {
+        Told::Record(record) if arguments.json => {
             printer.json_line(record).expect("numbers always become JSON");
-        } else {
-            printer.say(record);
         }
+        Told::Record(record) => printer.say(record),
+        Told::Line(record) if !arguments.json => printer.say(record),
+        Told::Line(_) => {}
+        Told::Warning(warning) => printer.warn(printable(&warning)),
     })?;
-    let without = stream.without_source();
+    let without = feed.without_source();
     if without > 0 {
         printer.warn(format!(
             "{} showed their first caption: they have several, none from a source that `captions` names",
@@ -205,6 +260,17 @@ fn go_on(
         ));
     }
     Ok(conclude(&ending, plan.schedule.total_steps, printer))
+}
+
+/// The checksum of the moments beside weights that a run begins with.
+fn moments_of(file: &Path, weights: Weights) -> Result<String> {
+    if weights == Weights::Average {
+        let error = anyhow!(
+            "--keep-moments: the moments are those of the raw weights, not of their average"
+        );
+        return Err(error).hint("leave out --weights ema, or --keep-moments");
+    }
+    Ok(checkpoint::weights_blake3(&checkpoint::moments_beside(file)?)?)
 }
 
 /// An error where something is not finished and may not be used so; else a line about it.
@@ -321,13 +387,28 @@ fn describe(plan: &Plan, resources: Resources, printer: &Printer) {
         figures::scaled(plan.total_flops(), "FLOP"),
     ));
     printer.say(format!(
-        "checkpoint  every {}, {} each, {} kept",
+        "checkpoint  every {}, {} each, {}",
         figures::counted(stage.checkpoint_steps, "step"),
         figures::bytes(plan.checkpoint_bytes()),
-        figures::count(stage.keep_checkpoints),
+        kept(stage),
     ));
+    if let Some(ema) = stage.ema {
+        printer.say(format!("average     of the weights, decay {ema} a step (ema.safetensors)"));
+    }
     let workers = figures::counted(resources.workers as u64, "loader thread");
     printer.say(format!("machine     {:?}, {workers}", resources.device));
+}
+
+/// Which checkpoints stay.
+fn kept(stage: &Stage) -> String {
+    let mut kept = format!("{} kept", figures::count(stage.keep_checkpoints));
+    if let Some(samples) = stage.keep_every_samples {
+        kept += &format!(", one every {} for ever", figures::counted(samples, "sample"));
+    }
+    if let Some(metric) = &stage.keep_best {
+        kept += &format!(", and the best by {}", printable(metric));
+    }
+    kept
 }
 
 fn conclude(ending: &run::Outcome, total_steps: u64, printer: &Printer) -> Outcome {

@@ -1,15 +1,19 @@
 //! A run: one stage of a recipe on one data set, in one folder.
 
 mod error;
+mod feed;
 mod folder;
 mod identity;
 mod images;
 mod inputs;
+mod journal;
+mod meter;
 mod metrics;
 mod micro_batch;
 mod open_clip_config;
 mod plan;
 mod ready;
+mod spikes;
 #[cfg(test)]
 mod tests;
 mod timing;
@@ -17,13 +21,16 @@ mod training;
 
 pub use self::{
     error::RunError,
+    feed::Feed,
     folder::{IDENTITY, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of, record_of},
     identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
     images::StageImages,
+    journal::Journal,
     metrics::{MetricsFile, StepRecord},
     micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
     plan::{Plan, Resources, stream_config},
     ready::{Unready, check_context, unfinished_data, unfinished_run},
+    spikes::{MAX_SKIPPED, OnSpike, SPIKES},
     timing::{Measured, Timing},
-    training::{Outcome, Training},
+    training::{Outcome, Told, Training, Watching},
 };
