@@ -11,6 +11,7 @@
 
 mod error;
 mod fit;
+mod newest;
 mod origin;
 mod state;
 pub mod tensors;
@@ -27,6 +28,7 @@ use clipa_schemas::file::{self, FileDigest};
 pub use self::{
     error::CheckpointError,
     fit::{Fit, load_model},
+    newest::Weights,
     origin::Origin,
     state::{CHECKPOINT_VERSION, State},
 };

@@ -2,9 +2,12 @@
 
 mod arguments;
 mod chain;
+mod curve;
+mod embed;
 mod estimate;
 mod eval;
 mod machine;
+mod reading;
 mod recipes;
 mod reexec;
 mod train;
@@ -41,6 +44,7 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
         }
         Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),
+        Command::Embed(arguments) => embed::embed(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
     }
     .map_err(with_hint)

@@ -14,7 +14,10 @@ use super::{arguments::TrainArguments, estimate, machine, recipes};
 use crate::{
     checkpoint::{self, Origin},
     facts,
-    run::{self, Beginning, Plan, Resources, RunFolder, RunRecord, StageImages, Training, Unready},
+    run::{
+        self, Beginning, EvaluationPlan, Plan, Resources, RunFolder, RunRecord, Said, StageImages,
+        Training, Unready,
+    },
 };
 
 /// Samples that are read to see that a data set can be.
@@ -58,6 +61,8 @@ struct Planned {
     file: Option<PathBuf>,
     /// What a person should know.
     notes: Vec<String>,
+    /// What is evaluated on the way.
+    evaluations: Option<EvaluationPlan>,
 }
 
 impl Planned {
@@ -87,7 +92,9 @@ impl Planned {
             }
         };
         notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
-        Ok(Planned { plan, file, notes })
+        let evaluations = evaluations(arguments, &plan)?;
+        notes.extend(evaluations.iter().flat_map(|evaluations| evaluations.notes()).cloned());
+        Ok(Planned { plan, file, notes, evaluations })
     }
 
     /// Says what will run, and refuses a data set that it cannot run on.
@@ -99,6 +106,10 @@ impl Planned {
     ) -> Result<()> {
         let plan = &self.plan;
         describe(plan, resources, printer);
+        if let Some(evaluations) = &self.evaluations {
+            let lines = evaluations.lines(plan.schedule.total_steps, plan.total_flops());
+            lines.into_iter().for_each(|line| printer.say(line));
+        }
         if arguments.dry_run {
             estimate::describe(plan, arguments.micro_batch, resources, printer);
         }
@@ -125,6 +136,7 @@ struct Begun {
     continued: Option<PathBuf>,
     /// The weights that it begins with.
     file: Option<PathBuf>,
+    evaluations: Option<EvaluationPlan>,
 }
 
 /// Makes the run's folder, or opens it to be continued; `None` where nothing is left to do.
@@ -135,7 +147,7 @@ fn begin(
     resources: Resources,
     printer: &Printer,
 ) -> Result<Option<Begun>> {
-    let Planned { plan, mut file, .. } = planned;
+    let Planned { plan, mut file, evaluations, .. } = planned;
     let output = &arguments.output;
     let beginning = Beginning::now(&arguments.data, file.as_deref());
     let record = RunRecord { identity: plan.identity.clone(), beginning };
@@ -165,7 +177,7 @@ fn begin(
     for changed in folder.keep_recipe(&plan.recipe)? {
         printer.say(format!("changed     {}", printable(&changed)));
     }
-    Ok(Some(Begun { plan, training, folder, continued, file }))
+    Ok(Some(Begun { plan, training, folder, continued, file, evaluations }))
 }
 
 /// Trains to the stage's end, or until Ctrl-C.
@@ -175,7 +187,7 @@ fn go_on(
     resources: Resources,
     printer: &Printer,
 ) -> Result<Outcome> {
-    let Begun { plan, mut training, folder, continued, file } = begun;
+    let Begun { plan, mut training, folder, continued, file, evaluations } = begun;
     let micro_batch = run::settle(arguments.micro_batch, &training, folder.path())?;
     printer.say(format!("micro-batch {micro_batch}"));
     training.micro_batch = micro_batch.pairs;
@@ -190,6 +202,9 @@ fn go_on(
     let mut stream_config = plan.stream_config(resources, micro_batch.pairs);
     stream_config.trust_data = arguments.trust_data;
     let mut stream = Stream::open(&arguments.data, stream_config, training.cursor())?;
+    let say = evaluated(arguments.json, printer);
+    let evaluations = evaluations.map(|plan| plan.begin(folder.path(), training.step, say));
+    training.evaluations = evaluations.transpose()?;
     let ending = training.run(&mut stream, &folder, stop, &mut |record| {
         if arguments.json {
             printer.json_line(record).expect("numbers always become JSON");
@@ -205,6 +220,30 @@ fn go_on(
         ));
     }
     Ok(conclude(&ending, plan.schedule.total_steps, printer))
+}
+
+/// What is evaluated while a stage trains, checked.
+fn evaluations(arguments: &TrainArguments, plan: &Plan) -> Result<Option<EvaluationPlan>> {
+    if arguments.eval_data.is_empty() {
+        return Ok(None);
+    }
+    let every = arguments.eval_steps.unwrap_or(plan.stage.checkpoint_steps);
+    let trust_data = arguments.trust_data;
+    let change = move |stream: &mut clipa_stream::StreamConfig| stream.trust_data = trust_data;
+    let (paths, of) = (&arguments.eval_data, (&plan.recipe, &plan.stage));
+    Ok(Some(EvaluationPlan::new(paths, every, of, &change, arguments.allow_unfinished)?))
+}
+
+/// Tells what an evaluation found, as step records are told.
+fn evaluated(json: bool, printer: &Printer) -> impl FnMut(Said<'_>) + 'static {
+    let printer = printer.clone();
+    move |said| match said {
+        Said::Result(record) if json => {
+            printer.json_line(record).expect("numbers always become JSON");
+        }
+        Said::Result(record) => printer.say(record),
+        Said::Failed(why) => printer.warn(printable(&why)),
+    }
 }
 
 /// An error where something is not finished and may not be used so; else a line about it.

@@ -133,6 +133,14 @@ impl Meter {
         value
     }
 
+    /// Runs what is no training, such as an evaluation: its time is in no rate.
+    pub(super) fn pause<T>(&mut self, pause: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let value = pause();
+        self.window_began += began.elapsed();
+        value
+    }
+
     pub(super) fn count(&mut self, samples: u64) {
         self.window_samples += samples;
     }

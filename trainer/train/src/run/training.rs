@@ -8,7 +8,7 @@ use std::{
 use tch::{Device, Kind, Tensor};
 
 use super::{
-    Identity, MetricsFile, RunError, RunFolder, StepRecord,
+    Evaluations, Identity, MetricsFile, RunError, RunFolder, StepRecord,
     inputs::{Inputs, Masks},
     metrics::Meter,
 };
@@ -41,6 +41,8 @@ pub struct Training {
     pub device: Device,
     /// Pairs that go through the model at a time; the stage's batch where that fits.
     pub micro_batch: u64,
+    /// What is evaluated on the way.
+    pub evaluations: Option<Evaluations>,
 }
 
 /// How a loop ended.
@@ -93,6 +95,13 @@ impl Training {
                 let record = self.record(&loss, &norm, lr, &mut meter);
                 metrics.append(&record)?;
                 report(&record);
+            }
+            if let Some(evaluations) = &mut self.evaluations
+                && evaluations.is_due(self.step, last)
+            {
+                health.check(self.step, folder.path())?;
+                let samples = self.step * self.stage.batch;
+                meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
             }
             if self.step.is_multiple_of(self.stage.checkpoint_steps) || last || stopped {
                 health.check(self.step, folder.path())?;
