@@ -137,7 +137,10 @@ mod tests {
             let list = batch[name].as_fixed_size_list().value(row);
             list.as_primitive::<Float32Type>().values().to_vec()
         };
-        assert_eq!((of("image_embedding", 1), of("text_embedding", 2)), (vec![2.0, 3.0], vec![10.5, 11.5]));
+        assert_eq!(
+            (of("image_embedding", 1), of("text_embedding", 2)),
+            (vec![2.0, 3.0], vec![10.5, 11.5])
+        );
         assert!(batch.column_by_name("label").is_none());
     }
 

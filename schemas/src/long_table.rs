@@ -40,7 +40,8 @@ impl LongTable {
         about: &[(&str, String)],
     ) -> Result<LongTable> {
         refuse_existing(path)?;
-        let about = about.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()));
+        let about =
+            about.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             // Numbers of embeddings hardly repeat, and keys never do.

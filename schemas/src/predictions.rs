@@ -70,7 +70,8 @@ impl PredictionWriter {
     /// # Errors
     /// [`crate::Error::Io`]; [`crate::Error::Corrupt`] where the columns have other lengths.
     pub fn append(&mut self, rows: PredictionRows) -> Result<()> {
-        let first: UInt32Array = rows.best.chunks(self.ranks).map(|best| best[0]).collect::<Vec<_>>().into();
+        let first: UInt32Array =
+            rows.best.chunks(self.ranks).map(|best| best[0]).collect::<Vec<_>>().into();
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(rows.keys)),
             Arc::new(UInt32Array::from(rows.labels)),

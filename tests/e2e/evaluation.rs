@@ -52,24 +52,36 @@ fn several_sets_in_one_process_are_what_each_is_alone() {
     let both = evaluated(&world, "--run run --data classes --data pairs");
     assert_eq!(both, [classes.clone(), pairs.clone()]);
     let metric = |report: &Value, name: &str| report["metrics"][name].as_f64();
-    assert_eq!((classes["task"].as_str(), pairs["task"].as_str()), (Some("classification"), Some("retrieval")));
+    assert_eq!(
+        (classes["task"].as_str(), pairs["task"].as_str()),
+        (Some("classification"), Some("retrieval"))
+    );
     assert_eq!((classes["step"].as_u64(), classes["stage"].as_str()), (Some(4), Some("pretrain")));
     assert_eq!(metric(&classes, "acc1"), classes["top1"].as_f64());
     assert_eq!(metric(&classes, "main_metric"), classes["top1"].as_f64());
     // Four classes of ten images each: accuracy and mean per class are one number.
-    assert!((metric(&classes, "mean_per_class_recall").unwrap() - metric(&classes, "acc1").unwrap()).abs() < 1e-12);
+    assert!(
+        (metric(&classes, "mean_per_class_recall").unwrap() - metric(&classes, "acc1").unwrap())
+            .abs()
+            < 1e-12
+    );
     assert_eq!(metric(&classes, "acc5"), None, "of four classes all are among the first five");
     assert_eq!((pairs["images"].as_u64(), pairs["captions"].as_u64()), (Some(101), Some(101)));
-    let recall = |way: &str, k: u32| metric(&pairs, &format!("{way}_retrieval_recall@{k}")).unwrap();
+    let recall =
+        |way: &str, k: u32| metric(&pairs, &format!("{way}_retrieval_recall@{k}")).unwrap();
     for way in ["image", "text"] {
         assert!(recall(way, 1) <= recall(way, 5) && recall(way, 5) <= recall(way, 10));
-        assert!((recall(way, 10) * 101.0).fract().min(1.0 - (recall(way, 10) * 101.0).fract()) < 1e-9);
+        assert!(
+            (recall(way, 10) * 101.0).fract().min(1.0 - (recall(way, 10) * 101.0).fract()) < 1e-9
+        );
     }
     let mean = (recall("image", 1) + recall("text", 1)) / 2.0;
     assert_eq!(metric(&pairs, "mean_recall@1"), Some(mean));
 
     let said = world.succeeds("eval run --data classes --data pairs").stdout();
-    for part in ["run on classes", "run on pairs", "text to image  R@1", "(mean per class)", "of 2 sets"] {
+    for part in
+        ["run on classes", "run on pairs", "text to image  R@1", "(mean per class)", "of 2 sets"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     world.fails("eval run --data classes --data nowhere").says(["nowhere", "no such folder"]);
@@ -95,15 +107,20 @@ fn a_run_a_checkpoint_its_file_and_a_folder_of_open_clip_are_one_model() {
     for named in [LAST, &format!("{LAST}/model.safetensors")] {
         assert_eq!(figures(named), expected, "{named}");
     }
-    world
-        .fails("eval open_clip --data classes")
-        .says(["nothing beside open_clip/open_clip_model.safetensors says what model it is", "open_clip_config.json"]);
-    fs::copy(world.path("run/open_clip_config.json"), folder.join("open_clip_config.json")).unwrap();
+    world.fails("eval open_clip --data classes").says([
+        "nothing beside open_clip/open_clip_model.safetensors says what model it is",
+        "open_clip_config.json",
+    ]);
+    fs::copy(world.path("run/open_clip_config.json"), folder.join("open_clip_config.json"))
+        .unwrap();
     assert_eq!(figures("open_clip"), expected);
     // Another size: open_clip interpolates, and so does this.
     let larger = evaluated(&world, "open_clip --data classes --image-size 24").remove(0);
     assert_eq!(larger["image_size"].as_i64(), Some(24));
-    assert_eq!(larger["metrics"], evaluated(&world, "run --data classes --image-size 24")[0]["metrics"]);
+    assert_eq!(
+        larger["metrics"],
+        evaluated(&world, "run --data classes --image-size 24")[0]["metrics"]
+    );
     world.fails("eval nothing --data classes").says(["nothing: no such run or file"]);
 }
 
@@ -145,7 +162,10 @@ fn evaluations_while_training_change_no_number_and_are_those_of_eval() {
     let world = World::new();
     world.succeeds(&format!("{PRETRAIN} --output run"));
     let finished = world.succeeds(&format!("{PRETRAIN} --output watched {EVALUATED}"));
-    finished.says(["evaluation  every 7 steps on classes (40 images), pairs (101 images)", "(the training waited"]);
+    finished.says([
+        "evaluation  every 7 steps on classes (40 images), pairs (101 images)",
+        "(the training waited",
+    ]);
     assert_eq!(world.numbers("watched"), world.numbers("run"));
     tree(&world.path("run/checkpoints")).must_equal(&tree(&world.path("watched/checkpoints")));
     let records = results(&world, "watched");
@@ -157,7 +177,12 @@ fn evaluations_while_training_change_no_number_and_are_those_of_eval() {
         .into_iter()
         .flat_map(|step| {
             let of = |lengths: &str, set: &str| (step, lengths.to_owned(), set.to_owned());
-            [of("stage", "classes"), of("stage", "pairs"), of("full", "classes"), of("full", "pairs")]
+            [
+                of("stage", "classes"),
+                of("stage", "pairs"),
+                of("full", "classes"),
+                of("full", "pairs"),
+            ]
         })
         .collect();
     assert_eq!(records.iter().map(what).collect::<Vec<_>>(), expected);
@@ -174,7 +199,8 @@ fn evaluations_while_training_change_no_number_and_are_those_of_eval() {
         }
     }
     // The last stage has full length itself.
-    let finetune = "finetune --recipe recipe.toml --data pairs --from run --output run2 --eval-data classes";
+    let finetune =
+        "finetune --recipe recipe.toml --data pairs --from run --output run2 --eval-data classes";
     world.succeeds(finetune);
     let steps: Vec<u64> = results(&world, "run2").iter().map(|record| what(record).0).collect();
     assert_eq!(steps, [4, 8, 10], "with every checkpoint, and at the end");
@@ -210,10 +236,14 @@ fn a_set_that_cannot_be_evaluated_is_refused_before_anything_is_written() {
         world.fails(&format!("{pretrain} classes {dry_run}")).says(["classes is not finished"]);
         fs::write(&manifest, whole).unwrap();
     }
-    world.command(&format!("{PRETRAIN} --output run --eval-steps 3")).exits_with(2).says(["--eval-data"]);
     world
-        .succeeds(&format!("{pretrain} classes --dry-run"))
-        .says(["evaluation  every 4 steps on classes (40 images)", "16 px and 6 text tokens (pretrain) and 24 px and 8 text tokens (finetune)"]);
+        .command(&format!("{PRETRAIN} --output run --eval-steps 3"))
+        .exits_with(2)
+        .says(["--eval-data"]);
+    world.succeeds(&format!("{pretrain} classes --dry-run")).says([
+        "evaluation  every 4 steps on classes (40 images)",
+        "16 px and 6 text tokens (pretrain) and 24 px and 8 text tokens (finetune)",
+    ]);
     assert!(!world.path("run").exists());
 }
 
@@ -222,7 +252,8 @@ fn a_curve_has_every_checkpoint_that_is_kept() {
     let world = World::new();
     world.succeeds(&format!("{PRETRAIN} --output run"));
     let curve = evaluated(&world, "run --all-checkpoints --data classes --data pairs");
-    let of = |set: &str| curve.iter().filter(move |one| one["set"] == set).cloned().collect::<Vec<_>>();
+    let of =
+        |set: &str| curve.iter().filter(move |one| one["set"] == set).cloned().collect::<Vec<_>>();
     for set in ["classes", "pairs"] {
         let steps: Vec<u64> = of(set).iter().map(|one| one["step"].as_u64().unwrap()).collect();
         assert_eq!(steps, [4, 8, 12, 16, 20]);
@@ -232,10 +263,13 @@ fn a_curve_has_every_checkpoint_that_is_kept() {
         assert_eq!(of(set)[0]["metrics"], first["metrics"]);
     }
     let said = world.succeeds("eval run --all-checkpoints --data classes").stdout();
-    let steps: Vec<&str> = said.lines().skip(2).map(|line| line.split_whitespace().next().unwrap()).collect();
+    let steps: Vec<&str> =
+        said.lines().skip(2).map(|line| line.split_whitespace().next().unwrap()).collect();
     assert_eq!(steps, ["4", "8", "12", "16", "20"], "{said}");
     assert!(said.lines().nth(1).unwrap().contains("mean_per_class_recall"), "{said}");
-    world.fails(&format!("eval {LAST} --all-checkpoints --data classes")).says(["holds no checkpoint", "wants a run"]);
+    world
+        .fails(&format!("eval {LAST} --all-checkpoints --data classes"))
+        .says(["holds no checkpoint", "wants a run"]);
 }
 
 /// A fixed table of pre-training: fine-tuning interpolates it, or computes its own where it is fixed itself.
@@ -248,16 +282,24 @@ fn positions_at_another_size_are_those_that_fine_tuning_begins_with() {
     };
     for (name, set) in [
         ("interpolated", "--set stage.pretrain.positions=sin-cos-2d"),
-        ("computed", "--set stage.pretrain.positions=sin-cos-2d --set stage.finetune.positions=sin-cos-2d"),
+        (
+            "computed",
+            "--set stage.pretrain.positions=sin-cos-2d --set stage.finetune.positions=sin-cos-2d",
+        ),
     ] {
-        world.succeeds(&format!("{} {set}", SHORT.replace("--output run", &format!("--output {name}"))));
+        world.succeeds(&format!(
+            "{} {set}",
+            SHORT.replace("--output run", &format!("--output {name}"))
+        ));
         // One step that changes nothing.
         world.succeeds(&format!(
             "finetune --recipe recipe.toml --data pairs --from {name} --output {name}2 {set} --set stage.samples=32 \
              --set stage.warmup_steps=0 --set stage.lr=1e-30 --set stage.weight_decay=0"
         ));
         let begun = embed(&format!("{name}2"), "", &format!("{name}-begun"));
-        for (number, words) in ["--stage finetune", "--image-size 24 --context-length 8"].iter().enumerate() {
+        for (number, words) in
+            ["--stage finetune", "--image-size 24 --context-length 8"].iter().enumerate()
+        {
             let evaluated = embed(name, words, &format!("{name}-{number}"));
             let differs = difference(&begun, &evaluated);
             assert!(differs < 1e-6, "{name} {words}: {differs}");
@@ -266,14 +308,19 @@ fn positions_at_another_size_are_those_that_fine_tuning_begins_with() {
     let [interpolated, computed] = ["interpolated", "computed"].map(|name| {
         vectors(&table(&world.path(&format!("{name}-begun.parquet"))), "image_embedding")
     });
-    assert!(difference(&interpolated, &computed) > 1e-4, "both ways are the same here: the test shows nothing");
+    assert!(
+        difference(&interpolated, &computed) > 1e-4,
+        "both ways are the same here: the test shows nothing"
+    );
 }
 
 #[test]
 fn embeddings_and_predictions_stand_in_the_sets_order_and_are_never_overwritten() {
     let world = World::new();
     world.succeeds(SHORT);
-    world.succeeds("embed run --data pairs --output pairs.parquet").says(["101 samples", "16 numbers"]);
+    world
+        .succeeds("embed run --data pairs --output pairs.parquet")
+        .says(["101 samples", "16 numbers"]);
     let pairs = table(&world.path("pairs.parquet"));
     let keys: Vec<&str> = pairs["key"].as_string::<i32>().iter().flatten().collect();
     assert_eq!(keys, (0..101).map(|row| row.to_string()).collect::<Vec<_>>());
@@ -285,9 +332,12 @@ fn embeddings_and_predictions_stand_in_the_sets_order_and_are_never_overwritten(
     // With other batches and workers the same to rounding.
     world.succeeds("embed run --data pairs --output again.parquet --batch 7 --workers 3");
     let again = table(&world.path("again.parquet"));
-    let differs = difference(&vectors(&pairs, "image_embedding"), &vectors(&again, "image_embedding"));
+    let differs =
+        difference(&vectors(&pairs, "image_embedding"), &vectors(&again, "image_embedding"));
     assert!(differs < 1e-5, "{differs}");
-    world.fails("embed run --data pairs --output again.parquet").says(["again.parquet", "overwritten"]);
+    world
+        .fails("embed run --data pairs --output again.parquet")
+        .says(["again.parquet", "overwritten"]);
 
     let report = &evaluated(&world, "run --data classes --predictions p.parquet --per-class")[0];
     let predicted = table(&world.path("p.parquet"));
@@ -339,7 +389,8 @@ fn a_set_as_clip_benchmark_lays_it_out_is_evaluated() {
     let set = world.path("wds_cars");
     fs::create_dir_all(set.join("test")).unwrap();
     fs::write(set.join("classnames.txt"), "ape\nbear\ncat\n").unwrap();
-    fs::write(set.join("zeroshot_classification_templates.txt"), "a photo of a {c}.\nthe {c}\n").unwrap();
+    fs::write(set.join("zeroshot_classification_templates.txt"), "a photo of a {c}.\nthe {c}\n")
+        .unwrap();
     fs::write(set.join("test/nshards.txt"), "2\n").unwrap();
     let picture = members(&drawn().join("train/00000.tar"))
         .into_iter()
@@ -348,7 +399,9 @@ fn a_set_as_clip_benchmark_lays_it_out_is_evaluated() {
         .content;
     for (tar, labels) in [(0, [0, 1]), (1, [2, 1])] {
         let samples = labels.iter().enumerate().flat_map(|(place, label)| {
-            let member = |suffix: &str, content: &[u8]| Member::new(format!("s{tar}{place:06}.{suffix}"), content);
+            let member = |suffix: &str, content: &[u8]| {
+                Member::new(format!("s{tar}{place:06}.{suffix}"), content)
+            };
             [member("jpg", &picture), member("cls", label.to_string().as_bytes())]
         });
         write_tar(&set.join(format!("test/{tar}.tar")), samples);

@@ -122,7 +122,12 @@ impl Filler {
     }
 
     /// Leaves a caption as the stage shows it in `self.tokens`.
-    fn reduce(&mut self, row: Row<'_>, sample: u64, text: StoredText<'_>) -> Result<(), StreamError> {
+    fn reduce(
+        &mut self,
+        row: Row<'_>,
+        sample: u64,
+        text: StoredText<'_>,
+    ) -> Result<(), StreamError> {
         let Settings { text: reduction, specials, seed, .. } = self.settings;
         let seed = Random::from_parts(&[seed, TEXT_TAG, sample]).next_u64();
         reduce(reduction, text, specials, seed, &mut self.tokens).map_err(|error| row.error(error))

@@ -22,7 +22,10 @@ pub(super) fn table(label: &str, rows: &[(String, &Report)]) -> Vec<String> {
     };
     let heading = line(label, &mut names.iter().map(|name| (*name).to_owned()));
     let rows = rows.iter().map(|(label, report)| {
-        line(label, &mut shown(report).into_iter().map(|(_, value)| format!("{:.1} %", 100.0 * value)))
+        line(
+            label,
+            &mut shown(report).into_iter().map(|(_, value)| format!("{:.1} %", 100.0 * value)),
+        )
     });
     std::iter::once(heading).chain(rows).collect()
 }
@@ -44,7 +47,13 @@ mod tests {
             let text_reduction = TextReduction::Truncate;
             let lengths = Lengths { image_size: 16, context_length: 8, text_reduction };
             let (images_found, captions_found) = ([found, 10, 20], [5, 10, 10]);
-            Report::Retrieval(RetrievalReport { lengths, images: 10, captions: 20, images_found, captions_found })
+            Report::Retrieval(RetrievalReport {
+                lengths,
+                images: 10,
+                captions: 20,
+                images_found,
+                captions_found,
+            })
         };
         let (one, other) = (report(1), report(20));
         let table = table("step", &[("4".to_owned(), &one), ("20000".to_owned(), &other)]);

@@ -11,8 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     arguments::EvalArguments,
-    curve,
-    machine,
+    curve, machine,
     reading::{Loaded, sets, warn_of_small_images},
 };
 use crate::{
@@ -112,7 +111,10 @@ fn all_checkpoints(
     for (step, folder) in checkpoints {
         let loaded = match Loaded::open(&folder, &arguments.reading, resources, printer) {
             Err(_) if !folder.is_dir() => {
-                printer.warn(format!("step {}: the training removed it meanwhile", figures::count(step)));
+                printer.warn(format!(
+                    "step {}: the training removed it meanwhile",
+                    figures::count(step)
+                ));
                 continue;
             }
             loaded => loaded.with_context(|| format!("step {step}"))?,
@@ -127,7 +129,9 @@ fn all_checkpoints(
         for set in sets {
             let of_set = || curve.iter().filter(|one| one.set == set);
             let rows: Vec<(String, &Report)> = of_set()
-                .map(|one| (one.step.map_or_else(String::new, |step| step.to_string()), &one.report))
+                .map(|one| {
+                    (one.step.map_or_else(String::new, |step| step.to_string()), &one.report)
+                })
                 .collect();
             let Some(last) = of_set().last() else { continue };
             printer.data(last.heading());
@@ -138,11 +142,7 @@ fn all_checkpoints(
 }
 
 /// Refuses `--predictions` where it cannot be, before anything is computed.
-fn check_predictions(
-    arguments: &EvalArguments,
-    runs: &[&PathBuf],
-    sets: &[EvalSet],
-) -> Result<()> {
+fn check_predictions(arguments: &EvalArguments, runs: &[&PathBuf], sets: &[EvalSet]) -> Result<()> {
     let Some(output) = &arguments.predictions else { return Ok(()) };
     if runs.len() > 1 || sets.len() > 1 {
         let error = anyhow!("--predictions is one file, of one run and one data set");

@@ -202,7 +202,7 @@ fn go_on(
     let mut stream_config = plan.stream_config(resources, micro_batch.pairs);
     stream_config.trust_data = arguments.trust_data;
     let mut stream = Stream::open(&arguments.data, stream_config, training.cursor())?;
-    let say = evaluated(arguments.json, printer);
+    let say = evaluated(arguments.json, printer.clone());
     let evaluations = evaluations.map(|plan| plan.begin(folder.path(), training.step, say));
     training.evaluations = evaluations.transpose()?;
     let ending = training.run(&mut stream, &folder, stop, &mut |record| {
@@ -235,8 +235,7 @@ fn evaluations(arguments: &TrainArguments, plan: &Plan) -> Result<Option<Evaluat
 }
 
 /// Tells what an evaluation found, as step records are told.
-fn evaluated(json: bool, printer: &Printer) -> impl FnMut(Said<'_>) + 'static {
-    let printer = printer.clone();
+fn evaluated(json: bool, printer: Printer) -> impl FnMut(Said<'_>) + 'static {
     move |said| match said {
         Said::Result(record) if json => {
             printer.json_line(record).expect("numbers always become JSON");

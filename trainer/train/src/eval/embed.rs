@@ -55,7 +55,12 @@ pub fn embed(
             true => numbers(&encoder.texts(&tokens, length, Encoded::Caption, first)?),
             false => Vec::new(),
         };
-        table.append(EmbeddingRows { keys, labels, images: numbers(&encoder.images(batch)?), texts })?;
+        table.append(EmbeddingRows {
+            keys,
+            labels,
+            images: numbers(&encoder.images(batch)?),
+            texts,
+        })?;
     }
     table.finish()?;
     Ok(embedded)

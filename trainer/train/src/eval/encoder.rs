@@ -30,7 +30,8 @@ impl Encoder<'_> {
     /// # Errors
     /// [`EvalError::NotANumber`] with the sample; libtorch.
     pub fn images(&self, batch: Batch) -> Result<Tensor, EvalError> {
-        let (rows, side, first) = (batch.len as i64, i64::from(batch.image_size), batch.first_sample);
+        let (rows, side, first) =
+            (batch.len as i64, i64::from(batch.image_size), batch.first_sample);
         let images =
             torch_ext::from_owner(batch, |batch| &mut batch.images, &[rows, side, side, 3])?;
         let images = images.to_device(self.model.device());
@@ -54,7 +55,12 @@ impl Encoder<'_> {
         if let Some(place) = tokens.iter().position(|token| !(0..vocab_size).contains(token)) {
             // libtorch would look up a row that is not there.
             let (token, text) = (tokens[place], first + (place / context_length) as u64);
-            return Err(EvalError::CaptionToken { path: self.dataset.into(), token, text, vocab_size });
+            return Err(EvalError::CaptionToken {
+                path: self.dataset.into(),
+                token,
+                text,
+                vocab_size,
+            });
         }
         let mut parts = Vec::new();
         for (number, part) in tokens.chunks(TEXT_BATCH * context_length).enumerate() {

@@ -111,11 +111,8 @@ mod tests {
             held_out: None,
             hits: Hits { samples, top1, top5: top1 },
         };
-        let lengths = Lengths {
-            image_size: 32,
-            context_length: 8,
-            text_reduction: TextReduction::Truncate,
-        };
+        let lengths =
+            Lengths { image_size: 32, context_length: 8, text_reduction: TextReduction::Truncate };
         let mut report = ZeroShotReport {
             lengths,
             prompts: 4,

@@ -1,9 +1,6 @@
 //! The lengths that a model is evaluated at, and the positions that go with them.
 
-use clipa_recipe::{
-    Recipe, RecipeError, Stage,
-    model::config::VisionPositions,
-};
+use clipa_recipe::{Recipe, RecipeError, Stage, model::config::VisionPositions};
 use clipa_schemas::reduction::text::TextReduction;
 
 /// How a model read a data set.
@@ -85,7 +82,12 @@ pub fn positions_of(
 mod tests {
     use super::*;
 
-    fn positions(set: &[&str], trained: &str, asked: Option<&str>, image_size: i64) -> VisionPositions {
+    fn positions(
+        set: &[&str],
+        trained: &str,
+        asked: Option<&str>,
+        image_size: i64,
+    ) -> VisionPositions {
         let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
         let recipe = Recipe::load("tiny-i17-t8", &set, None).unwrap();
         let asked = Asked {
@@ -99,7 +101,8 @@ mod tests {
     #[test]
     fn positions_are_those_that_the_next_stage_would_begin_with() {
         let fixed = VisionPositions::SinCos2d;
-        let pretrain = ["stage.pretrain.positions=sin-cos-2d", "stage.finetune.positions=learnable"];
+        let pretrain =
+            ["stage.pretrain.positions=sin-cos-2d", "stage.finetune.positions=learnable"];
         let learnable = VisionPositions::Learnable;
         for (asked, size, expected) in [
             (None, 32, fixed),

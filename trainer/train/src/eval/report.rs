@@ -63,8 +63,11 @@ impl Report {
             Report::Classification(report) => report.figures(per_class),
             Report::Retrieval(report) => report.figures(),
         });
-        let metrics: Figures =
-            self.metrics().into_iter().map(|(name, metric)| (name.to_owned(), json!(metric))).collect();
+        let metrics: Figures = self
+            .metrics()
+            .into_iter()
+            .map(|(name, metric)| (name.to_owned(), json!(metric)))
+            .collect();
         value.insert("metrics".to_owned(), metrics.into());
         value.into()
     }
@@ -188,8 +191,7 @@ impl fmt::Display for ZeroShotReport {
 impl fmt::Display for RetrievalReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Lengths { image_size, context_length, text_reduction } = self.lengths;
-        let (images, captions) =
-            (counted(self.images, "image"), counted(self.captions, "caption"));
+        let (images, captions) = (counted(self.images, "image"), counted(self.captions, "caption"));
         writeln!(
             f,
             "retrieval at {image_size} px and {context_length} text tokens, {images}, {captions} ({text_reduction})"

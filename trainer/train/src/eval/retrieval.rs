@@ -82,7 +82,8 @@ pub(super) fn retrieval(
     }
     let pairs = Pairs { images: Tensor::cat(&images, 0), texts: Tensor::cat(&texts, 0), captions };
     drop((images, texts));
-    let found = |ranks: &[i64]| RECALLED.map(|k| ranks.iter().filter(|&&rank| rank < k).count() as u64);
+    let found =
+        |ranks: &[i64]| RECALLED.map(|k| ranks.iter().filter(|&&rank| rank < k).count() as u64);
     let (of_images, of_texts) =
         (pairs.ranks_of_images(TILE_BYTES), pairs.ranks_of_texts(TILE_BYTES));
     Ok(RetrievalReport {

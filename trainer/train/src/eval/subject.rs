@@ -120,7 +120,8 @@ fn weights(path: &Path) -> Result<Read, EvalError> {
     }
     let file = checkpoint::model_file(path)?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let is_checkpoint = file.ends_with(checkpoint::MODEL) && folder.join(checkpoint::STATE).is_file();
+    let is_checkpoint =
+        file.ends_with(checkpoint::MODEL) && folder.join(checkpoint::STATE).is_file();
     if is_checkpoint {
         return Ok(of_checkpoint(Weights::read(folder)?));
     }
@@ -141,7 +142,8 @@ fn description(file: &Path, state: Option<&State>) -> Result<Description, EvalEr
             [only] => Some(only.name.clone()),
             _ => None,
         };
-        let trained = trained.or(only).ok_or_else(|| EvalError::WhichStage { path: file.into() })?;
+        let trained =
+            trained.or(only).ok_or_else(|| EvalError::WhichStage { path: file.into() })?;
         let notes = facts::advice(file, &recipe, recipe.stage(&trained)?, |_| false)?.notes;
         return Ok(Description { recipe, trained, notes });
     }

@@ -152,7 +152,10 @@ mod tests {
         .unwrap();
         let stage = large.stage(STAGE).unwrap();
         assert!(!large.model.vision.ln_pre && large.model.vision.final_ln_after_pool);
-        assert_eq!((large.model.text.pool, large.model.pixels), (TextPool::Last, PixelStatistics::Imagenet));
+        assert_eq!(
+            (large.model.text.pool, large.model.pixels),
+            (TextPool::Last, PixelStatistics::Imagenet)
+        );
         assert!(stage.strip_sep_token && stage.augment.resize_mode == ResizeMode::Squash);
         assert_eq!((stage.augment.filter, stage.image_size), (Filter::Bilinear, 84));
     }

@@ -18,12 +18,7 @@ use clipa_stream::StreamConfig;
 use clipa_talk::{figures, printable};
 use serde_json::json;
 
-use super::{
-    ResultRecord, RunError,
-    reading::stream_config,
-    ready,
-    results::ResultsFile,
-};
+use super::{ResultRecord, RunError, reading::stream_config, ready, results::ResultsFile};
 use crate::{
     eval::{Asked, EvalError, EvalSet, Reading, Report, Results},
     model::{Clip, InputSizes},
@@ -122,12 +117,21 @@ impl EvaluationPlan {
         let sets: Vec<String> = self
             .sets
             .iter()
-            .map(|set| format!("{} ({})", printable(&set.name), figures::counted(set.rows, "image")))
+            .map(|set| {
+                format!("{} ({})", printable(&set.name), figures::counted(set.rows, "image"))
+            })
             .collect();
         let at: Vec<String> = self
             .at
             .iter()
-            .map(|at| format!("{} px and {} text tokens ({})", at.sizes.image_size, at.sizes.context_length, printable(&at.stage)))
+            .map(|at| {
+                format!(
+                    "{} px and {} text tokens ({})",
+                    at.sizes.image_size,
+                    at.sizes.context_length,
+                    printable(&at.stage)
+                )
+            })
             .collect();
         let times = steps.div_ceil(self.every);
         let share = self.flops * times as f64 / flops.max(1.0);
@@ -242,7 +246,9 @@ impl Evaluations {
                     Err(EvalError::Stopped) => return Ok(()),
                     Err(error) => {
                         let set = printable(&set.name);
-                        (self.say)(Said::Failed(format!("{set} was not evaluated at step {step}: {error}")));
+                        (self.say)(Said::Failed(format!(
+                            "{set} was not evaluated at step {step}: {error}"
+                        )));
                     }
                 }
             }

@@ -44,8 +44,18 @@ pub struct ResultRecord {
 
 impl fmt::Display for ResultRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = ["acc1", "mean_per_class_recall", "image_retrieval_recall@1", "text_retrieval_recall@1"];
-        write!(f, "evaluated   step {}, {}", figures::count(self.step), clipa_talk::printable(&self.set))?;
+        let shown = [
+            "acc1",
+            "mean_per_class_recall",
+            "image_retrieval_recall@1",
+            "text_retrieval_recall@1",
+        ];
+        write!(
+            f,
+            "evaluated   step {}, {}",
+            figures::count(self.step),
+            clipa_talk::printable(&self.set)
+        )?;
         write!(f, " at {} px and {} text tokens:", self.image_size, self.context_length)?;
         for name in shown {
             if let Some(value) = self.metrics.get(name).and_then(Value::as_f64) {
