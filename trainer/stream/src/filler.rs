@@ -13,6 +13,7 @@ use super::{
     batch::{Batch, BufferPool},
     choice::Choice,
     colour::{jitter_colours, to_grey},
+    columns::Columns,
     config::StreamConfig,
     crop::{CropBox, draw_crop},
     cut::Job,

@@ -134,7 +134,7 @@ fn all_checkpoints(
                 })
                 .collect();
             let Some(last) = of_set().last() else { continue };
-            printer.data(last.heading());
+            printer.data(printable(&last.heading()));
             curve::table("step", &rows).into_iter().for_each(|line| printer.data(line));
         }
     }

@@ -71,7 +71,9 @@ fn first_captions(tokens: &[i64], captions: &[u32], context_length: usize) -> Ve
     let mut rows = tokens.chunks(context_length);
     let first = captions.iter().filter_map(|&count| {
         let first = rows.next();
-        (1..count).for_each(|_| drop(rows.next()));
+        if count > 1 {
+            let _ = rows.nth(count as usize - 2);
+        }
         first
     });
     first.flatten().copied().collect()
