@@ -15,6 +15,7 @@ mod error;
 mod fit;
 mod keep;
 mod list;
+mod newest;
 mod origin;
 mod results;
 mod state;
@@ -34,6 +35,7 @@ pub use self::{
     fit::{Fit, load_model},
     keep::{Keep, LOSS},
     list::{latest, list},
+    newest::Snapshot,
     origin::Origin,
     results::RESULTS,
     state::{CHECKPOINT_VERSION, State},

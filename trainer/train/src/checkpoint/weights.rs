@@ -15,6 +15,14 @@ pub enum Weights {
 }
 
 impl Weights {
+    /// Name of the file in a checkpoint.
+    pub fn name(self) -> &'static str {
+        match self {
+            Weights::Raw => MODEL,
+            Weights::Average => EMA,
+        }
+    }
+
     /// The file of this kind, where `file` is what [`super::model_file`] found.
     ///
     /// # Errors

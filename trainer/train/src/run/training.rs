@@ -11,7 +11,7 @@ use clipa_stream::Cursor;
 use tch::{Device, Tensor};
 
 use super::{
-    Feed, Identity, Journal, RunError, RunFolder, StepRecord,
+    Evaluations, Feed, Identity, Journal, RunError, RunFolder, StepRecord,
     inputs::{Inputs, Masks},
     meter::{Meter, Reading},
     spikes::{self, Answer, Fault, OnSpike},
@@ -52,6 +52,8 @@ pub struct Training {
     pub device: Device,
     /// Pairs that go through the model at a time; the stage's batch where that fits.
     pub micro_batch: u64,
+    /// What is evaluated on the way.
+    pub evaluations: Option<Evaluations>,
 }
 
 /// How a run is watched; no loss depends on it, unless a batch is passed by.
@@ -143,7 +145,9 @@ impl Training {
             let stopped = stop.load(Ordering::Relaxed);
             let logs = self.step.is_multiple_of(self.stage.log_steps) || last;
             let saves = self.step.is_multiple_of(self.stage.checkpoint_steps) || last || stopped;
-            if !(logs || saves || meter.line_is_due() || pending.is_full()) {
+            let due = |evaluations: &Evaluations| evaluations.is_due(self.step, last);
+            let evaluates = self.evaluations.as_ref().is_some_and(due);
+            if !(logs || saves || evaluates || meter.line_is_due() || pending.is_full()) {
                 continue;
             }
             // Fetching the numbers waits for the device.
@@ -159,6 +163,10 @@ impl Training {
             } else if let Some(numbers) = numbers.last().filter(|_| meter.line_is_due()) {
                 let record = self.record(numbers, lr, meter.read_line(), watching);
                 (outputs.say)(Told::Line(&record));
+            }
+            if evaluates && let Some(evaluations) = &mut self.evaluations {
+                let samples = self.step * self.stage.batch;
+                meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
             }
             if last || stopped {
                 let checkpoint = outputs.checkpoints.write_now(self.content())?;
