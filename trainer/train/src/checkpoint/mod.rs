@@ -11,6 +11,8 @@
 
 mod error;
 mod fit;
+mod header;
+pub mod names;
 mod origin;
 mod state;
 pub mod tensors;
@@ -26,8 +28,9 @@ use clipa_schemas::file::{self, FileDigest};
 
 pub use self::{
     error::CheckpointError,
-    fit::{Fit, load_model},
-    origin::Origin,
+    fit::{Fit, check_file, compare, load_model, table_of},
+    header::SafeFile,
+    origin::{Origin, revision_of},
     state::{CHECKPOINT_VERSION, State},
 };
 use crate::{
@@ -120,7 +123,7 @@ pub fn latest(run: &Path) -> Result<Option<PathBuf>, CheckpointError> {
 /// The file with the weights that `--from` names: a run (its newest checkpoint), a checkpoint, or a file.
 ///
 /// # Errors
-/// [`CheckpointError::Missing`], [`CheckpointError::NotSafetensors`].
+/// [`CheckpointError::Missing`], [`CheckpointError::NotSafetensors`], [`CheckpointError::Sharded`].
 pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     let missing =
         |detail: &str| CheckpointError::Missing { path: from.into(), detail: detail.into() };
@@ -134,6 +137,9 @@ pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     }
     if !from.is_file() {
         return Err(missing("no such run or file"));
+    }
+    if from.to_string_lossy().ends_with(".safetensors.index.json") {
+        return Err(CheckpointError::Sharded { path: from.into() });
     }
     match from.extension().and_then(|extension| extension.to_str()) {
         Some("safetensors") => Ok(from.to_owned()),

@@ -4,6 +4,7 @@ mod arguments;
 mod chain;
 mod estimate;
 mod eval;
+mod exchange;
 mod machine;
 mod recipes;
 mod reexec;
@@ -21,6 +22,7 @@ pub use self::{
 use crate::{
     checkpoint::CheckpointError,
     eval::EvalError,
+    exchange::ExchangeError,
     facts::FactError,
     run::{RunError, Unready},
 };
@@ -41,6 +43,8 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
         }
         Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),
+        Command::Export(arguments) => exchange::export(arguments, printer),
+        Command::Import(arguments) => exchange::import(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
     }
     .map_err(with_hint)
@@ -54,11 +58,13 @@ fn with_hint(error: anyhow::Error) -> anyhow::Error {
     let of_stream = || error.downcast_ref().and_then(StreamError::hint);
     let of_data = || error.downcast_ref().map(Unready::hint);
     let of_facts = || error.downcast_ref().and_then(FactError::hint);
+    let of_exchange = || error.downcast_ref().and_then(ExchangeError::hint);
     let of_recipe = || error.downcast_ref().and_then(RecipeError::hint);
     match of_recipe()
         .or_else(of_run)
         .or_else(of_data)
         .or_else(of_facts)
+        .or_else(of_exchange)
         .or_else(of_evaluation)
         .or_else(of_checkpoint)
         .or_else(of_stream)

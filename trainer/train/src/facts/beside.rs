@@ -245,7 +245,7 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn read(path: &Path) -> Result<String, FactError> {
+pub(super) fn read(path: &Path) -> Result<String, FactError> {
     let unreadable = |detail: String| FactError::Unreadable { path: path.to_owned(), detail };
     let bytes = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
     if bytes > MAX_CONFIG_BYTES {

@@ -4,11 +4,13 @@
 //! and every figure is wrong. So they are read: obeyed where the recipe leaves them open, refused by name where it contradicts.
 
 mod beside;
+mod configuration;
 mod error;
 mod open_clip;
 
 pub use self::{
     beside::{Advice, advice},
+    configuration::{Configuration, open_clip_configuration},
     error::FactError,
 };
 

@@ -21,6 +21,7 @@ pub use self::{
     images::StageImages,
     metrics::{MetricsFile, StepRecord},
     micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
+    open_clip_config::describe as open_clip_config,
     plan::{Plan, Resources, stream_config},
     ready::{Unready, check_context, unfinished_data, unfinished_run},
     training::{Outcome, Training},
