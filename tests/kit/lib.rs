@@ -18,6 +18,7 @@ mod program;
 mod rows;
 mod running;
 mod table;
+mod torch;
 mod world;
 
 pub use archive::{Member, members, middle_of_jpeg, write_tar};
@@ -29,6 +30,7 @@ pub use program::{Finished, Program, inspect, lasting, prep, train};
 pub use rows::{rejected, rows};
 pub use running::Running;
 pub use table::write_table;
+pub use torch::{Pickle, TorchTensor, state_dict, write_archive, write_checkpoint};
 pub use world::World;
 
 use std::path::{Path, PathBuf};

@@ -70,7 +70,8 @@ impl World {
     /// `clipa-train WORDS`, in the world's folder, with one thread.
     pub fn command(&self, words: &str) -> Program {
         let program = train([]).args(words.split_whitespace()).within(self.folder.path());
-        if words.starts_with("recipes") { program } else { program.args(["--threads", "1"]) }
+        let takes_none = ["recipes", "export", "import"].iter().any(|word| words.starts_with(word));
+        if takes_none { program } else { program.args(["--threads", "1"]) }
     }
 
     /// Runs a command that must succeed.

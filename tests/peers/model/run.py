@@ -3,6 +3,8 @@
     cargo xtask peers model
     cargo xtask peers model true-size ...    (a model of true size beside open_clip's: see true_size.py)
 
+Then weights go to open_clip and Hugging Face and back through our programs ([exchange.py](exchange.py)).
+
 Makes them anew (features and loss of both dialects, SigLIP's loss, learning rates, parameter counts, rows of positions, token ids, hashes of changed
 colours) and looks for them where the tests have them. Where one differs, both are shown and the exit code is 1. Needs
 no GPU; but PyTorch as the registry has it for Linux brings CUDA along, 5 GB.
@@ -15,6 +17,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import captions  # noqa: E402
 import colours  # noqa: E402
+import exchange  # noqa: E402
 import rust  # noqa: E402
 import schedules  # noqa: E402
 import towers  # noqa: E402
@@ -86,6 +89,9 @@ def main():
         if not same:
             wrong += 1
             print(f"    original {expected}\n    test     {there}")
+    for name, right, found in exchange.checks():
+        print(f"{name}: {'agrees' if right else 'DIFFERS'} {found if not right else ''}".rstrip())
+        wrong += not right
     sys.exit(1 if wrong else 0)
 
 

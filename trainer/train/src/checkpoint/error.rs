@@ -1,6 +1,10 @@
 //! What can go wrong with a checkpoint.
 
-use std::{io, path::PathBuf};
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why a checkpoint can't be written or used.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +47,12 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
+    /// Weights in several files, which have to be joined first.
+    #[error("{path} lists weights that lie in several files", path = path.display())]
+    Sharded {
+        /// The list.
+        path: PathBuf,
+    },
     /// Neither a run with a checkpoint nor a file.
     #[error("{path}: {detail}", path = path.display())]
     Missing {
@@ -69,9 +79,10 @@ impl CheckpointError {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            CheckpointError::NotSafetensors { .. } => {
-                "convert it with safetensors' `save_file` first"
+            CheckpointError::NotSafetensors { path } | CheckpointError::Sharded { path } => {
+                return Some(format!("convert it first: {}", import_of(path)));
             }
+            CheckpointError::OtherModel { path, detail } => return remedy(path, detail),
             CheckpointError::Missing { .. } => "name a run, or a .safetensors file",
             CheckpointError::Damaged { path, .. } | CheckpointError::State { path, .. } => {
                 let folder = path.parent().filter(|folder| folder.join(super::STATE).is_file())?;
@@ -80,7 +91,7 @@ impl CheckpointError {
                     folder.display()
                 ));
             }
-            CheckpointError::Io { .. } | CheckpointError::OtherModel { .. } => return None,
+            CheckpointError::Io { .. } => return None,
         };
         Some(hint.to_owned())
     }
@@ -89,4 +100,37 @@ impl CheckpointError {
         let path = path.into();
         move |source| CheckpointError::Io { path, source }
     }
+}
+
+/// What helps against some differences between weights and model.
+fn remedy(path: &Path, detail: &str) -> Option<String> {
+    if detail.contains("vision_model.") {
+        return Some(format!(
+            "these are Hugging Face's names; convert them first: {}",
+            import_of(path)
+        ));
+    }
+    let hint = if detail.contains("not of this model: logit_bias") {
+        "the weights were trained with SigLIP's loss: --set model.loss=siglip"
+    } else if detail.contains("was trained, and the model computes a fixed table") {
+        "keep them with --set stage.positions=learnable"
+    } else if detail.contains("is the table sin-cos-2d-jax") {
+        "--set stage.positions=sin-cos-2d-jax, or learnable, which resizes what is stored"
+    } else if detail.contains("is the table sin-cos-2d") {
+        "--set stage.positions=sin-cos-2d, or learnable, which resizes what is stored"
+    } else if detail.contains("missing: visual.class_embedding") {
+        "every model here has a class token, and weights without one cannot be used"
+    } else {
+        return None;
+    };
+    Some(hint.to_owned())
+}
+
+/// The command that converts other programs' weights.
+fn import_of(path: &Path) -> String {
+    let words = ["clipa-train", "import"].map(Into::into);
+    let path = path.as_os_str().to_owned();
+    let words: Vec<OsString> =
+        words.into_iter().chain([path, "--output".into(), "DIR".into()]).collect();
+    format!("`{}`, then --from DIR", clipa_talk::shell::command_line(words))
 }

@@ -13,8 +13,10 @@
 mod content;
 mod error;
 mod fit;
+mod header;
 mod keep;
 mod list;
+pub mod names;
 mod newest;
 mod origin;
 mod results;
@@ -32,11 +34,12 @@ use clipa_schemas::file::FileDigest;
 pub use self::{
     content::Content,
     error::CheckpointError,
-    fit::{Fit, load_model},
+    fit::{Fit, check_file, compare, load_model, table_of},
+    header::SafeFile,
     keep::{Keep, LOSS},
     list::{latest, list},
     newest::Snapshot,
-    origin::Origin,
+    origin::{Origin, revision_of},
     results::RESULTS,
     state::{CHECKPOINT_VERSION, State},
     weights::Weights,
@@ -78,7 +81,7 @@ pub fn write(
 /// The file with the weights that `--from` names: a run (its newest checkpoint), a checkpoint, or a file.
 ///
 /// # Errors
-/// [`CheckpointError::Missing`], [`CheckpointError::NotSafetensors`].
+/// [`CheckpointError::Missing`], [`CheckpointError::NotSafetensors`], [`CheckpointError::Sharded`].
 pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     let missing =
         |detail: &str| CheckpointError::Missing { path: from.into(), detail: detail.into() };
@@ -92,6 +95,9 @@ pub fn model_file(from: &Path) -> Result<PathBuf, CheckpointError> {
     }
     if !from.is_file() {
         return Err(missing("no such run or file"));
+    }
+    if from.to_string_lossy().ends_with(".safetensors.index.json") {
+        return Err(CheckpointError::Sharded { path: from.into() });
     }
     match from.extension().and_then(|extension| extension.to_str()) {
         Some("safetensors") => Ok(from.to_owned()),

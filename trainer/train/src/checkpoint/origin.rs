@@ -11,45 +11,32 @@ use super::{CheckpointError, MODEL, STATE, State, latest};
 const OPEN_CLIP_MODEL: &str = "open_clip_model.safetensors";
 /// The same as a pickle.
 const OPEN_CLIP_PICKLE: [&str; 2] = ["open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth"];
+/// Lists of weights in several files.
+const INDEX: [&str; 2] = ["open_clip_model.safetensors.index.json", "model.safetensors.index.json"];
 /// Folder of the revisions in Hugging Face's cache.
 const SNAPSHOTS: &str = "snapshots";
 
 /// The weights of a folder from the Hub: a download, or an entry of the cache (`models--ORG--NAME`); `None` where it is neither.
 ///
 /// # Errors
-/// [`CheckpointError::NotSafetensors`] where there is only a pickle, [`CheckpointError::Missing`] where the cache has no or several revisions.
+/// [`CheckpointError::NotSafetensors`] where there is only a pickle, [`CheckpointError::Sharded`] where they lie in several files,
+/// [`CheckpointError::Missing`] where the cache has no or several revisions.
 pub(super) fn weights_of_hub(folder: &Path) -> Result<Option<PathBuf>, CheckpointError> {
     let file = folder.join(OPEN_CLIP_MODEL);
     if file.is_file() {
         return Ok(Some(file));
     }
-    let pickle = OPEN_CLIP_PICKLE.iter().map(|name| folder.join(name)).find(|path| path.is_file());
-    if let Some(path) = pickle
-        && !folder.join(MODEL).is_file()
-    {
-        return Err(CheckpointError::NotSafetensors { path });
+    if !folder.join(MODEL).is_file() {
+        let find =
+            |names: &[&str]| names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+        if let Some(path) = find(&OPEN_CLIP_PICKLE) {
+            return Err(CheckpointError::NotSafetensors { path });
+        }
+        if let Some(path) = find(&INDEX) {
+            return Err(CheckpointError::Sharded { path });
+        }
     }
-    let snapshots = folder.join(SNAPSHOTS);
-    if !snapshots.is_dir() {
-        return Ok(None);
-    }
-    let revision = fs::read_to_string(folder.join("refs/main")).unwrap_or_default();
-    let named = snapshots.join(revision.trim());
-    let chosen = if !revision.trim().is_empty() && named.is_dir() {
-        named
-    } else {
-        let entries = fs::read_dir(&snapshots).map_err(CheckpointError::io(&snapshots))?;
-        let folders: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-        let [only] = folders.as_slice() else {
-            let detail = format!(
-                "{} revisions in {SNAPSHOTS}/ and no refs/main that names one",
-                folders.len()
-            );
-            return Err(CheckpointError::Missing { path: folder.into(), detail });
-        };
-        only.clone()
-    };
+    let Some(chosen) = revision_of(folder)? else { return Ok(None) };
     if let Some(file) = weights_of_hub(&chosen)? {
         return Ok(Some(file));
     }
@@ -57,6 +44,35 @@ pub(super) fn weights_of_hub(folder: &Path) -> Result<Option<PathBuf>, Checkpoin
     let missing =
         || CheckpointError::Missing { path: chosen, detail: "no weights in it".to_owned() };
     file.is_file().then_some(file).ok_or_else(missing).map(Some)
+}
+
+/// The revision that an entry of Hugging Face's cache means; `None` for any other folder.
+///
+/// # Errors
+/// [`CheckpointError::Missing`] where there are none or several and none is named.
+pub fn revision_of(folder: &Path) -> Result<Option<PathBuf>, CheckpointError> {
+    let snapshots = folder.join(SNAPSHOTS);
+    if !snapshots.is_dir() {
+        return Ok(None);
+    }
+    let revision = fs::read_to_string(folder.join("refs/main")).unwrap_or_default();
+    let named = snapshots.join(revision.trim());
+    if !revision.trim().is_empty() && named.is_dir() {
+        return Ok(Some(named));
+    }
+    let entries = fs::read_dir(&snapshots).map_err(CheckpointError::io(&snapshots))?;
+    let folders: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    match folders.as_slice() {
+        [only] => Ok(Some(only.clone())),
+        _ => {
+            let detail = format!(
+                "{} revisions in {SNAPSHOTS}/ and no refs/main that names one",
+                folders.len()
+            );
+            Err(CheckpointError::Missing { path: folder.into(), detail })
+        }
+    }
 }
 
 /// How far the run was that wrote some weights.

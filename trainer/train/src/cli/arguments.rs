@@ -65,6 +65,25 @@ Examples:
 Every step is one of training at the stage's peak learning rate. Nothing is kept. Without --data, batches are drawn and lie ready on
 the device, so that only the step is on the clock.")]
     Bench(BenchArguments),
+    /// Write a run's weights as open_clip or Hugging Face read them, with a model card
+    #[command(after_help = "\
+Examples:
+  clipa-train export runs/finetune --to open_clip --output b16-open-clip
+  clipa-train export runs/l14/finetune --to open_clip --bert-vocab vocab.txt --output l14-open-clip
+  clipa-train export runs/b16/checkpoints/step-00016002 --to hf --output b16-hf
+
+open_clip then loads the folder as local-dir:b16-open-clip, Hugging Face's transformers as CLIPModel.from_pretrained('b16-hf').")]
+    Export(ExportArguments),
+    /// Convert weights of open_clip, PyTorch or Hugging Face into a folder that --from and eval take
+    #[command(after_help = "\
+Examples:
+  clipa-train import local-dir:ViT-H-14-CLIPA --output h14
+  clipa-train import logs/b16/checkpoints/epoch_6.pt --config ViT-B-16.json --output b16
+  clipa-train import clip-vit-base-patch32 --output openai-b32
+
+A .pt is a pickle, a program. It is read by a reader that knows tensors and containers and executes nothing; what asks for anything else
+is refused by name.")]
+    Import(ImportArguments),
     /// List the built-in recipes, or print one
     #[command(after_help = "\
 Examples:
@@ -356,6 +375,65 @@ pub struct BenchArguments {
     /// Where and with how many threads.
     #[command(flatten)]
     pub machine: MachineArguments,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// Run (its newest checkpoint), checkpoint, or a folder that `import` or `export` wrote
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    pub from: PathBuf,
+    /// The program that is to read it
+    #[arg(long, value_enum, value_name = "PROGRAM")]
+    pub to: ExportFormat,
+    /// Folder that is made; never overwritten
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// vocab.txt of bert-base-uncased, from which a BERT model's tokenizer is written; without it, what lies beside the
+    /// weights
+    #[arg(long, value_name = "FILE", conflicts_with = "without_tokenizer")]
+    pub bert_vocab: Option<PathBuf>,
+    /// Leave a BERT model's tokenizer out: open_clip then finds none in the folder
+    #[arg(long)]
+    pub without_tokenizer: bool,
+    /// Say what would be written and what the other program does otherwise, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A program that weights are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A folder for `local-dir:` or the Hub: open_clip_config.json, open_clip_model.safetensors
+    #[value(name = "open_clip")]
+    OpenClip,
+    /// A CLIPModel of Hugging Face's transformers: config.json, model.safetensors; only CLIP as OpenAI built it
+    #[value(name = "hf")]
+    HuggingFace,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// Folder of open_clip or Hugging Face, `local-dir:FOLDER`, an entry of the Hub's cache, a .safetensors, an index of
+    /// several, or a .pt, .pth or .bin of PyTorch
+    #[arg(value_name = "FROM")]
+    pub from: PathBuf,
+    /// Folder that is made, in open_clip's form; never overwritten
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// open_clip's JSON of the model, where no open_clip_config.json lies beside the weights: that of its model_configs
+    #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
+    pub config: Option<PathBuf>,
+    /// A recipe that describes the model, where nothing lies beside the weights
+    #[arg(long, value_name = "NAME|FILE")]
+    pub recipe: Option<String>,
+    /// The recipe's stage whose lengths the weights have; its last where it is not given
+    #[arg(long, value_name = "NAME", requires = "recipe")]
+    pub stage: Option<String>,
+    /// Say what was found and would be written, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `recipes`.

@@ -7,6 +7,7 @@ mod curve;
 mod embed;
 mod estimate;
 mod eval;
+mod exchange;
 mod known_flags;
 mod machine;
 mod reading;
@@ -27,6 +28,7 @@ pub use self::{
 use crate::{
     checkpoint::CheckpointError,
     eval::EvalError,
+    exchange::ExchangeError,
     facts::FactError,
     run::{RunError, Unready},
 };
@@ -48,6 +50,8 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
         Command::Eval(arguments) => eval::eval(arguments, printer),
         Command::Embed(arguments) => embed::embed(arguments, printer),
         Command::Bench(arguments) => bench::bench(arguments, printer),
+        Command::Export(arguments) => exchange::export(arguments, printer),
+        Command::Import(arguments) => exchange::import(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
     }
     .map_err(with_hint)
@@ -61,11 +65,13 @@ fn with_hint(error: anyhow::Error) -> anyhow::Error {
     let of_stream = || error.downcast_ref().and_then(StreamError::hint);
     let of_data = || error.downcast_ref().map(Unready::hint);
     let of_facts = || error.downcast_ref().and_then(FactError::hint);
+    let of_exchange = || error.downcast_ref().and_then(ExchangeError::hint);
     let of_recipe = || error.downcast_ref().and_then(RecipeError::hint);
     match of_recipe()
         .or_else(of_run)
         .or_else(of_data)
         .or_else(of_facts)
+        .or_else(of_exchange)
         .or_else(of_evaluation)
         .or_else(of_checkpoint)
         .or_else(of_stream)

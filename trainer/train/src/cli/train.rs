@@ -117,6 +117,10 @@ impl Planned {
             recipe = informed;
             notes.extend(said);
         }
+        if let (Start::From(_), Some(file)) = (start, file.as_deref()) {
+            let stage = recipe.stage(stage)?;
+            checkpoint::check_file(file, &stage.model(&recipe.model), stage.sizes())?;
+        }
         let mut plan = Plan::new(recipe, stage, arguments.seed, &arguments.data)?;
         plan.identity.weights_blake3 = match start {
             Start::Recorded => recorded(output)?.identity.weights_blake3,

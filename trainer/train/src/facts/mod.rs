@@ -4,12 +4,14 @@
 //! and every figure is wrong. So they are read: obeyed where the recipe leaves them open, refused by name where it contradicts.
 
 mod beside;
+mod configuration;
 mod error;
 mod open_clip;
 mod recipe;
 
 pub use self::{
     beside::{Advice, advice, beside},
+    configuration::{Configuration, open_clip_configuration},
     error::FactError,
     recipe::{STAGE, recipe_of},
 };

@@ -16,7 +16,7 @@ const PIXEL_TOLERANCE: f64 = 1e-3;
 const LN_EPS: f64 = 1e-5;
 
 /// What is not built here unless it is off, `false`, `null` or empty.
-const NOT_BUILT: [&str; 21] = [
+const NOT_BUILT: [&str; 22] = [
     "multimodal_cfg",
     "vision_cfg.timm_model_name",
     "vision_cfg.attentional_pool",
@@ -31,6 +31,7 @@ const NOT_BUILT: [&str; 21] = [
     "vision_cfg.scale_fc",
     "text_cfg.hf_model_name",
     "text_cfg.embed_cls",
+    "text_cfg.final_ln_after_pool",
     "text_cfg.ls_init_value",
     "text_cfg.proj_bias",
     "text_cfg.qk_norm",
@@ -85,6 +86,7 @@ const KNOWN: [&str; 46] = [
     "text_cfg.act_kwargs",
     "text_cfg.norm_kwargs",
     "text_cfg.pad_id",
+    "text_cfg.eos_id",
     "text_cfg.output_tokens",
     "text_cfg.text_mask",
     "text_cfg.proj_type",
@@ -102,6 +104,12 @@ pub(super) struct Described {
     pub(super) filter: Option<(String, Filter)>,
     /// How evaluation makes images square, where it says so.
     pub(super) resize_mode: Option<(String, ResizeMode)>,
+    /// Tokens of the captions that the weights were made for.
+    pub(super) context_length: Option<i64>,
+    /// Does its tokenizer write nothing where BERT's `[SEP]` stood? `None` where it is not BERT's.
+    pub(super) strip_sep_token: Option<bool>,
+    /// How its tokenizer cuts captions, where it says so.
+    pub(super) reduction_mask: Option<String>,
     /// Keys that are not understood, and what is done otherwise here.
     pub(super) notes: Vec<String>,
 }
@@ -228,7 +236,9 @@ fn towers(
     };
     let values = match pool {
         "tok" if !gap => vec![json!("cls")],
-        "tok" | "avg" => vec![json!("avg-patches"), json!("avg-all")],
+        // The older key's mean is over all tokens, the class token's among them.
+        "tok" | "avg" if gap => vec![json!("avg-all"), json!("avg-patches")],
+        "avg" => vec![json!("avg-patches"), json!("avg-all")],
         _ => return Err(says),
     };
     if values.len() > 1 {
@@ -254,6 +264,7 @@ fn towers(
         Some(other) => return Err(format!("vision_cfg.pos_embed_type = {}", printable(other))),
     };
     described.image_size = image.get("image_size").and_then(Value::as_i64);
+    described.context_length = caption.get("context_length").and_then(Value::as_i64);
     Ok(())
 }
 
@@ -294,8 +305,14 @@ fn shared(
         }
         (Some(other), None) => return Err(said("text_cfg.hf_tokenizer_name", other)),
     };
+    let is_bert = values[0] == "bert-wordpiece";
     let values = values.into_iter().map(Value::from).collect();
     facts.push(Fact { says, key: "model.text.tokenizer", values });
+    let options = caption.get("tokenizer_kwargs").and_then(Value::as_object);
+    let option = |key: &str| options.and_then(|options| options.get(key));
+    let strips = option("strip_sep_token").and_then(Value::as_bool).unwrap_or(false);
+    described.strip_sep_token = is_bert.then_some(strips);
+    described.reduction_mask = option("reduction_mask").and_then(Value::as_str).map(str::to_owned);
     let quick = model.get("quick_gelu").is_some_and(|value| !is_off(value));
     let tanh = |tower: &Map<String, Value>| {
         tower

@@ -58,7 +58,8 @@ pub fn at_lengths(name: &str, tensor: Tensor, grid_side: i64, context_length: i6
     }
 }
 
-fn is_square(count: i64) -> bool {
+/// Is it the number of places of a square grid?
+pub fn is_square(count: i64) -> bool {
     let side = (count.max(0) as f64).sqrt() as i64;
     count > 0 && side * side == count
 }

@@ -32,6 +32,7 @@ pub use self::{
     journal::Journal,
     metrics::{MetricsFile, StepRecord},
     micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
+    open_clip_config::describe as open_clip_config,
     plan::{Plan, Resources},
     reading::stream_config,
     ready::{Unready, check_context, unfinished_data, unfinished_run},

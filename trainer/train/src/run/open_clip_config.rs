@@ -11,8 +11,10 @@ use clipa_recipe::{Recipe, Stage};
 /// The configuration, from which open_clip builds the model that a checkpoint's `model.safetensors` fits.
 ///
 /// open_clip has no word for the mean over all tokens ([`VisionPool::AvgAll`]): its `avg` leaves the class token out,
-/// and features differ slightly.
-pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
+/// and features differ slightly. What else it has no word for, an export says ([`crate::exchange`]). BERT's rows come out as
+/// trained where the tokenizer is the one that an export writes; the Hub's `bert-base-uncased` ends them in `[SEP]` unless
+/// `strip_sep_token` is set.
+pub fn describe(recipe: &Recipe, stage: &Stage) -> Value {
     let (vision, text) = (&recipe.model.vision, &recipe.model.text);
     let mut image = json!({
         "image_size": stage.image_size,
@@ -20,7 +22,7 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
         "width": vision.width,
         "head_width": vision.width / vision.heads,
         "patch_size": vision.patch_size,
-        "mlp_ratio": vision.mlp_width as f64 / vision.width as f64,
+        "mlp_ratio": mlp_ratio(vision.width, vision.mlp_width),
         "pool_type": match vision.pool {
             VisionPool::Cls => "tok",
             VisionPool::AvgPatches | VisionPool::AvgAll => "avg",
@@ -32,7 +34,7 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
         "width": text.width,
         "heads": text.heads,
         "layers": text.layers,
-        "mlp_ratio": text.mlp_width as f64 / text.width as f64,
+        "mlp_ratio": mlp_ratio(text.width, text.mlp_width),
         "pool_type": match text.pool {
             TextPool::Argmax => "argmax",
             TextPool::Last => "last",
@@ -53,7 +55,8 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
     let bert = text.tokenizer != Tokenizer::ClipBpe;
     let clips = text.tokenizer == Tokenizer::BertWordpieceClips;
     add(false, bert, "hf_tokenizer_name", json!("bert-base-uncased"));
-    add(false, bert && !clips, "tokenizer_kwargs", json!({"strip_sep_token": true}));
+    let strips = json!({"strip_sep_token": stage.strip_sep_token});
+    add(false, bert && !clips, "tokenizer_kwargs", strips);
     add(false, clips, "tokenizer_mode", json!("clips"));
     // Only open_clip's own tokenizer reduces; ours have no word there.
     let reduction = match stage.text_reduction {
@@ -98,6 +101,13 @@ pub(super) fn describe(recipe: &Recipe, stage: &Stage) -> Value {
             },
         },
     })
+}
+
+/// A ratio from which open_clip's `int(width * ratio)` makes the MLP's width: for 3 % of all widths the quotient comes out one short.
+fn mlp_ratio(width: i64, mlp_width: i64) -> f64 {
+    let quotient = mlp_width as f64 / width as f64;
+    let is_exact = (width as f64 * quotient) as i64 == mlp_width;
+    if is_exact { quotient } else { (mlp_width as f64 + 0.5) / width as f64 }
 }
 
 #[cfg(test)]
@@ -165,7 +175,7 @@ mod tests {
             (&caption["no_causal_mask"], &caption["pool_type"]),
             (&json!(true), &json!("last"))
         );
-        assert_eq!(caption["tokenizer_kwargs"]["strip_sep_token"], true);
+        assert_eq!(caption["tokenizer_kwargs"]["strip_sep_token"], false);
         assert_eq!(caption["act_kwargs"]["approximate"], "tanh");
         assert_eq!(image["norm_kwargs"]["eps"], 1e-6);
         assert_eq!(model["init_logit_bias"], -10.0);
