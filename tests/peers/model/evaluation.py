@@ -13,6 +13,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 import numpy
 import open_clip
@@ -34,6 +35,10 @@ def model_of(run):
         (folder / "open_clip_config.json").write_text(json.dumps(config))
         (folder / "model.safetensors").symlink_to((newest / "model.safetensors").resolve())
         model = open_clip.create_model(f"local-dir:{folder}")
+    recipe = tomllib.loads((run / "recipe.toml").read_text())
+    if recipe["model"]["vision"]["pool"] == "avg-all":
+        # The one pooling that open_clip has no word for: its `avg` leaves the class token out.
+        model.visual._global_pool = lambda tokens: (tokens.mean(1), tokens)
     return model.eval(), config
 
 

@@ -117,7 +117,7 @@ impl Planned {
             recipe = informed;
             notes.extend(said);
         }
-        if let (Start::From(_), Some(file)) = (start, file.as_deref()) {
+        if let (Start::From { .. }, Some(file)) = (start, file.as_deref()) {
             let stage = recipe.stage(stage)?;
             checkpoint::check_file(file, &stage.model(&recipe.model), stage.sizes())?;
         }

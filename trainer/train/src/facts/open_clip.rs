@@ -42,7 +42,7 @@ const NOT_BUILT: [&str; 22] = [
 ];
 
 /// What is read below, or says nothing of the function that the weights compute.
-const KNOWN: [&str; 46] = [
+const KNOWN: [&str; 47] = [
     "embed_dim",
     "quick_gelu",
     "vision_cfg",
