@@ -26,7 +26,7 @@ fn script(arguments: &[&str]) -> Option<Output> {
 #[test]
 fn the_gpu_script_runs_on_the_cpu_at_a_tiny_size() {
     train(["--version"]).succeeds();
-    let Some(output) = script(&["--device", "cpu", "--minutes", "4"]) else { return };
+    let Some(output) = script(&["--device", "cpu", "--minutes", "9"]) else { return };
     let (table, errors) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{table}\n{errors}");
