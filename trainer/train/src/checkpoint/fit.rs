@@ -82,20 +82,8 @@ fn fitted(model: &Clip, parameter: &Parameter, tensor: Tensor, fit: Fit) -> Tens
     if fit == Fit::Exact || stored == *shape || !same_width {
         return tensor;
     }
-    match parameter.spec.name.as_str() {
-        "visual.positional_embedding" if is_square(stored[0] - 1) => {
-            positions::resize_vision(&tensor, model.config().grid_side(model.sizes()))
-        }
-        "positional_embedding" if stored[0] > 0 => {
-            positions::resize_text(&tensor, model.sizes().context_length)
-        }
-        _ => tensor,
-    }
-}
-
-fn is_square(count: i64) -> bool {
-    let side = (count.max(0) as f64).sqrt() as i64;
-    count > 0 && side * side == count
+    let (grid, context) = (model.config().grid_side(model.sizes()), model.sizes().context_length);
+    positions::at_lengths(&parameter.spec.name, tensor, grid, context)
 }
 
 fn some(names: &[String]) -> String {

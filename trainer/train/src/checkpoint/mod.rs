@@ -15,6 +15,7 @@ mod error;
 mod fit;
 mod keep;
 mod list;
+mod newest;
 mod origin;
 mod results;
 mod state;
@@ -34,10 +35,11 @@ pub use self::{
     fit::{Fit, load_model},
     keep::{Keep, LOSS},
     list::{latest, list},
+    newest::Weights,
     origin::Origin,
     results::RESULTS,
     state::{CHECKPOINT_VERSION, State},
-    weights::Weights,
+    weights::WeightsKind,
     writer::Writer,
 };
 use crate::{

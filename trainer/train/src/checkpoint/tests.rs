@@ -162,6 +162,31 @@ fn a_fixed_table_is_carried_into_trained_positions_only() {
     assert_eq!(table(&still_fixed), analytic);
 }
 
+/// An evaluation while training shares the weights and resizes the positions; a new stage loads a file. One rule for both.
+#[test]
+fn a_model_at_other_lengths_is_the_one_that_a_new_stage_begins_with() {
+    use clipa_recipe::model::config::VisionPositions::{Learnable, SinCos2d};
+    let run = tempfile::tempdir().unwrap();
+    for (from, to) in [(Learnable, Learnable), (SinCos2d, Learnable), (SinCos2d, SinCos2d)] {
+        let positions = |positions| match positions {
+            Learnable => "model.vision.positions=learnable",
+            _ => "model.vision.positions=sin-cos-2d",
+        };
+        let (small, optimizer) = build(1, &[positions(from)]);
+        let file = write(run.path(), &small, &optimizer, &state(1), 2).unwrap().join(MODEL);
+        let lengths = ["stage.context_length=16", "stage.image_size=64"];
+        let (begun, _) = build(2, &[&[positions(to)], lengths.as_slice()].concat());
+        load_model(&begun, tensors::read(&file).unwrap(), Fit::Resize, &file).unwrap();
+        let shared = small.at_lengths(to, begun.sizes()).unwrap();
+        for parameter in begun.parameters().iter() {
+            let name = &parameter.spec.name;
+            assert_eq!(shared.parameters().tensor(name), parameter.tensor, "{name}");
+        }
+        let address = |model: &Clip| model.parameters().tensor("visual.proj").data_ptr();
+        assert_eq!(address(&shared), address(&small), "weights were copied");
+    }
+}
+
 #[test]
 fn weights_are_found_in_a_run_a_checkpoint_or_a_file() {
     let run = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use super::{CheckpointError, EMA, MODEL};
 
 /// The weights of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Weights {
+pub enum WeightsKind {
     /// Those that training goes on with.
     #[default]
     Raw,
@@ -14,13 +14,21 @@ pub enum Weights {
     Average,
 }
 
-impl Weights {
+impl WeightsKind {
+    /// Name of the file in a checkpoint.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            WeightsKind::Raw => MODEL,
+            WeightsKind::Average => EMA,
+        }
+    }
+
     /// The file of this kind, where `file` is what [`super::model_file`] found.
     ///
     /// # Errors
     /// [`CheckpointError::Missing`] where an average is asked for and there is none.
     pub fn file(self, file: PathBuf) -> Result<PathBuf, CheckpointError> {
-        if self == Weights::Raw {
+        if self == WeightsKind::Raw {
             return Ok(file);
         }
         let average = file.with_file_name(EMA);

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clipa_talk::threads::MAX_THREADS;
 
 use crate::{
-    checkpoint::Weights,
+    checkpoint::WeightsKind,
     run::{MicroBatch, OnSpike},
 };
 
@@ -43,12 +43,19 @@ Examples:
 
 A stage NAME becomes the run OUTPUT/NAME. `--set stage.KEY=VALUE` changes every stage, `--set stage.NAME.KEY=VALUE` one.")]
     Run(TrainArguments),
-    /// Classify a set zero-shot: top-1 and top-5 accuracy
+    /// Evaluate models: zero-shot classification, image and text retrieval
     #[command(after_help = "\
 Examples:
-  clipa-train eval --run runs/finetune --data shapes-classes
-  clipa-train eval --run runs/pretrain --data shapes-classes --image-size 64 --per-class --json")]
+  clipa-train eval runs/finetune --data shapes-classes --data shapes-pairs
+  clipa-train eval runs/pretrain --data shapes-classes --image-size 64 --per-class --json
+  clipa-train eval runs/pretrain --all-checkpoints --data shapes-classes")]
     Eval(EvalArguments),
+    /// Write the embeddings of a data set's images and captions into a Parquet file
+    #[command(after_help = "\
+Examples:
+  clipa-train embed runs/finetune --data laion --output embeddings.parquet
+  clipa-train embed clipa-l14/ --data imagenet --image-size 224 --output imagenet.parquet")]
+    Embed(EmbedArguments),
     /// List the built-in recipes, or print one
     #[command(after_help = "\
 Examples:
@@ -95,6 +102,14 @@ pub struct TrainArguments {
     /// Use a data set whose ingest has not ended, or a run that has not, as it is now
     #[arg(long)]
     pub allow_unfinished: bool,
+    /// Evaluate on this data set while training, and at the end: a classification set or pairs; repeatable. At the stage's
+    /// lengths, and at those of the recipe's last stage where they are others. The training waits meanwhile; its losses are
+    /// the same. Results go to RUN/results.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub eval_data: Vec<PathBuf>,
+    /// Steps between two evaluations; those between two checkpoints where it is not given
+    #[arg(long, value_name = "N", requires = "eval_data", value_parser = clap::value_parser!(u64).range(1..))]
+    pub eval_steps: Option<u64>,
     /// Where and with how many threads.
     #[command(flatten)]
     pub machine: MachineArguments,
@@ -153,11 +168,11 @@ pub enum WeightsChoice {
     Ema,
 }
 
-impl From<WeightsChoice> for Weights {
-    fn from(choice: WeightsChoice) -> Weights {
+impl From<WeightsChoice> for WeightsKind {
+    fn from(choice: WeightsChoice) -> WeightsKind {
         match choice {
-            WeightsChoice::Raw => Weights::Raw,
-            WeightsChoice::Ema => Weights::Average,
+            WeightsChoice::Raw => WeightsKind::Raw,
+            WeightsChoice::Ema => WeightsKind::Average,
         }
     }
 }
@@ -190,47 +205,91 @@ pub enum DeviceChoice {
 /// Options of `eval`.
 #[derive(Debug, Args)]
 pub struct EvalArguments {
-    /// Run whose newest checkpoint is evaluated
+    /// Runs (their newest checkpoints), checkpoints, .safetensors files beside their run, or folders with an
+    /// open_clip_config.json
+    #[arg(value_name = "RUN", required_unless_present = "run")]
+    pub runs: Vec<PathBuf>,
+    /// The same; repeatable
     #[arg(long, value_name = "RUN")]
+    pub run: Vec<PathBuf>,
+    /// Data set, repeatable: one of `clipa-prep classes ingest` is classified, pairs of `clipa-prep laion ingest` are
+    /// retrieved, with all of their captions
+    #[arg(long, value_name = "DIR", required = true)]
+    pub data: Vec<PathBuf>,
+    /// Retrieval on every set; what has no captions is refused
+    #[arg(long)]
+    pub retrieval: bool,
+    /// Every checkpoint that a run has kept, and a table by step
+    #[arg(long)]
+    pub all_checkpoints: bool,
+    /// Write key, label and the five best classes of each sample into a Parquet file; with one run and one classification
+    /// set
+    #[arg(long, value_name = "FILE", conflicts_with = "all_checkpoints")]
+    pub predictions: Option<PathBuf>,
+    /// How images and texts are read.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+    /// A line for every class
+    #[arg(long)]
+    pub per_class: bool,
+    /// A line of JSON for every set and checkpoint, with the metrics' names of CLIP_benchmark
+    #[arg(long)]
+    pub json: bool,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// Options of `embed`.
+#[derive(Debug, Args)]
+pub struct EmbedArguments {
+    /// Run (its newest checkpoint), checkpoint, .safetensors file beside its run, or folder with an open_clip_config.json
+    #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Which weights are evaluated, where the stage had `ema`: the raw ones, or their moving average
-    #[arg(long, value_enum, default_value = "raw", value_name = "KIND")]
-    pub weights: WeightsChoice,
-    /// Classification set, a folder that `clipa-prep classes ingest` made
+    /// Data set whose images, and first captions where it has any, are embedded
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Evaluate at the lengths of another stage of the run's recipe
+    /// Parquet file with a row for every sample, in the set's order: `key`, `image_embedding` and `text_embedding` or
+    /// `label`; embeddings are f32 of length one. Never overwritten
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// How images and texts are read.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// How a model reads a data set that it is not trained on.
+#[derive(Clone, Debug, Args)]
+pub struct ReadingArguments {
+    /// Which weights of a run or checkpoint are read, where its stage had `ema`: the raw ones, or their moving average
+    #[arg(long, value_enum, default_value = "raw", value_name = "KIND")]
+    pub weights: WeightsChoice,
+    /// At the lengths of another stage of the run's recipe, with the positions that it would begin with
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
-    /// Side of the images in pixels, instead of the stage's; positions are resized
+    /// Side of the images in pixels, instead of the stage's; positions are resized as the next stage would
     #[arg(long, value_name = "PX")]
     pub image_size: Option<i64>,
-    /// Tokens of the prompts, instead of the stage's; positions are resized
+    /// Tokens of the texts, instead of the stage's; positions are resized
     #[arg(long, value_name = "N")]
     pub context_length: Option<i64>,
-    /// How long prompts are reduced: as the stage reduces captions, which is what CLIPA reports, or full, cut only where
+    /// How long texts are reduced: as the stage reduces captions, which is what CLIPA reports, or full, cut only where
     /// the context ends
     #[arg(long, value_enum, default_value = "stage", value_name = "HOW")]
     pub prompts: Prompts,
-    /// Read prompts as open_clip does for BERT models (one piece fewer), whatever the stage says; open_clip's figures of
+    /// Read texts as open_clip does for BERT models (one piece fewer), whatever the stage says; open_clip's figures of
     /// the published v2 weights were made so
     #[arg(long)]
     pub strip_sep_token: bool,
     /// Images at once; more need more memory
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub batch: usize,
-    /// Use a classification set whose ingest has not ended as it is now
+    /// Use a data set whose ingest has not ended as it is now
     #[arg(long)]
     pub allow_unfinished: bool,
-    /// A line for every class
-    #[arg(long)]
-    pub per_class: bool,
-    /// The report as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Where and with how many threads.
-    #[command(flatten)]
-    pub machine: MachineArguments,
 }
 
 /// How prompts are reduced.

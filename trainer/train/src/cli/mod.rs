@@ -2,10 +2,13 @@
 
 mod arguments;
 mod chain;
+mod curve;
+mod embed;
 mod estimate;
 mod eval;
 mod known_flags;
 mod machine;
+mod reading;
 mod recipes;
 mod reexec;
 mod train;
@@ -42,6 +45,7 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
         }
         Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),
+        Command::Embed(arguments) => embed::embed(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),
     }
     .map_err(with_hint)

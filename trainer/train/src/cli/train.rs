@@ -16,11 +16,11 @@ use super::{
     estimate, machine, recipes,
 };
 use crate::{
-    checkpoint::{self, Origin, Weights},
+    checkpoint::{self, Origin, WeightsKind},
     facts,
     run::{
-        self, Beginning, Feed, Plan, Resources, RunFolder, RunRecord, StageImages, Told, Training,
-        Unready, Watching,
+        self, Beginning, EvaluationPlan, Feed, Plan, Resources, RunFolder, RunRecord, Said,
+        StageImages, Told, Training, Unready, Watching,
     },
     watch,
 };
@@ -40,7 +40,7 @@ pub(super) enum Start<'a> {
         /// The run, checkpoint or file.
         from: &'a Path,
         /// Which of two kinds.
-        weights: Weights,
+        weights: WeightsKind,
         /// With the optimizer's moments?
         keep_moments: bool,
     },
@@ -62,7 +62,7 @@ impl<'a> Start<'a> {
 
     /// The raw weights of a run, and fresh moments.
     pub(super) fn from_weights(from: &'a Path) -> Start<'a> {
-        Start::From { from, weights: Weights::Raw, keep_moments: false }
+        Start::From { from, weights: WeightsKind::Raw, keep_moments: false }
     }
 }
 
@@ -93,6 +93,8 @@ struct Planned {
     file: Option<PathBuf>,
     /// What a person should know.
     notes: Vec<String>,
+    /// What is evaluated on the way.
+    evaluations: Option<EvaluationPlan>,
 }
 
 impl Planned {
@@ -107,7 +109,7 @@ impl Planned {
         };
         if let Start::From { from, .. } = start {
             notes.extend(begun(from, arguments.allow_unfinished)?);
-            notes.extend(file.as_deref().and_then(Weights::note));
+            notes.extend(file.as_deref().and_then(WeightsKind::note));
         }
         // What a run to be continued began with may be gone: its checkpoint holds all that is needed.
         if let Some(file) = file.as_deref().filter(|file| file.is_file()) {
@@ -130,7 +132,9 @@ impl Planned {
             _ => None,
         };
         notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
-        Ok(Planned { plan, file, notes })
+        let evaluations = evaluations(arguments, &plan)?;
+        notes.extend(evaluations.iter().flat_map(|evaluations| evaluations.notes()).cloned());
+        Ok(Planned { plan, file, notes, evaluations })
     }
 
     /// Says what will run, and refuses a data set that it cannot run on.
@@ -142,6 +146,10 @@ impl Planned {
     ) -> Result<()> {
         let plan = &self.plan;
         describe(plan, resources, printer);
+        if let Some(evaluations) = &self.evaluations {
+            let lines = evaluations.lines(plan.schedule.total_steps, plan.total_flops());
+            lines.into_iter().for_each(|line| printer.say(line));
+        }
         if arguments.dry_run {
             estimate::describe(plan, arguments.micro_batch, resources, printer);
         }
@@ -168,6 +176,7 @@ struct Begun {
     continued: Option<PathBuf>,
     /// The weights that it begins with.
     file: Option<PathBuf>,
+    evaluations: Option<EvaluationPlan>,
 }
 
 /// Makes the run's folder, or opens it to be continued; `None` where nothing is left to do.
@@ -178,7 +187,7 @@ fn begin(
     resources: Resources,
     printer: &Printer,
 ) -> Result<Option<Begun>> {
-    let Planned { plan, mut file, .. } = planned;
+    let Planned { plan, mut file, evaluations, .. } = planned;
     let output = &arguments.output;
     let beginning = Beginning::now(&arguments.data, file.as_deref());
     let record = RunRecord { identity: plan.identity.clone(), beginning };
@@ -211,7 +220,7 @@ fn begin(
     for changed in folder.keep_recipe(&plan.recipe, &plan.identity)? {
         printer.say(format!("changed     {}", printable(&changed)));
     }
-    Ok(Some(Begun { plan, training, folder, continued, file }))
+    Ok(Some(Begun { plan, training, folder, continued, file, evaluations }))
 }
 
 /// Trains to the stage's end, or until Ctrl-C.
@@ -221,7 +230,7 @@ fn go_on(
     resources: Resources,
     printer: &Printer,
 ) -> Result<Outcome> {
-    let Begun { plan, mut training, folder, continued, file } = begun;
+    let Begun { plan, mut training, folder, continued, file, evaluations } = begun;
     let micro_batch = run::settle(arguments.micro_batch, &training, folder.path())?;
     printer.say(format!("micro-batch {micro_batch}"));
     training.micro_batch = micro_batch.pairs;
@@ -236,6 +245,9 @@ fn go_on(
     let mut stream_config = plan.stream_config(resources, micro_batch.pairs);
     stream_config.trust_data = arguments.trust_data;
     let mut feed = Feed::open(&arguments.data, stream_config, training.cursor())?;
+    let say = evaluated(arguments.json, printer.clone());
+    let evaluations = evaluations.map(|plan| plan.begin(folder.path(), training.step, say));
+    training.evaluations = evaluations.transpose()?;
     let precision = plan.stage.precision;
     let known = || watch::peak_of_device(resources.device, precision);
     let watching = Watching {
@@ -263,14 +275,37 @@ fn go_on(
 }
 
 /// The checksum of the moments beside weights that a run begins with.
-fn moments_of(file: &Path, weights: Weights) -> Result<String> {
-    if weights == Weights::Average {
+fn moments_of(file: &Path, weights: WeightsKind) -> Result<String> {
+    if weights == WeightsKind::Average {
         let error = anyhow!(
             "--keep-moments: the moments are those of the raw weights, not of their average"
         );
         return Err(error).hint("leave out --weights ema, or --keep-moments");
     }
     Ok(checkpoint::weights_blake3(&checkpoint::moments_beside(file)?)?)
+}
+
+/// What is evaluated while a stage trains, checked.
+fn evaluations(arguments: &TrainArguments, plan: &Plan) -> Result<Option<EvaluationPlan>> {
+    if arguments.eval_data.is_empty() {
+        return Ok(None);
+    }
+    let every = arguments.eval_steps.unwrap_or(plan.stage.checkpoint_steps);
+    let trust_data = arguments.trust_data;
+    let change = move |stream: &mut clipa_stream::StreamConfig| stream.trust_data = trust_data;
+    let (paths, of) = (&arguments.eval_data, (&plan.recipe, &plan.stage));
+    Ok(Some(EvaluationPlan::new(paths, every, of, &change, arguments.allow_unfinished)?))
+}
+
+/// Tells what an evaluation found, as step records are told.
+fn evaluated(json: bool, printer: Printer) -> impl FnMut(Said<'_>) + 'static {
+    move |said| match said {
+        Said::Result(record) if json => {
+            printer.json_line(record).expect("numbers always become JSON");
+        }
+        Said::Result(record) => printer.say(record),
+        Said::Failed(why) => printer.warn(printable(&why)),
+    }
 }
 
 /// An error where something is not finished and may not be used so; else a line about it.

@@ -78,7 +78,7 @@ pub fn advice(
 }
 
 /// The weights' folder, and that of the run whose checkpoint it is. A link (Hugging Face's cache) is not followed: the names lie beside the link.
-fn beside(weights: &Path) -> Vec<PathBuf> {
+pub fn beside(weights: &Path) -> Vec<PathBuf> {
     let parent = match weights.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -241,11 +241,11 @@ fn at<'v>(model: &'v Value, key: &str) -> Option<&'v Value> {
 }
 
 /// A value as a recipe writes it, strings without quotes.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn read(path: &Path) -> Result<String, FactError> {
+pub(super) fn read(path: &Path) -> Result<String, FactError> {
     let unreadable = |detail: String| FactError::Unreadable { path: path.to_owned(), detail };
     let bytes = fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
     if bytes > MAX_CONFIG_BYTES {

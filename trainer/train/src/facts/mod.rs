@@ -6,10 +6,12 @@
 mod beside;
 mod error;
 mod open_clip;
+mod recipe;
 
 pub use self::{
-    beside::{Advice, advice},
+    beside::{Advice, advice, beside},
     error::FactError,
+    recipe::{STAGE, recipe_of},
 };
 
 use serde_json::Value;

@@ -27,6 +27,9 @@ pub enum RunError {
     /// The data set's manifest.
     #[error(transparent)]
     Dataset(#[from] clipa_schemas::error::Error),
+    /// A set to evaluate on.
+    #[error(transparent)]
+    Eval(#[from] crate::eval::EvalError),
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] torch_ext::Error),
@@ -137,6 +140,7 @@ impl RunError {
         let hint = match self {
             RunError::Stream(error) => return error.hint(),
             RunError::Checkpoint(error) => return error.hint(),
+            RunError::Eval(error) => return error.hint(),
             RunError::Unready(error) => return Some(error.hint()),
             RunError::NotARun { .. } => "choose another --output",
             RunError::Exists { .. } => "add --resume to continue it, or choose another --output",

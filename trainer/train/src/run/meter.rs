@@ -44,6 +44,16 @@ impl Meter {
         value
     }
 
+    /// Runs what is no training, such as an evaluation: its time is in no rate.
+    pub(super) fn pause<T>(&mut self, pause: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let value = pause();
+        for window in [&mut self.record, &mut self.line] {
+            window.began += began.elapsed();
+        }
+        value
+    }
+
     pub(super) fn count(&mut self, samples: u64) {
         for window in [&mut self.record, &mut self.line] {
             window.samples += samples;

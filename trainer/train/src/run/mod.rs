@@ -1,6 +1,7 @@
 //! A run: one stage of a recipe on one data set, in one folder.
 
 mod error;
+mod evaluation;
 mod feed;
 mod folder;
 mod identity;
@@ -12,7 +13,9 @@ mod metrics;
 mod micro_batch;
 mod open_clip_config;
 mod plan;
+mod reading;
 mod ready;
+mod results;
 mod spikes;
 #[cfg(test)]
 mod tests;
@@ -20,6 +23,7 @@ mod training;
 
 pub use self::{
     error::RunError,
+    evaluation::{EvaluationPlan, Evaluations, Said},
     feed::Feed,
     folder::{IDENTITY, METRICS, OPEN_CLIP_CONFIG, RECIPE, RunFolder, recipe_of, record_of},
     identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
@@ -27,8 +31,10 @@ pub use self::{
     journal::Journal,
     metrics::{MetricsFile, StepRecord},
     micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
-    plan::{Plan, Resources, stream_config},
+    plan::{Plan, Resources},
+    reading::stream_config,
     ready::{Unready, check_context, unfinished_data, unfinished_run},
+    results::{RESULTS, ResultRecord},
     spikes::{MAX_SKIPPED, OnSpike, SPIKES},
     training::{Outcome, Told, Training, Watching},
 };

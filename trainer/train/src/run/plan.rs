@@ -5,7 +5,7 @@ use std::path::Path;
 use clipa_schemas::manifest::Manifest;
 use tch::Device;
 
-use super::{Identity, RunError, Training, ready};
+use super::{Identity, RunError, Training, reading::stream_config, ready};
 use crate::{
     average::Average,
     checkpoint::{self, Fit},
@@ -14,7 +14,7 @@ use crate::{
     seed,
     watch::Watch,
 };
-use clipa_recipe::model::{config::Tokenizer, cost::Cost};
+use clipa_recipe::model::cost::Cost;
 use clipa_recipe::schedule::Schedule;
 use clipa_recipe::{Recipe, Stage};
 use clipa_stream::StreamConfig;
@@ -146,26 +146,8 @@ impl Plan {
             watch,
             device: resources.device,
             micro_batch: self.stage.batch,
+            evaluations: None,
         };
         Ok((training, without_moments))
-    }
-}
-
-/// How a stage's sizes, tokens and filter are read, without augmentation.
-pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamConfig {
-    let tokenizer = match recipe.model.text.tokenizer {
-        Tokenizer::ClipBpe => "clip_bpe",
-        Tokenizer::BertWordpiece => "bert_wordpiece",
-    };
-    StreamConfig {
-        augment: stage.augment.resize_mode.augment(),
-        filter: stage.augment.filter,
-        context_length: stage.context_length as usize,
-        text: stage.text_reduction,
-        captions: stage.captions.clone(),
-        tokenizer: tokenizer.to_owned(),
-        specials: stage.specials(recipe.model.text.tokenizer),
-        workers,
-        ..StreamConfig::new(stage.image_size as u32, stage.batch as usize)
     }
 }

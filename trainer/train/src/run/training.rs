@@ -11,7 +11,7 @@ use clipa_stream::Cursor;
 use tch::{Device, Tensor};
 
 use super::{
-    Feed, Identity, Journal, RunError, RunFolder, StepRecord,
+    Evaluations, Feed, Identity, Journal, RunError, RunFolder, StepRecord,
     inputs::{Inputs, Masks},
     meter::{Meter, Reading},
     spikes::{self, Answer, Fault, OnSpike},
@@ -52,6 +52,8 @@ pub struct Training {
     pub device: Device,
     /// Pairs that go through the model at a time; the stage's batch where that fits.
     pub micro_batch: u64,
+    /// What is evaluated on the way.
+    pub evaluations: Option<Evaluations>,
 }
 
 /// How a run is watched; no loss depends on it, unless a batch is passed by.
@@ -143,7 +145,10 @@ impl Training {
             let stopped = stop.load(Ordering::Relaxed);
             let logs = self.step.is_multiple_of(self.stage.log_steps) || last;
             let saves = self.step.is_multiple_of(self.stage.checkpoint_steps) || last || stopped;
-            if !(logs || saves || meter.line_is_due() || pending.is_full()) {
+            let evaluations = self.evaluations.as_ref();
+            let evaluates = evaluations.is_some_and(|them| them.is_due(self.step, last));
+            let waits = logs || saves || evaluates;
+            if !(waits || meter.line_is_due() || pending.is_full()) {
                 continue;
             }
             // Fetching the numbers waits for the device.
@@ -159,6 +164,9 @@ impl Training {
             } else if let Some(numbers) = numbers.last().filter(|_| meter.line_is_due()) {
                 let record = self.record(numbers, lr, meter.read_line(), watching);
                 (outputs.say)(Told::Line(&record));
+            }
+            if evaluates {
+                self.evaluate(&mut outputs, &mut meter, stop)?;
             }
             if last || stopped {
                 let checkpoint = outputs.checkpoints.write_now(self.content())?;
@@ -231,6 +239,24 @@ impl Training {
         }
     }
 
+    /// Evaluates the model as it is, for `results.jsonl` and TensorBoard.
+    fn evaluate(
+        &mut self,
+        outputs: &mut Outputs<'_>,
+        meter: &mut Meter,
+        stop: &AtomicBool,
+    ) -> Result<(), RunError> {
+        let Some(evaluations) = &mut self.evaluations else { return Ok(()) };
+        let samples = self.step * self.stage.batch;
+        meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+        let found = evaluations.last().iter();
+        let tags: Vec<(String, f64)> =
+            found.map(|(name, value)| (format!("eval/{name}"), value)).collect();
+        let tags: Vec<(&str, f64)> =
+            tags.iter().map(|(tag, value)| (tag.as_str(), *value)).collect();
+        outputs.journal.scalars(self.step, &tags)
+    }
+
     /// Judges the steps that are done; the batch to go back for, where one is to be passed by.
     fn examine(
         &mut self,
@@ -276,6 +302,9 @@ impl Training {
         self.skipped.push(batch);
         self.skipped.sort_unstable();
         outputs.journal.rewind(self.step)?;
+        if let Some(evaluations) = &mut self.evaluations {
+            evaluations.rewind(run, self.step)?;
+        }
         feed.go_to(self.cursor())?;
         (outputs.say)(Told::Warning(format!(
             "step {from}: back to {}, and on without batch {batch}; passed by so far: {}",
