@@ -133,7 +133,7 @@ fn all_checkpoints(
                     (one.step.map_or_else(String::new, |step| step.to_string()), &one.report)
                 })
                 .collect();
-            let Some(last) = of_set().last() else { continue };
+            let Some(last) = of_set().next_back() else { continue };
             printer.data(printable(&last.heading()));
             curve::table("step", &rows).into_iter().for_each(|line| printer.data(line));
         }
