@@ -63,10 +63,12 @@ fn checkpoints_are_kept_by_each_rule() {
     // By a result, here written by hand as an evaluation while training writes it.
     let rated = PRETRAIN.replace("--output run", "--output rated");
     let rated = format!("{rated} --set stage.checkpoint_steps=2 --set stage.keep_checkpoints=1");
-    let rated = format!("{rated} --set stage.samples=6400 --set stage.keep_best=colours_top1");
+    let rated = format!("{rated} --set stage.samples=6400 --set stage.keep_best=colours/acc1");
     world.command(&rated).runs_until_it_says("step  13/200").killed();
     let there = *steps_kept(&world.path("rated")).last().unwrap();
-    let line = format!("{{\"step\":{there},\"set\":\"colours\",\"colours_top1\":0.75}}\n");
+    let line = format!(
+        "{{\"step\":{there},\"set\":\"colours\",\"lengths\":\"stage\",\"metrics\":{{\"acc1\":0.75}}}}\n"
+    );
     fs::write(world.path("rated/results.jsonl"), line).unwrap();
     world.command(&format!("{rated} --resume")).runs_until_it_says("step  60/200").killed();
     assert!(steps_kept(&world.path("rated")).contains(&there), "the only one with a result");

@@ -124,7 +124,7 @@ pub struct Stage {
         skip_serializing_if = "Option::is_none"
     )]
     pub keep_every_samples: Option<u64>,
-    /// Keeps the best checkpoint by a metric: `loss`, or the words of a number in `results.jsonl` (`imagenet acc1`).
+    /// Keeps the best checkpoint by a metric: `loss`, or the name of one in `results.jsonl` (`imagenet/acc1`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_best: Option<String>,
     /// What happens to an image on the way.

@@ -1,6 +1,9 @@
 //! Which rows of the data set some samples of a stage are, by place and key: for a person who asks what was in a batch.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+};
 
 use arrow::array::{Array, AsArray, StringArray};
 use clipa_schemas::manifest::Manifest;
@@ -80,16 +83,16 @@ fn name(
     row: u32,
     sample: u64,
 ) -> Result<SampleName, StreamError> {
-    let at = (group.shard, group.group);
-    if !keys.contains_key(&at) {
-        keys.insert(at, keys_of(source, group)?);
-    }
+    let keys = match keys.entry((group.shard, group.group)) {
+        Entry::Occupied(there) => there.into_mut(),
+        Entry::Vacant(place) => place.insert(keys_of(source, group)?),
+    };
     let (shard, first_row) = source.place(group);
     Ok(SampleName {
         sample,
         shard,
         row: first_row + u64::from(row),
-        key: keys[&at].value(row as usize).to_owned(),
+        key: keys.value(row as usize).to_owned(),
     })
 }
 

@@ -17,7 +17,7 @@ pub struct Keep {
     pub last: u64,
     /// The first one at or after every so many samples, for ever.
     pub every_samples: Option<u64>,
-    /// The best one by this metric: [`LOSS`], or words that name a number of `results.jsonl`, as in `imagenet acc1`.
+    /// The best one by this metric: [`LOSS`], or the name of a metric in `results.jsonl`, as in `imagenet/acc1`.
     pub best: Option<String>,
     /// Pairs of a step.
     pub batch: u64,
@@ -72,9 +72,9 @@ impl Keep {
     }
 }
 
-/// Is less better by this metric? Its last word says so.
+/// Is less better by this metric? Its name says so.
 fn is_loss(metric: &str) -> bool {
-    metric.split_whitespace().next_back().is_some_and(|word| word.ends_with(LOSS))
+    metric.ends_with(LOSS)
 }
 
 /// The metric at each checkpoint that has it.
@@ -136,6 +136,6 @@ mod tests {
 
     #[test]
     fn losses_are_better_when_lower() {
-        assert!(is_loss("loss") && is_loss("shapes val_loss") && !is_loss("imagenet acc1"));
+        assert!(is_loss("loss") && is_loss("shapes/loss") && !is_loss("imagenet/acc1"));
     }
 }

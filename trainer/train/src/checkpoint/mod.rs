@@ -38,11 +38,11 @@ pub use self::{
     header::SafeFile,
     keep::{Keep, LOSS},
     list::{latest, list},
-    newest::Snapshot,
+    newest::Weights,
     origin::{Origin, revision_of},
     results::RESULTS,
     state::{CHECKPOINT_VERSION, State},
-    weights::Weights,
+    weights::WeightsKind,
     writer::Writer,
 };
 use crate::{

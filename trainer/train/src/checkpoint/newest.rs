@@ -7,14 +7,14 @@ use std::{
 
 use tch::Tensor;
 
-use super::{CheckpointError, MODEL, STATE, State, Weights, latest, tensors};
+use super::{CheckpointError, MODEL, STATE, State, WeightsKind, latest, tensors};
 
 /// How often the newest checkpoint may vanish while it is read before that is an error.
 const TRIES: usize = 32;
 
-/// The weights of a checkpoint, in memory.
+/// The weights of a checkpoint.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct Weights {
     /// The file that they were read from; a run under way may have removed it since.
     pub file: PathBuf,
     /// Where the run was.
@@ -23,28 +23,28 @@ pub struct Snapshot {
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-impl Snapshot {
+impl Weights {
     /// Reads the newest checkpoint of a run. A run under way removes old checkpoints: where that happens while one is read,
     /// the one that is newest by then is read instead.
     ///
     /// # Errors
     /// A run without a checkpoint, a damaged one.
-    pub fn newest(run: &Path, kind: Weights) -> Result<Snapshot, CheckpointError> {
-        read_newest(run, |folder| Snapshot::read(folder, kind))
+    pub fn newest(run: &Path, kind: WeightsKind) -> Result<Weights, CheckpointError> {
+        read_newest(run, |folder| Weights::read(folder, kind))
     }
 
     /// Reads a checkpoint's folder.
     ///
     /// # Errors
     /// A damaged checkpoint, or one that went away meanwhile.
-    pub fn read(folder: &Path, kind: Weights) -> Result<Snapshot, CheckpointError> {
+    pub fn read(folder: &Path, kind: WeightsKind) -> Result<Weights, CheckpointError> {
         let state_file = folder.join(STATE);
         let state = State::read(&state_file)?;
         let file = kind.file(folder.join(MODEL))?;
         let tensors = tensors::read(&file)?;
         // Without it the file was not compared with its checksum.
         State::read(&state_file)?;
-        Ok(Snapshot { file, state, tensors })
+        Ok(Weights { file, state, tensors })
     }
 }
 

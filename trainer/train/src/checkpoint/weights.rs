@@ -6,7 +6,7 @@ use super::{CheckpointError, EMA, MODEL};
 
 /// The weights of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Weights {
+pub enum WeightsKind {
     /// Those that training goes on with.
     #[default]
     Raw,
@@ -14,12 +14,12 @@ pub enum Weights {
     Average,
 }
 
-impl Weights {
+impl WeightsKind {
     /// Name of the file in a checkpoint.
-    pub fn name(self) -> &'static str {
+    pub fn file_name(self) -> &'static str {
         match self {
-            Weights::Raw => MODEL,
-            Weights::Average => EMA,
+            WeightsKind::Raw => MODEL,
+            WeightsKind::Average => EMA,
         }
     }
 
@@ -28,7 +28,7 @@ impl Weights {
     /// # Errors
     /// [`CheckpointError::Missing`] where an average is asked for and there is none.
     pub fn file(self, file: PathBuf) -> Result<PathBuf, CheckpointError> {
-        if self == Weights::Raw {
+        if self == WeightsKind::Raw {
             return Ok(file);
         }
         let average = file.with_file_name(EMA);

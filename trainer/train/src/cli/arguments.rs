@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clipa_talk::threads::MAX_THREADS;
 
 use crate::{
-    checkpoint::Weights,
+    checkpoint::WeightsKind,
     run::{MicroBatch, OnSpike},
 };
 
@@ -196,11 +196,11 @@ pub enum WeightsChoice {
     Ema,
 }
 
-impl From<WeightsChoice> for Weights {
-    fn from(choice: WeightsChoice) -> Weights {
+impl From<WeightsChoice> for WeightsKind {
+    fn from(choice: WeightsChoice) -> WeightsKind {
         match choice {
-            WeightsChoice::Raw => Weights::Raw,
-            WeightsChoice::Ema => Weights::Average,
+            WeightsChoice::Raw => WeightsKind::Raw,
+            WeightsChoice::Ema => WeightsKind::Average,
         }
     }
 }
@@ -292,7 +292,7 @@ pub struct EmbedArguments {
 /// How a model reads a data set that it is not trained on.
 #[derive(Clone, Debug, Args)]
 pub struct ReadingArguments {
-    /// Which weights, where the stage had `ema`: the raw ones, or their moving average
+    /// Which weights of a run or checkpoint are read, where its stage had `ema`: the raw ones, or their moving average
     #[arg(long, value_enum, default_value = "raw", value_name = "KIND")]
     pub weights: WeightsChoice,
     /// At the lengths of another stage of the run's recipe, with the positions that it would begin with

@@ -10,7 +10,7 @@ use super::{
     train::refused,
 };
 use crate::{
-    checkpoint::Weights,
+    checkpoint::WeightsKind,
     eval::{Asked, EvalSet, Reading, Subject},
     model::Clip,
     run::{self, Resources, StageImages},
@@ -34,7 +34,7 @@ impl Loaded {
         printer: &Printer,
     ) -> Result<Loaded> {
         let subject = Subject::open(path, arguments.weights.into())?;
-        Weights::note(&subject.file).inspect(|note| printer.say(note));
+        WeightsKind::note(&subject.file).inspect(|note| printer.say(note));
         let asked = asked(arguments);
         let stage = asked.stage(&subject.recipe, &subject.trained)?;
         run::check_context(&subject.recipe, &stage, "context_length")?;

@@ -16,7 +16,7 @@ use super::{
     estimate, machine, recipes,
 };
 use crate::{
-    checkpoint::{self, Origin, Weights},
+    checkpoint::{self, Origin, WeightsKind},
     facts,
     run::{
         self, Beginning, EvaluationPlan, Feed, Plan, Resources, RunFolder, RunRecord, Said,
@@ -40,7 +40,7 @@ pub(super) enum Start<'a> {
         /// The run, checkpoint or file.
         from: &'a Path,
         /// Which of two kinds.
-        weights: Weights,
+        weights: WeightsKind,
         /// With the optimizer's moments?
         keep_moments: bool,
     },
@@ -62,7 +62,7 @@ impl<'a> Start<'a> {
 
     /// The raw weights of a run, and fresh moments.
     pub(super) fn from_weights(from: &'a Path) -> Start<'a> {
-        Start::From { from, weights: Weights::Raw, keep_moments: false }
+        Start::From { from, weights: WeightsKind::Raw, keep_moments: false }
     }
 }
 
@@ -109,7 +109,7 @@ impl Planned {
         };
         if let Start::From { from, .. } = start {
             notes.extend(begun(from, arguments.allow_unfinished)?);
-            notes.extend(file.as_deref().and_then(Weights::note));
+            notes.extend(file.as_deref().and_then(WeightsKind::note));
         }
         // What a run to be continued began with may be gone: its checkpoint holds all that is needed.
         if let Some(file) = file.as_deref().filter(|file| file.is_file()) {
@@ -279,8 +279,8 @@ fn go_on(
 }
 
 /// The checksum of the moments beside weights that a run begins with.
-fn moments_of(file: &Path, weights: Weights) -> Result<String> {
-    if weights == Weights::Average {
+fn moments_of(file: &Path, weights: WeightsKind) -> Result<String> {
+    if weights == WeightsKind::Average {
         let error = anyhow!(
             "--keep-moments: the moments are those of the raw weights, not of their average"
         );

@@ -12,7 +12,7 @@ use tch::{Device, Tensor};
 
 use super::{Asked, EvalError};
 use crate::{
-    checkpoint::{self, Fit, Origin, Snapshot, State, Weights},
+    checkpoint::{self, Fit, Origin, State, Weights, WeightsKind},
     facts,
     model::Clip,
     run::{IDENTITY, OPEN_CLIP_CONFIG, RECIPE},
@@ -49,7 +49,7 @@ impl Subject {
     ///
     /// # Errors
     /// Nothing that can be evaluated there; a damaged file; weights that nothing describes.
-    pub fn open(path: &Path, kind: Weights) -> Result<Subject, EvalError> {
+    pub fn open(path: &Path, kind: WeightsKind) -> Result<Subject, EvalError> {
         let (file, state, tensors) = weights(path, kind)?;
         // Readers of other programs' folders (pickles, transformers) go here: each returns weights and a description.
         let Description { recipe, trained, notes } = description(&file, state.as_ref())?;
@@ -113,18 +113,18 @@ impl Subject {
 
 type Read = (PathBuf, Option<State>, BTreeMap<String, Tensor>);
 
-fn weights(path: &Path, kind: Weights) -> Result<Read, EvalError> {
-    let of_checkpoint = |read: Snapshot| (read.file, Some(read.state), read.tensors);
+fn weights(path: &Path, kind: WeightsKind) -> Result<Read, EvalError> {
+    let of_checkpoint = |weights: Weights| (weights.file, Some(weights.state), weights.tensors);
     let is_run = path.join(IDENTITY).is_file() && !path.join(checkpoint::MODEL).is_file();
     if is_run {
-        return Ok(of_checkpoint(Snapshot::newest(path, kind)?));
+        return Ok(of_checkpoint(Weights::newest(path, kind)?));
     }
     let file = checkpoint::model_file(path)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let is_checkpoint =
         file.ends_with(checkpoint::MODEL) && folder.join(checkpoint::STATE).is_file();
     if is_checkpoint {
-        return Ok(of_checkpoint(Snapshot::read(folder, kind)?));
+        return Ok(of_checkpoint(Weights::read(folder, kind)?));
     }
     let file = kind.file(file)?;
     let tensors = checkpoint::tensors::read(&file)?;

@@ -207,6 +207,15 @@ impl Evaluations {
         is_last || step.is_multiple_of(self.plan.every)
     }
 
+    /// Goes back to `step` within a process: what was found later counts no more.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn rewind(&mut self, run: &Path, step: u64) -> Result<(), RunError> {
+        self.file = ResultsFile::open(run, step)?;
+        Ok(())
+    }
+
     /// What was found last.
     pub fn last(&self) -> &Results {
         &self.last

@@ -14,8 +14,7 @@ use serde_json::{Map, Value};
 
 use super::RunError;
 
-/// Name of the file in a run's folder.
-pub const RESULTS: &str = "results.jsonl";
+pub use crate::checkpoint::RESULTS;
 
 /// What was found on one set, at one length.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

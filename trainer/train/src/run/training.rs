@@ -145,9 +145,10 @@ impl Training {
             let stopped = stop.load(Ordering::Relaxed);
             let logs = self.step.is_multiple_of(self.stage.log_steps) || last;
             let saves = self.step.is_multiple_of(self.stage.checkpoint_steps) || last || stopped;
-            let due = |evaluations: &Evaluations| evaluations.is_due(self.step, last);
-            let evaluates = self.evaluations.as_ref().is_some_and(due);
-            if !(logs || saves || evaluates || meter.line_is_due() || pending.is_full()) {
+            let evaluations = self.evaluations.as_ref();
+            let evaluates = evaluations.is_some_and(|them| them.is_due(self.step, last));
+            let waits = logs || saves || evaluates;
+            if !(waits || meter.line_is_due() || pending.is_full()) {
                 continue;
             }
             // Fetching the numbers waits for the device.
@@ -164,9 +165,8 @@ impl Training {
                 let record = self.record(numbers, lr, meter.read_line(), watching);
                 (outputs.say)(Told::Line(&record));
             }
-            if evaluates && let Some(evaluations) = &mut self.evaluations {
-                let samples = self.step * self.stage.batch;
-                meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+            if evaluates {
+                self.evaluate(&mut outputs, &mut meter, stop)?;
             }
             if last || stopped {
                 let checkpoint = outputs.checkpoints.write_now(self.content())?;
@@ -239,6 +239,24 @@ impl Training {
         }
     }
 
+    /// Evaluates the model as it is, for `results.jsonl` and TensorBoard.
+    fn evaluate(
+        &mut self,
+        outputs: &mut Outputs<'_>,
+        meter: &mut Meter,
+        stop: &AtomicBool,
+    ) -> Result<(), RunError> {
+        let Some(evaluations) = &mut self.evaluations else { return Ok(()) };
+        let samples = self.step * self.stage.batch;
+        meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+        let found = evaluations.last().iter();
+        let tags: Vec<(String, f64)> =
+            found.map(|(name, value)| (format!("eval/{name}"), value)).collect();
+        let tags: Vec<(&str, f64)> =
+            tags.iter().map(|(tag, value)| (tag.as_str(), *value)).collect();
+        outputs.journal.scalars(self.step, &tags)
+    }
+
     /// Judges the steps that are done; the batch to go back for, where one is to be passed by.
     fn examine(
         &mut self,
@@ -284,6 +302,9 @@ impl Training {
         self.skipped.push(batch);
         self.skipped.sort_unstable();
         outputs.journal.rewind(self.step)?;
+        if let Some(evaluations) = &mut self.evaluations {
+            evaluations.rewind(run, self.step)?;
+        }
         feed.go_to(self.cursor())?;
         (outputs.say)(Told::Warning(format!(
             "step {from}: back to {}, and on without batch {batch}; passed by so far: {}",

@@ -153,8 +153,8 @@ impl Watch {
             norms[tower] / before.unwrap_or(1.0).max(f64::MIN_POSITIVE)
         };
         let mut most = (0, f64::NEG_INFINITY);
-        for tower in 0..norms.len() {
-            let grown = if norms[tower].is_finite() { growth(tower) } else { f64::INFINITY };
+        for (tower, norm) in norms.iter().enumerate() {
+            let grown = if norm.is_finite() { growth(tower) } else { f64::INFINITY };
             if grown > most.1 {
                 most = (tower, grown);
             }
