@@ -207,12 +207,17 @@ impl Evaluations {
         is_last || step.is_multiple_of(self.plan.every)
     }
 
+    /// Does a continued run owe the evaluation of the step that it goes on from? It was interrupted, or not asked for then.
+    pub fn is_owed(&self, step: u64) -> bool {
+        step > 0 && self.is_due(step, false) && !self.file.has(step)
+    }
+
     /// What was found last.
     pub fn last(&self) -> &Results {
         &self.last
     }
 
-    /// Evaluates the model after a step, given up as soon as `stop` is set. What cannot be evaluated is said, and is no
+    /// Evaluates the model after a step; given up as soon as `stop` is set, and then nothing of it is kept. What cannot be evaluated is said, and is no
     /// reason to end a training.
     ///
     /// # Errors
@@ -225,6 +230,7 @@ impl Evaluations {
         stop: &AtomicBool,
     ) -> Result<(), RunError> {
         let goes_on = || !stop.load(Ordering::Relaxed);
+        let mut records = Vec::new();
         for at in &self.plan.at {
             let other = match at.is_of(model) {
                 true => None,
@@ -240,8 +246,8 @@ impl Evaluations {
                         for (name, value) in report.metrics() {
                             self.last.insert(at.metric(&set.name, name), value);
                         }
-                        self.file.append(&record)?;
                         (self.say)(Said::Result(&record));
+                        records.push(record);
                     }
                     Err(EvalError::Stopped) => return Ok(()),
                     Err(error) => {
@@ -253,7 +259,7 @@ impl Evaluations {
                 }
             }
         }
-        Ok(())
+        self.file.append(&records)
     }
 }
 

@@ -78,6 +78,10 @@ impl Training {
         let mut metrics = MetricsFile::open(&folder.metrics(), self.step)?;
         let mut meter = Meter::start();
         let mut health = Health::new(self.step, self.device);
+        if let Some(evaluations) = self.evaluations.as_mut().filter(|all| all.is_owed(self.step)) {
+            let samples = self.step * self.stage.batch;
+            meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+        }
         loop {
             let loss = self.gradients(stream, masks.as_ref(), &mut meter)?;
             let lr = self.schedule.lr(self.step);
