@@ -136,7 +136,7 @@ impl EvaluationPlan {
         let times = steps.div_ceil(self.every);
         let share = self.flops * times as f64 / flops.max(1.0);
         vec![format!(
-            "evaluation  every {} on {}, at {}: the training waits, for {} of its operations in all",
+            "evaluation  every {} on {}, at {}; in all {} of the stage's own operations, for which it waits",
             figures::counted(self.every, "step"),
             sets.join(", "),
             at.join(" and "),
