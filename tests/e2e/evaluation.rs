@@ -216,6 +216,19 @@ fn a_killed_run_has_each_result_once() {
     world.succeeds(&format!("{killed} --resume"));
     assert_eq!(results(&world, "killed"), results(&world, "run"));
     assert_eq!(world.numbers("killed"), world.numbers("run"));
+    // What a continued run goes on from is evaluated as well, where it was not.
+    let later = format!("{PRETRAIN} --output later");
+    world.command(&later).runs_until_it_says("step 10/20").killed();
+    let begun = fs::read_dir(world.path("later/checkpoints")).unwrap().flatten();
+    let begun =
+        begun.filter_map(|entry| entry.file_name().to_str()?.strip_prefix("step-")?.parse().ok());
+    let begun: u64 = begun.max().unwrap();
+    world.succeeds(&format!("{later} --resume --eval-data classes --eval-steps 4"));
+    let records = results(&world, "later");
+    let steps = records.iter().filter(|record| record["lengths"] == "stage");
+    let steps: Vec<u64> = steps.map(|record| record["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, (begun..=20).step_by(4).collect::<Vec<_>>());
+    assert_eq!(world.numbers("later"), world.numbers("run"));
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl EvaluationPlan {
         let times = steps.div_ceil(self.every);
         let share = self.flops * times as f64 / flops.max(1.0);
         vec![format!(
-            "evaluation  every {} on {}, at {}: the training waits, for {} of its operations in all",
+            "evaluation  every {} on {}, at {}; in all {} of the stage's own operations, for which it waits",
             figures::counted(self.every, "step"),
             sets.join(", "),
             at.join(" and "),
@@ -216,12 +216,17 @@ impl Evaluations {
         Ok(())
     }
 
+    /// Does a continued run owe the evaluation of the step that it goes on from? It was interrupted, or not asked for then.
+    pub fn is_owed(&self, step: u64) -> bool {
+        step > 0 && self.is_due(step, false) && !self.file.has(step)
+    }
+
     /// What was found last.
     pub fn last(&self) -> &Results {
         &self.last
     }
 
-    /// Evaluates the model after a step, given up as soon as `stop` is set. What cannot be evaluated is said, and is no
+    /// Evaluates the model after a step; given up as soon as `stop` is set, and then nothing of it is kept. What cannot be evaluated is said, and is no
     /// reason to end a training.
     ///
     /// # Errors
@@ -234,6 +239,7 @@ impl Evaluations {
         stop: &AtomicBool,
     ) -> Result<(), RunError> {
         let goes_on = || !stop.load(Ordering::Relaxed);
+        let mut records = Vec::new();
         for at in &self.plan.at {
             let other = match at.is_of(model) {
                 true => None,
@@ -249,8 +255,8 @@ impl Evaluations {
                         for (name, value) in report.metrics() {
                             self.last.insert(at.metric(&set.name, name), value);
                         }
-                        self.file.append(&record)?;
                         (self.say)(Said::Result(&record));
+                        records.push(record);
                     }
                     Err(EvalError::Stopped) => return Ok(()),
                     Err(error) => {
@@ -262,7 +268,7 @@ impl Evaluations {
                 }
             }
         }
-        Ok(())
+        self.file.append(&records)
     }
 }
 

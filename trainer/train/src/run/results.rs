@@ -71,6 +71,8 @@ impl fmt::Display for ResultRecord {
 pub(super) struct ResultsFile {
     file: File,
     path: PathBuf,
+    /// Step of the last record.
+    last_step: Option<u64>,
 }
 
 impl ResultsFile {
@@ -81,13 +83,16 @@ impl ResultsFile {
     /// [`RunError::Io`].
     pub(super) fn open(run: &Path, steps: u64) -> Result<ResultsFile, RunError> {
         let path = run.join(RESULTS);
+        let mut last_step = None;
         if path.is_file() {
             let text = fs::read_to_string(&path).map_err(RunError::io(&path))?;
-            let is_kept = |line: &&str| {
-                let record = serde_json::from_str::<ResultRecord>(line);
-                line.ends_with('\n') && record.is_ok_and(|record| record.step <= steps)
+            let step_of = |line: &str| {
+                let record = serde_json::from_str::<ResultRecord>(line).ok()?;
+                (line.ends_with('\n') && record.step <= steps).then_some(record.step)
             };
-            let kept: String = text.split_inclusive('\n').filter(is_kept).collect();
+            let lines = || text.split_inclusive('\n').filter(|line| step_of(line).is_some());
+            last_step = lines().next_back().and_then(step_of);
+            let kept: String = lines().collect();
             if kept != text {
                 let mut file = clipa_schemas::file::AtomicFile::create(&path)?;
                 file.write_all(kept.as_bytes()).map_err(RunError::io(&path))?;
@@ -95,16 +100,24 @@ impl ResultsFile {
             }
         }
         let file = OpenOptions::new().create(true).append(true).open(&path);
-        Ok(ResultsFile { file: file.map_err(RunError::io(&path))?, path })
+        Ok(ResultsFile { file: file.map_err(RunError::io(&path))?, path, last_step })
     }
 
-    /// Adds a record.
+    /// Has the file a record of this step?
+    pub(super) fn has(&self, step: u64) -> bool {
+        self.last_step == Some(step)
+    }
+
+    /// Adds the records of one step, all at once.
     ///
     /// # Errors
     /// [`RunError::Io`].
-    pub(super) fn append(&mut self, record: &ResultRecord) -> Result<(), RunError> {
-        let line = serde_json::to_string(record).expect("numbers always become JSON");
-        self.file.write_all(format!("{line}\n").as_bytes()).map_err(RunError::io(&self.path))
+    pub(super) fn append(&mut self, records: &[ResultRecord]) -> Result<(), RunError> {
+        let line = |record| serde_json::to_string(record).expect("numbers always become JSON");
+        let lines: String = records.iter().map(|record| format!("{}\n", line(record))).collect();
+        self.file.write_all(lines.as_bytes()).map_err(RunError::io(&self.path))?;
+        self.last_step = records.last().map_or(self.last_step, |record| Some(record.step));
+        Ok(())
     }
 }
 
@@ -139,11 +152,13 @@ mod tests {
     fn a_continued_run_cuts_the_results_back_to_its_checkpoint() {
         let run = tempfile::tempdir().unwrap();
         let mut file = ResultsFile::open(run.path(), 0).unwrap();
-        (1..=4).for_each(|step| file.append(&record(step)).unwrap());
+        (1..=4).for_each(|step| file.append(&[record(step)]).unwrap());
         let path = run.path().join(RESULTS);
         let whole = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{whole}{{\"step\":5,")).unwrap();
-        ResultsFile::open(run.path(), 2).unwrap().append(&record(3)).unwrap();
+        let mut file = ResultsFile::open(run.path(), 2).unwrap();
+        assert!(file.has(2) && !file.has(4));
+        file.append(&[record(3)]).unwrap();
         let kept = fs::read_to_string(&path).unwrap();
         let kept: Vec<u64> = kept
             .lines()

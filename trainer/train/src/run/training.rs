@@ -126,6 +126,10 @@ impl Training {
         self.begin(&mut outputs, watching)?;
         let mut meter = Meter::start(watching.line_every);
         let mut pending = Pending::default();
+        if let Some(evaluations) = self.evaluations.as_mut().filter(|all| all.is_owed(self.step)) {
+            let samples = self.step * self.stage.batch;
+            meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+        }
         loop {
             self.pass_by(feed, &mut meter)?;
             let loss = self.gradients(feed, masks.as_ref(), &mut meter)?;
