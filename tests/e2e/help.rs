@@ -21,7 +21,7 @@ const COMMANDS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("clipa-inspect", &["", "summary", "sample", "grid", "verify", "rejects"]),
-    ("clipa-train", &["", "pretrain", "finetune", "run", "eval", "recipes"]),
+    ("clipa-train", &["", "pretrain", "finetune", "run", "eval", "export", "import", "recipes"]),
     ("xtask", &["", "demo", "test", "libtorch", "peers", "bench", "env"]),
 ];
 
