@@ -277,11 +277,14 @@ fn of_hugging_face(recipe: &Recipe, stage: &Stage) -> Vec<String> {
          number of text tokens above"
             .to_owned(),
     ];
-    let fixed = recipe
-        .stages
-        .iter()
-        .any(|stage| stage.model(&recipe.model).vision.positions != VisionPositions::Learnable);
-    if fixed {
+    if stage.text_reduction != TextReduction::Truncate {
+        found.push(format!(
+            "text_reduction = {}: CLIPTokenizer truncates captions that are longer than {} tokens",
+            stage.text_reduction, stage.context_length
+        ));
+    }
+    found.extend(unmasked(stage));
+    if stage.model(&recipe.model).vision.positions != VisionPositions::Learnable {
         found.push(
             "positions were a fixed table; here they are parameters with its numbers".to_owned(),
         );
