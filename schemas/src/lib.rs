@@ -33,15 +33,18 @@
 //! ```
 
 mod batches;
+pub mod embeddings;
 pub mod error;
 pub mod file;
 pub mod image_column;
 pub mod input_file;
 pub mod ledger;
+mod long_table;
 pub mod manifest;
 pub mod members;
 pub mod metadata;
 pub mod penn;
+pub mod predictions;
 pub mod prompts;
 pub mod random;
 mod record;

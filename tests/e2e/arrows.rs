@@ -9,22 +9,24 @@ use std::{
 };
 
 /// Every crate of ours with those it may depend on, from the ground up (docs/src/architecture.md).
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 14] = [
     ("schemas", &[]),
     ("tools/pool", &[]),
+    ("tools/resize", &[]),
     ("tools/talk", &["clipa-pool"]),
     ("tools/text", &["clipa-pool", "clipa-schemas"]),
     ("tools/bert", &["clipa-schemas", "clipa-text"]),
     ("tools/synth", &["clipa-pool", "clipa-schemas"]),
     ("trainer/recipe", &["clipa-schemas"]),
     ("trainer/torch-ext", &[]),
-    ("trainer/stream", &["clipa-pool", "clipa-recipe", "clipa-schemas"]),
+    ("trainer/stream", &["clipa-pool", "clipa-recipe", "clipa-resize", "clipa-schemas"]),
     (
         "tools/prep",
         &[
             "clipa-bert",
             "clipa-pool",
             "clipa-recipe",
+            "clipa-resize",
             "clipa-schemas",
             "clipa-synth",
             "clipa-talk",

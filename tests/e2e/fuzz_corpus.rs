@@ -36,3 +36,29 @@ fn exif_reader() {
 fn image_decoder() {
     run("image", clipa_fuzz::image);
 }
+
+#[test]
+fn metadata_table() {
+    run("table", clipa_fuzz::table);
+}
+
+#[test]
+fn list_file() {
+    run("list", clipa_fuzz::list);
+}
+
+#[test]
+fn shard_reader() {
+    for name in ["square", "sized-and-jpeg", "two-captions"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/shard").join(name);
+        // Another schema version would be refused at once, and the fuzzer would begin with nothing.
+        let shard = clipa_schemas::shard::ShardReader::open(&file).unwrap();
+        assert_eq!(shard.rows_of(0).unwrap().rows(), 3, "{name}");
+    }
+    run("shard", clipa_fuzz::shard);
+}
+
+#[test]
+fn checkpoint_files() {
+    run("checkpoint", clipa_fuzz::checkpoint);
+}

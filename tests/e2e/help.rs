@@ -21,8 +21,14 @@ const COMMANDS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("clipa-inspect", &["", "summary", "sample", "grid", "verify", "rejects"]),
-    ("clipa-train", &["", "pretrain", "finetune", "run", "eval", "export", "import", "recipes"]),
-    ("xtask", &["", "demo", "test", "libtorch", "peers", "bench", "env"]),
+    (
+        "clipa-train",
+        &[
+            "", "pretrain", "finetune", "run", "eval", "embed", "bench", "export", "import",
+            "recipes",
+        ],
+    ),
+    ("xtask", &["", "demo", "test", "libtorch", "peers", "bench", "study", "env"]),
 ];
 
 fn golden(program: &str, command: &str) -> PathBuf {

@@ -201,7 +201,7 @@ fn what_is_missing_or_misspelt_is_named() {
     }
     assert!(!world.path("run").exists());
     world.succeeds(SHORT);
-    world.fails("eval --run run --data pairs").says(["clipa-prep classes ingest"]);
+    world.fails("eval run --data classes --retrieval").says(["no captions", "laion ingest"]);
     world.command("pretrain --recipe recipe.toml").exits_with(2);
 }
 

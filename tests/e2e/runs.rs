@@ -171,9 +171,12 @@ fn how_often_is_logged_and_kept_may_change_when_a_run_is_continued() {
     let world = World::new();
     world.command(PRETRAIN).runs_until_it_says("step  9/20").killed();
     let changed = "--resume --set stage.checkpoint_steps=3 --set stage.keep_checkpoints=1 \
+                   --set stage.keep_every_samples=320 --set stage.keep_best=loss \
                    --set stage.finetune.weight_decay=0.5";
+    // The one of step 8 may still be on its way to the disk when the run is killed.
     world.succeeds(&format!("{PRETRAIN} {changed}")).says([
-        "continues run/checkpoints/step-00000008",
+        "continues run/checkpoints/step-0000000",
+        "`keep_every_samples = 320` now",
         "`checkpoint_steps = 3` now",
         "`keep_checkpoints = 1` now",
     ]);

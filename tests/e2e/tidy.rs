@@ -120,3 +120,18 @@ fn every_test_that_the_architecture_names_exists() {
     });
     none("these tests do not exist", missing);
 }
+
+/// The comparisons with other programs read golden numbers out of tests; no test of ours runs them, so that a new name would go unseen.
+#[test]
+fn every_test_that_a_comparison_reads_exists() {
+    let texts = texts();
+    let scripts = || texts.iter().filter(|(name, _)| name.starts_with("tests/peers/"));
+    let named = scripts().flat_map(|(_, text)| text.split("test = \"").skip(1));
+    let named: Vec<&str> = named.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(named.len() > 8, "the comparisons name {named:?}");
+    let missing = named.into_iter().filter(|test| {
+        let definition = format!("fn {test}(");
+        !texts.iter().any(|(name, text)| name.ends_with(".rs") && text.contains(&definition))
+    });
+    none("these tests do not exist", missing);
+}

@@ -1,9 +1,15 @@
-"""Writes the corpus of tests/fuzz: `python3 seeds.py` with Pillow installed. Everything in it is drawn or written here."""
+"""Writes the corpus of tests/fuzz but its shards: `python3 seeds.py` with Pillow and pyarrow installed.
+
+Everything in it is drawn or written here.
+"""
 import io
+import json
 import struct
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -92,5 +98,49 @@ def tars():
     write("walk", "garbage-behind", whole[:5120] + b"garbage" * 100)
 
 
-for make in (images, exifs, sidecars, tars):
+def parquet(columns, **options):
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, **options)
+    return file.getvalue()
+
+
+def tables():
+    laion = {"key": ["000000000", "000000001", "000000002"], "url": ["http://a.b/c.jpg", None, "x"],
+             "caption": ["a red chair", "", None], "status": ["success", "failed_to_download", "success"],
+             "error_message": [None, "404", None], "width": [256, None, 3], "similarity": [0.3, None, float("nan")]}
+    for compression in ("none", "snappy", "zstd"):
+        write("table", compression, parquet(laion, compression=compression))
+    write("table", "plain", parquet(laion, use_dictionary=False, data_page_version="2.0"))
+    write("table", "numbers", parquet({"key": [0, 1, 2], "width": pa.array([1, 2, 3], pa.uint16())}))
+    write("table", "lists", parquet({"key": ["0"], "caption": [["a", "b"]], "exif": [{"a": 1}]}))
+    write("table", "empty", parquet({"key": pa.array([], pa.string())}))
+
+
+def list_files():
+    write("list", "text", b"http://a.b/c.jpg\nhttps://\xc3\xa9.fr/%C3%A9\n# a comment\n" + b"0f" * 32 + b"\n" + b"0f" * 16 + b"\n")
+    write("list", "csv", b'url,sha256\r\n"http://a.b/c,""d"".jpg",' + b"0f" * 32 + b"\r\n")
+    write("list", "utf-16", "http://a.b/c.jpg\n".encode("utf-16"))
+    write("list", "parquet", parquet({"url": ["http://a.b/c.jpg", None], "hash": [b"\x0f" * 32, None]}))
+    write("list", "hexadecimal", parquet({"MD5": ["0f" * 16, "AF" * 16]}, compression="zstd"))
+
+
+def safetensors(tensors):
+    place, header, body = 0, {"__metadata__": {"format": "pt"}}, b""
+    for name, (kind, shape, content) in tensors.items():
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [place, place + len(content)]}
+        place, body = place + len(content), body + content
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def checkpoints():
+    write("checkpoint", "kinds", safetensors({"a": ("F32", [2, 2], bytes(16)), "b": ("F16", [3], bytes(6)),
+                                              "c": ("BF16", [1], bytes(2)), "d": ("F64", [], bytes(8))}))
+    write("checkpoint", "integers", safetensors({"a": ("I64", [2], bytes(16))}))
+    write("checkpoint", "none", safetensors({}))
+    write("checkpoint", "huge", safetensors({"a": ("F32", [1 << 40, 1 << 40], b"")}))
+
+
+for make in (images, exifs, sidecars, tars, tables, list_files, checkpoints):
     make()

@@ -52,6 +52,8 @@ pub struct Specials {
     pub end: Option<u16>,
     /// What fills the rest of the row.
     pub pad: u16,
+    /// Token of the row's last place, behind the padding.
+    pub last: Option<u16>,
     /// An id that becomes padding wherever a caption spells it.
     pub stripped: Option<u16>,
 }
@@ -59,22 +61,29 @@ pub struct Specials {
 impl Specials {
     /// open_clip's BPE tokenizer: `<start_of_text>` 49406, `<end_of_text>` 49407, padded with 0.
     pub const CLIP_BPE: Specials =
-        Specials { start: 49406, end: Some(49407), pad: 0, stripped: None };
+        Specials { start: 49406, end: Some(49407), pad: 0, last: None, stripped: None };
 
     /// BERT WordPiece as CLIPA v2 trained with it: `[CLS]` 101, no `[SEP]`, padded with 0.
-    pub const BERT_CLIPA: Specials = Specials { start: 101, end: None, pad: 0, stripped: None };
+    pub const BERT_CLIPA: Specials =
+        Specials { start: 101, end: None, pad: 0, last: None, stripped: None };
 
     /// BERT WordPiece as open_clip evaluates v2 (`strip_sep_token`): `[CLS]` 101, room for a `[SEP]` 102, then every `[SEP]`
     /// turned into padding. One piece fewer fits, and a long caption's last token is padding.
     pub const BERT_OPEN_CLIP: Specials =
-        Specials { start: 101, end: Some(0), pad: 0, stripped: Some(102) };
+        Specials { start: 101, end: Some(0), pad: 0, last: None, stripped: Some(102) };
 
-    fn count(self) -> usize {
-        1 + usize::from(self.end.is_some())
+    /// BERT WordPiece as CLIPS and OpenVision train with it (`tokenizer_mode = "clips"` in open_clip): `[bos]` 1, pieces, `[eos]` 2,
+    /// padding, and `[CLS]` 101 in the last place, which the tower pools. Ids 1 and 2 are `[unused0]` and `[unused1]` of BERT's own list.
+    pub const BERT_CLIPS: Specials =
+        Specials { start: 1, end: Some(2), pad: 0, last: Some(101), stripped: None };
+
+    /// Tokens of a row that are not the caption's, padding aside.
+    pub fn count(self) -> usize {
+        1 + usize::from(self.end.is_some()) + usize::from(self.last.is_some())
     }
 }
 
-/// Fills `row` (its length is the context length) with the caption's reduced tokens: start, kept tokens, end, padding.
+/// Fills `row` (its length is the context length) with the caption's reduced tokens: start, kept tokens, end, padding, last.
 ///
 /// `seed` names sample and epoch; only the random reductions read it. Source: CLIPA's tokenizers (clipa_torch,
 /// open_clip), with the ties of the syntax mask defined: the earlier word wins.
@@ -122,6 +131,9 @@ pub fn reduce(
         filled += 1;
     }
     tokens[filled..].fill(specials.pad);
+    if let (Some(last), Some(place)) = (specials.last, tokens.last_mut()) {
+        *place = last;
+    }
     Ok(())
 }
 
@@ -364,6 +376,25 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(row(TextReduction::SyntaxVocab, caption, 4, 0), [49406, 2, 1, 49407]);
+    }
+
+    /// open_clip's `_clips_tokenize`: pieces[:C - 3] between two specials, padding to C - 1, then the class token.
+    #[test]
+    fn the_rows_of_clips_end_with_the_class_token() {
+        let row = |tokens: &[u16]| {
+            let caption = StoredText { tokens, ..StoredText::default() };
+            let mut row = [9u16; 7];
+            reduce(TextReduction::Truncate, caption, Specials::BERT_CLIPS, 0, &mut row).unwrap();
+            row
+        };
+        assert_eq!(row(&[1037, 3899]), [1, 1037, 3899, 2, 0, 0, 101]);
+        assert_eq!(row(&[11, 12, 13, 14]), [1, 11, 12, 13, 14, 2, 101]);
+        assert_eq!(row(&[11, 12, 13, 14, 15, 16]), [1, 11, 12, 13, 14, 2, 101]);
+        assert_eq!(row(&[]), [1, 2, 0, 0, 0, 0, 101]);
+        let mut three = [0u16; 3];
+        let caption = StoredText { tokens: &[5], ..StoredText::default() };
+        let error = reduce(TextReduction::Truncate, caption, Specials::BERT_CLIPS, 0, &mut three);
+        assert!(matches!(error, Err(ReductionError::ContextTooShort(3))));
     }
 
     #[test]

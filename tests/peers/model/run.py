@@ -1,6 +1,7 @@
 """Do the golden numbers of our tests still come out of open_clip and torchvision?
 
     cargo xtask peers model
+    cargo xtask peers model true-size ...    (a model of true size beside open_clip's: see true_size.py)
 
 Then weights go to open_clip and Hugging Face and back through our programs ([exchange.py](exchange.py)).
 
@@ -20,6 +21,7 @@ import exchange  # noqa: E402
 import rust  # noqa: E402
 import schedules  # noqa: E402
 import towers  # noqa: E402
+import true_size  # noqa: E402
 
 # The tests' own.
 TOLERANCE = 1e-5
@@ -54,8 +56,11 @@ def golden():
     yield test, found, [*b16, *l16_context_16, *l16_context_32, l16_context_8[0]]
     test = "parameters_of_the_second_version"
     yield test, rust.integers(body(recipe, test), 8), list(towers.second_version())
+    test = "openvision_is_that_of_its_scripts"
+    found = [number for number in rust.integers(body(recipe, test), 8) if number != 1_000_000_000]
+    yield test, found, list(towers.openvision())
 
-    test = "open_clips_rows"
+    test = "ids_are_those_of_open_clip"
     lists = [part.split("]")[0] for part in body("tools/text/src/clip_bpe/mod.rs", test).split(" [")[1:]]
     dog, logo, quoted, city = [rust.integers(part, 1) for part in lists if part[0].isdigit() and "u16" not in part]
     encoded = captions.encoded()
@@ -66,13 +71,15 @@ def golden():
     yield test, rust.integers(row, 1), captions.syntax_row()
 
     colour = "trainer/stream/src/colour.rs"
-    test = "changes_give_the_bytes_of_pillow"
+    test = "changes_make_the_bytes_of_pillow"
     yield test, rust.integers(body(colour, test), 16), list(colours.of_sample())
-    test = "hue_gives_the_bytes_of_pillow_over_the_colour_cube"
+    test = "hue_makes_the_bytes_of_pillow_over_the_colour_cube"
     yield test, rust.integers(body(colour, test), 16), list(colours.of_cube())
 
 
 def main():
+    if sys.argv[1:2] == ["true-size"]:
+        true_size.main(sys.argv[2:])
     torch.set_num_threads(1)
     wrong = 0
     for test, there, expected in golden():

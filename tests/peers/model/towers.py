@@ -2,7 +2,7 @@
 import math
 
 import torch
-from open_clip import ClipLoss, SigLipLoss
+from open_clip.loss import ClipLoss, SigLipLoss
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from open_clip.pos_embed import get_2d_sincos_pos_embed
 
@@ -101,13 +101,28 @@ def published_models():
 
 
 def second_version():
-    """All parameters of L/14, H/14 and bigG/14 with BERT's vocabulary of 32,000."""
-    for width, layers, head_width, mlp_width, text_width, text_layers, size in [
-        (1024, 24, 64, 4096, 768, 12, 224), (1280, 32, 80, 5120, 1024, 24, 336), (1664, 48, 104, 8192, 1280, 32, 224),
+    """All parameters of L/14, H/14 and bigG/14 with BERT's vocabulary of 32,000, at 224 and 336 px; of H/14 and bigG/14 there are
+    two recipes each."""
+    for width, layers, head_width, mlp_width, text_width, text_layers, recipes in [
+        (1024, 24, 64, 4096, 768, 12, 1), (1280, 32, 80, 5120, 1024, 24, 2), (1664, 48, 104, 8192, 1280, 32, 2),
     ]:
         vision, _ = DIALECTS["second"]
-        vision = {"width": width, "layers": layers, "patch_size": 14, "image_size": size, "head_width": head_width,
+        vision = {"width": width, "layers": layers, "patch_size": 14, "head_width": head_width,
                   "mlp_ratio": mlp_width / width, **vision}
         text = {"context_length": 32, "vocab_size": 32_000, "width": text_width, "heads": text_width // 64,
                 "layers": text_layers}
-        yield count(build(text_width, vision, text))
+        counts = [count(build(text_width, {**vision, "image_size": size}, text)) for size in (224, 336)]
+        yield from counts * recipes
+
+
+def openvision():
+    """All parameters of OpenVision's B/16 and L/14 at their three sizes, with 80 tokens."""
+    for vision_width, layers, patch_size, text_width, sizes in [
+        (768, 12, 16, 512, (160, 224, 384)), (1024, 24, 14, 768, (84, 224, 336)),
+    ]:
+        for size in sizes:
+            vision = {"width": vision_width, "layers": layers, "patch_size": patch_size, "image_size": size,
+                      **DIALECTS["second"][0]}
+            text = {"context_length": 80, "vocab_size": 32_000, "width": text_width, "heads": text_width // 64,
+                    "layers": 12}
+            yield count(build(text_width, vision, text))

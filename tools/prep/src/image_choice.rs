@@ -69,6 +69,8 @@ mod tests {
             ("h14-i37-t8", &["133:rgb8", "355:jpeg", "532:jpeg"]),
             ("bigg14-i26-t8", &["111:rgb8", "355:jpeg", "532:jpeg"]),
             ("bigg14-i37-t8", &["133:rgb8", "355:jpeg", "532:jpeg"]),
+            ("openvision-b16", &["253:jpeg", "355:jpeg", "608:jpeg"]),
+            ("openvision-l14", &["133:rgb8", "355:jpeg", "532:jpeg"]),
             ("datacomp-small", &["237:jpeg"]),
             ("tiny-i17-t8", &["35:rgb8", "70:rgb8"]),
             ("tiny-photos", &["26:rgb8", "51:rgb8"]),

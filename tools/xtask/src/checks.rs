@@ -12,11 +12,17 @@ struct Check {
     environment: &'static [(&'static str, &'static str)],
 }
 
-/// Cheapest first. Everything uses the release profile: the C++ of torch-sys compiles once.
-/// The build comes before the tests because these start the built programs. Every crate is built once: the whole workspace each
-/// time, with one set of features (the tagger bert:DIR is a crate of its own, which clipa-prep leaves out by default).
+/// Everything uses the release profile: the C++ of torch-sys compiles once, in a minute or two of one core. The build comes
+/// early so that the other cores have something to do meanwhile, and because the tests start the built programs.
+/// Every crate is built once: the whole workspace each time, with one set of features (the tagger bert:DIR is a crate of its
+/// own, which clipa-prep leaves out by default).
 const CHECKS: [Check; 6] = [
     Check { name: "format", arguments: &["fmt", "--all", "--check"], environment: &[] },
+    Check {
+        name: "build",
+        arguments: &["build", "--locked", "--release", "--workspace", "--all-targets"],
+        environment: &[],
+    },
     Check {
         name: "clippy",
         arguments: &[
@@ -48,11 +54,6 @@ const CHECKS: [Check; 6] = [
             "--bin",
             "clipa-prep",
         ],
-        environment: &[],
-    },
-    Check {
-        name: "build",
-        arguments: &["build", "--locked", "--release", "--workspace", "--all-targets"],
         environment: &[],
     },
     // Last, and nothing is printed after it: its closing lines are what a reader and CI look for.

@@ -4,6 +4,7 @@ use crate::bench::BenchArguments;
 use crate::demo::DemoOptions;
 use crate::libtorch::LibtorchOptions;
 use crate::peers::PeersArguments;
+use crate::study::StudyArguments;
 use clap::{Parser, Subcommand};
 
 /// The project's own commands; everything fetched goes to .deps/ in the repository
@@ -73,12 +74,24 @@ Examples:
     /// Run one benchmark and print its figures
     ///
     /// There are images (decoding and resizing), text (cleaning, tagging, tokenizing), ingest (as a
-    /// whole, beside decoding and resizing alone) and stream (batches from a data set).
+    /// whole, beside decoding and resizing alone), stream (batches from a data set) and step (memory
+    /// and time of a step in micro-batches, and of the loss alone).
     #[command(after_help = "\
 Examples:
   cargo xtask bench images
   cargo xtask bench text captions.txt.gz")]
     Bench(BenchArguments),
+    /// Repeat CLIPA's findings at toy size, with spread over seeds, and plot them
+    ///
+    /// Draws a set, pre-trains a small model in each cell, fine-tunes it at full length and classifies
+    /// with it. `reductions` compares the eight reductions at equal tokens (7 cells of a minute or two
+    /// on two cores); `law` two sizes of model over five lengths of images (10 cells, the longest
+    /// five minutes). A study that was stopped goes on where it was; what failed is kept as a row.
+    #[command(after_help = "\
+Examples:
+  cargo xtask study reductions
+  cargo xtask study law --seeds 1 --only small-17 --only large-17")]
+    Study(StudyArguments),
     /// Print the variables that a plain `cargo build` needs
     ///
     /// PATH with the build tools, and LIBTORCH, as lines that a shell evaluates. What is missing is

@@ -7,6 +7,7 @@
 //! | `demo` | the main job end to end, on drawn or given images |
 //! | `peers NAME` | compares with another program, in a Python environment of its own |
 //! | `bench NAME` | runs one benchmark |
+//! | `study NAME` | CLIPA's findings at toy size: a table with spread, and a plot |
 //! | `env` | prints the variables that a plain `cargo build` needs |
 //!
 //! Everything that is fetched lies under `.deps/`, which git ignores: deleting that folder undoes it.
@@ -21,6 +22,7 @@ mod debian_package;
 mod demo;
 mod libtorch;
 mod peers;
+mod study;
 mod system;
 mod talk;
 mod wheel;
@@ -47,6 +49,7 @@ fn run(command: Option<Command>) -> anyhow::Result<()> {
         Command::Libtorch(options) => libtorch::provide(workspace, options.keep_wheels).map(drop),
         Command::Peers(arguments) => peers::run(workspace, &arguments),
         Command::Bench(arguments) => bench::run(workspace, &arguments),
+        Command::Study(arguments) => study::run(workspace, &arguments),
         Command::Env => build_tools::print_environment(workspace),
     }
 }

@@ -16,7 +16,7 @@ macro_rules! built_in {
 }
 
 /// All built-in recipes: the published ones first, then those for a CPU.
-pub const BUILT_IN: [BuiltIn; 11] = built_in![
+pub const BUILT_IN: [BuiltIn; 13] = built_in![
     "b16-i50-t16",
     "l16-i17-t16",
     "l16-i37-t8",
@@ -25,6 +25,8 @@ pub const BUILT_IN: [BuiltIn; 11] = built_in![
     "h14-i37-t8",
     "bigg14-i26-t8",
     "bigg14-i37-t8",
+    "openvision-b16",
+    "openvision-l14",
     "datacomp-small",
     "tiny-i17-t8",
     "tiny-photos",

@@ -24,6 +24,8 @@ pub struct Memory {
     pub weights: u64,
     /// AdamW's two moments, f32.
     pub moments: u64,
+    /// Moving average of the parameters, f32, where the stage has one.
+    pub average: u64,
     /// Gradients, f32; there between backward pass and update.
     pub gradients: u64,
     /// What a micro-batch's graph keeps.
@@ -58,6 +60,7 @@ impl Memory {
             micro_batch,
             weights: parameters * F32,
             moments: 2 * parameters * F32,
+            average: if stage.ema.is_some() { parameters * F32 } else { 0 },
             gradients: parameters * F32,
             activations: micro_batch * activations(model, stage, &cost),
             loss: 2 * features + tiles,
@@ -68,7 +71,7 @@ impl Memory {
     /// What does not depend on the micro-batch; staging counts where model and stream share one memory.
     pub fn fixed(&self, shares_main_memory: bool) -> u64 {
         let staging = if shares_main_memory { self.staging } else { 0 };
-        self.weights + self.moments + self.gradients + self.loss + staging
+        self.weights + self.moments + self.average + self.gradients + self.loss + staging
     }
 }
 
@@ -137,6 +140,8 @@ mod tests {
         assert_eq!(many.activations, 100 * one.activations);
         assert_eq!(many.fixed(true), one.fixed(true));
         assert_eq!(one.fixed(true), one.fixed(false) + one.staging);
+        let averaged = memory(&["stage.ema=0.999"], 64);
+        assert_eq!(averaged.fixed(true), one.fixed(true) + one.weights);
         let again = memory(&["stage.recompute=true"], 64);
         assert!(again.activations * 4 < one.activations, "{again:?} {one:?}");
         assert!(memory(&["stage.precision=f32"], 64).activations > one.activations);

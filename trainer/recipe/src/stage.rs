@@ -99,6 +99,9 @@ pub struct Stage {
     /// Greatest norm of all gradients together; no clipping where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_grad_norm: Option<f64>,
+    /// Decay a step of a moving average of the weights, which checkpoints then hold as well; none where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
     /// Precision of matrix products.
     pub precision: Precision,
     /// Computes the activations of a block again in the backward pass instead of keeping them: a third more forward
@@ -114,6 +117,16 @@ pub struct Stage {
     /// Checkpoints that are kept; older ones are removed when a new one is complete.
     #[serde(default = "two", deserialize_with = "whole::number")]
     pub keep_checkpoints: u64,
+    /// Keeps the first checkpoint at or after every so many samples for ever.
+    #[serde(
+        default,
+        deserialize_with = "whole::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub keep_every_samples: Option<u64>,
+    /// Keeps the best checkpoint by a metric: `loss`, or the words of a number in `results.jsonl` (`imagenet acc1`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_best: Option<String>,
     /// What happens to an image on the way.
     #[serde(default)]
     pub augment: Augmentation,
@@ -124,8 +137,10 @@ pub struct Stage {
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// All f32.
+    #[serde(alias = "fp32")]
     F32,
-    /// bf16 autocast over f32 weights.
+    /// bf16 autocast over f32 weights; open_clip's `amp_bf16`.
+    #[serde(alias = "amp_bf16", alias = "amp_bfloat16")]
     Bf16,
 }
 
@@ -151,6 +166,7 @@ impl Stage {
             (Tokenizer::ClipBpe, _) => Specials::CLIP_BPE,
             (Tokenizer::BertWordpiece, false) => Specials::BERT_CLIPA,
             (Tokenizer::BertWordpiece, true) => Specials::BERT_OPEN_CLIP,
+            (Tokenizer::BertWordpieceClips, _) => Specials::BERT_CLIPS,
         }
     }
 
@@ -212,6 +228,7 @@ impl Stage {
             ("log_steps", self.log_steps),
             ("checkpoint_steps", self.checkpoint_steps),
             ("keep_checkpoints", self.keep_checkpoints),
+            ("keep_every_samples", self.keep_every_samples.unwrap_or(1)),
         ] {
             if value == 0 {
                 return bad(key, &value, "it must be at least 1");
@@ -232,6 +249,7 @@ impl Stage {
             ("eps", self.eps, 0.0..1.0, "it must lie in 0..1"),
             ("clip_grad_norm", self.clip_grad_norm.unwrap_or(1.0), 1e-9..1e9, "it must be above 0"),
             ("cooldown_power", self.cooldown_power.unwrap_or(1.0), 1e-9..1e3, "it must be above 0"),
+            ("ema", self.ema.unwrap_or_default(), 0.0..1.0, "it must lie in 0..1"),
             (
                 "cooldown_end_lr",
                 self.cooldown_end_lr.unwrap_or_default(),
@@ -244,6 +262,9 @@ impl Stage {
             }
         }
         self.check_schedule()?;
+        if let Some(metric) = self.keep_best.as_deref().filter(|metric| metric.trim().is_empty()) {
+            return bad("keep_best", &metric, "it must name a metric, such as `loss`");
+        }
         if let ImageReduction::Random { drop } | ImageReduction::Block { drop } =
             self.image_reduction
             && !(0.0..1.0).contains(&drop)
@@ -281,11 +302,17 @@ impl Stage {
 
     /// The first value that cannot work with this tokenizer.
     pub(super) fn check_tokenizer(&self, tokenizer: Tokenizer) -> Result<(), BadValue> {
-        if self.strip_sep_token && tokenizer == Tokenizer::ClipBpe {
-            let why = "only BERT's WordPiece has a [SEP], and this model reads CLIP's byte pairs";
-            return Err(("strip_sep_token", "true".to_owned(), why.to_owned()));
-        }
-        Ok(())
+        let why = match tokenizer {
+            _ if !self.strip_sep_token => return Ok(()),
+            Tokenizer::BertWordpiece => return Ok(()),
+            Tokenizer::ClipBpe => {
+                "only BERT's WordPiece has a [SEP], and this model reads CLIP's byte pairs"
+            }
+            Tokenizer::BertWordpieceClips => {
+                "this model's rows end with [CLS] and have room for no [SEP]"
+            }
+        };
+        Err(("strip_sep_token", "true".to_owned(), why.to_owned()))
     }
 
     /// The first value that cannot work on a data set of this size.

@@ -137,6 +137,39 @@ fn the_second_version_is_that_of_its_configurations() {
     }
 }
 
+/// Towers as open_clip builds them from the repository's open_clip_config.json (`cargo xtask peers model`), and the script's
+/// rates and lengths: an epoch is 1,281,167 samples.
+#[test]
+fn openvision_is_that_of_its_scripts() {
+    use crate::model::config::{Gelu, Tokenizer};
+    for (name, parameters, sizes) in [
+        ("openvision-b16", [140_634_113, 140_707_841, 140_999_681], [160, 224, 384]),
+        ("openvision-l14", [414_022_145, 414_247_425, 414_575_105], [84, 224, 336]),
+    ] {
+        let recipe = load(name);
+        assert_eq!((recipe.model.gelu, recipe.model.text_gelu()), (Gelu::Erf, Gelu::Tanh));
+        assert_eq!(recipe.model.text.tokenizer, Tokenizer::BertWordpieceClips);
+        let rows = [
+            (10_000, 40, 32_768, 8e-6 * 128.0),
+            (800, 20, 16_384, 4e-7 * 64.0),
+            (200, 0, 8_192, 1e-7 * 32.0),
+        ];
+        for (((stage, size), (epochs, warmup, batch, peak)), parameters) in
+            recipe.stages.iter().zip(sizes).zip(rows).zip(parameters)
+        {
+            assert_eq!((stage.image_size, stage.context_length, stage.batch), (size, 80, batch));
+            let schedule = stage.schedule(1_000_000_000);
+            assert_eq!(schedule.total_steps, epochs * 1_281_167 / batch, "{name} {size}");
+            assert_eq!(schedule.warmup_steps, warmup * 1_281_167 / batch, "{name} {size}");
+            assert!((schedule.peak / peak - 1.0).abs() < 1e-9, "{name} {}", schedule.peak);
+            assert_eq!(cost(&recipe, &stage.name).parameters(), parameters, "{name} {size}");
+        }
+    }
+    let set = ["stage.strip_sep_token=true".to_owned()];
+    let error = Recipe::load("openvision-b16", &set, Some("pretrain")).unwrap_err().to_string();
+    assert!(error.contains("strip_sep_token") && error.contains("[CLS]"), "{error}");
+}
+
 /// Forward operations a sample in units of 10⁹, as computed beforehand from open_clip's model profile.
 #[test]
 fn operations_of_the_published_stages() {
@@ -472,4 +505,15 @@ fn the_loss_is_the_models() {
     assert!(recipe.to_toml().contains("loss = \"siglip\""));
     assert!(!load("b16-i50-t16").to_toml().contains("loss"));
     assert!(refused("model.loss=infonce").contains("infonce"));
+}
+
+#[test]
+fn precisions_have_open_clips_names_too() {
+    let written = |name: &str| {
+        let set = [format!("stage.precision={name}")];
+        Recipe::load("tiny-i17-t8", &set, Some("pretrain")).map(|recipe| recipe.to_toml())
+    };
+    assert_eq!(written("amp_bf16").unwrap(), written("bf16").unwrap());
+    assert_eq!(written("fp32").unwrap(), written("f32").unwrap());
+    assert!(written("fp16").unwrap_err().to_string().contains("bf16"));
 }

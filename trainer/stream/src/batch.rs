@@ -9,8 +9,10 @@ use crossbeam::queue::ArrayQueue;
 pub struct Batch {
     /// `[B, H, W, 3]`, 8 bits a channel, RGB.
     pub images: Vec<u8>,
-    /// `[B, C]`.
+    /// `[B, C]`; of an evaluation that reads every caption `[T, C]`, T the sum of `captions`, image by image.
     pub tokens: Vec<i64>,
+    /// `[B]`; captions of each image, where every caption is read.
+    pub captions: Option<Vec<u32>>,
     /// `[B]`; classes of a classification set.
     pub labels: Option<Vec<u32>>,
     /// B. Always the configured batch in a stream; the last one of an evaluation may be smaller.
@@ -64,6 +66,7 @@ impl Batch {
         Batch {
             images: pool.take(len * pixels * 3),
             tokens: vec![0; len * context_length],
+            captions: None,
             labels: None,
             len,
             without_source: 0,
@@ -96,6 +99,7 @@ impl Batch {
         Batch {
             images,
             tokens,
+            captions: None,
             labels,
             len,
             without_source: 0,

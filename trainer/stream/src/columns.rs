@@ -23,6 +23,8 @@ pub(super) struct Columns {
     pub(super) tokens: Option<String>,
     /// Are all captions read, or the first only?
     pub(super) several: bool,
+    /// Does a sample show all of its captions, and not one of them?
+    pub(super) every: bool,
     /// What the token column's ids are, where the text reduction asks for it.
     pub(super) vocabulary: Option<Arc<Vocabulary>>,
     /// Is the class read?
@@ -79,6 +81,7 @@ impl Columns {
             image,
             tokens: Some(config.tokenizer.clone()),
             several: config.captions != Captions::First,
+            every: false,
             vocabulary,
             label: false,
         })
@@ -94,9 +97,22 @@ impl Columns {
             Kind::Pairs => Columns::of_pairs(dataset, manifest, config),
             Kind::Classes => {
                 let image = image_column(dataset, manifest, config)?;
-                Ok(Columns { image, tokens: None, several: false, vocabulary: None, label: true })
+                Ok(Columns {
+                    image,
+                    tokens: None,
+                    several: false,
+                    every: false,
+                    vocabulary: None,
+                    label: true,
+                })
             }
         }
+    }
+
+    /// The same columns with every caption of pairs.
+    pub(super) fn with_every_caption(self) -> Columns {
+        let has_captions = self.tokens.is_some();
+        Columns { several: has_captions, every: has_captions, ..self }
     }
 }
 

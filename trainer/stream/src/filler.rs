@@ -6,12 +6,14 @@ use clipa_recipe::augment::Augment;
 use clipa_schemas::{
     random::Random,
     reduction::text::{Specials, TextReduction, reduce},
+    text::StoredText,
 };
 
 use super::{
     batch::{Batch, BufferPool},
     choice::Choice,
     colour::{jitter_colours, to_grey},
+    columns::Columns,
     config::StreamConfig,
     crop::{CropBox, draw_crop},
     cut::Job,
@@ -44,6 +46,7 @@ struct Settings {
     specials: Specials,
     seed: u64,
     labels: bool,
+    every_caption: bool,
 }
 
 impl Filler {
@@ -51,7 +54,7 @@ impl Filler {
     pub(super) fn new(
         config: &StreamConfig,
         context_length: usize,
-        labels: bool,
+        columns: &Columns,
         pool: &Arc<BufferPool>,
     ) -> Filler {
         Filler {
@@ -62,7 +65,8 @@ impl Filler {
                 text: config.text,
                 specials: config.specials,
                 seed: config.seed,
-                labels,
+                labels: columns.label,
+                every_caption: columns.every,
             },
             choice: Choice::new(&config.captions, config.seed),
             pool: Arc::clone(pool),
@@ -73,13 +77,14 @@ impl Filler {
 
     /// Fills one batch.
     pub(super) fn fill(&mut self, job: &Job<Window>) -> Result<Batch, StreamError> {
-        let Settings { image_size, context_length, labels, .. } = self.settings;
+        let Settings { image_size, context_length, labels, every_caption, .. } = self.settings;
         let len = job.len();
         let mut batch = Batch::blank(&self.pool, len, job.first_sample, image_size, context_length);
         let mut images =
             batch.images.chunks_exact_mut(image_size as usize * image_size as usize * 3);
         let mut tokens = batch.tokens.chunks_exact_mut(context_length.max(1));
         let mut classes = Vec::with_capacity(if labels { len } else { 0 });
+        let (mut captions, mut all_tokens) = (Vec::new(), Vec::new());
         for (window, part) in &job.parts {
             for index in part.clone() {
                 let row = window.content.row(window.plan.rows.at(index));
@@ -87,14 +92,18 @@ impl Filler {
                 if let Some(image) = images.next() {
                     self.image(row, sample, image)?;
                 }
-                let chosen = row.text(&self.choice, window.plan.epoch);
-                if let (Some(chosen), Some(tokens)) = (chosen, tokens.next()) {
+                if every_caption {
+                    let texts = row.texts();
+                    captions.push(texts.len() as u32);
+                    for text in texts {
+                        self.reduce(row, sample, text)?;
+                        all_tokens.extend(self.tokens.iter().map(|&token| i64::from(token)));
+                    }
+                } else if let (Some(chosen), Some(tokens)) =
+                    (row.text(&self.choice, window.plan.epoch), tokens.next())
+                {
                     batch.without_source += usize::from(chosen.is_fallback);
-                    let seed =
-                        Random::from_parts(&[self.settings.seed, TEXT_TAG, sample]).next_u64();
-                    let Settings { text: reduction, specials, .. } = self.settings;
-                    reduce(reduction, chosen.text, specials, seed, &mut self.tokens)
-                        .map_err(|e| row.error(e))?;
+                    self.reduce(row, sample, chosen.text)?;
                     tokens
                         .iter_mut()
                         .zip(&self.tokens)
@@ -107,7 +116,22 @@ impl Filler {
             }
         }
         batch.labels = labels.then_some(classes);
+        if every_caption {
+            (batch.captions, batch.tokens) = (Some(captions), all_tokens);
+        }
         Ok(batch)
+    }
+
+    /// Leaves a caption as the stage shows it in `self.tokens`.
+    fn reduce(
+        &mut self,
+        row: Row<'_>,
+        sample: u64,
+        text: StoredText<'_>,
+    ) -> Result<(), StreamError> {
+        let Settings { text: reduction, specials, seed, .. } = self.settings;
+        let seed = Random::from_parts(&[seed, TEXT_TAG, sample]).next_u64();
+        reduce(reduction, text, specials, seed, &mut self.tokens).map_err(|error| row.error(error))
     }
 
     fn image(&mut self, row: Row<'_>, sample: u64, out: &mut [u8]) -> Result<(), StreamError> {

@@ -23,6 +23,8 @@ mod crop;
 mod cut;
 mod error;
 mod filler;
+mod keys;
+mod names;
 mod order;
 mod painter;
 mod permutation;
@@ -42,6 +44,8 @@ pub use self::{
     columns::image_column,
     config::{Cursor, MAX_BATCH, MAX_QUEUE, MAX_QUEUED_BYTES, MAX_WORKERS, StreamConfig},
     error::StreamError,
+    keys::Keys,
+    names::{SampleName, sample_names},
     order::WINDOW_ROWS,
 };
 use self::{
@@ -132,6 +136,25 @@ impl EvalPass {
     /// # Errors
     /// As for [`Stream::open`].
     pub fn open(dataset: &Path, config: StreamConfig) -> Result<EvalPass, StreamError> {
+        EvalPass::reading(dataset, config, |columns| columns)
+    }
+
+    /// The same with every caption of each image ([`Batch::captions`]), where the set has captions.
+    ///
+    /// # Errors
+    /// As for [`Stream::open`].
+    pub fn with_every_caption(
+        dataset: &Path,
+        config: StreamConfig,
+    ) -> Result<EvalPass, StreamError> {
+        EvalPass::reading(dataset, config, Columns::with_every_caption)
+    }
+
+    fn reading(
+        dataset: &Path,
+        config: StreamConfig,
+        change: impl FnOnce(Columns) -> Columns,
+    ) -> Result<EvalPass, StreamError> {
         let augment = match config.augment {
             Augment::Random { .. } => Augment::Centre,
             whole => whole,
@@ -139,7 +162,7 @@ impl EvalPass {
         let config = StreamConfig { augment, captions: Captions::First, ..config };
         config.check()?;
         let manifest = Manifest::read(dataset)?;
-        let columns = Columns::of_evaluation(dataset, &manifest, &config)?;
+        let columns = change(Columns::of_evaluation(dataset, &manifest, &config)?);
         let image_column = columns.image;
         let context_length = if columns.tokens.is_some() { config.context_length } else { 0 };
         let (source, groups) = Source::open(dataset, &manifest, columns)?;
@@ -193,7 +216,7 @@ fn start_pipeline(
         in_flight: config.in_flight(),
         workers: config.workers,
     };
-    let labels = source.columns().label;
+    let columns = source.columns().clone();
     if !config.trust_data {
         source.check_shards(config.workers);
     }
@@ -204,7 +227,7 @@ fn start_pipeline(
         cut,
         move |plan, stop| source.load(plan, stop),
         || {
-            let mut filler = Filler::new(config, context_length, labels, &pool);
+            let mut filler = Filler::new(config, context_length, &columns, &pool);
             move |job: &Job<Window>| filler.fill(job)
         },
     )

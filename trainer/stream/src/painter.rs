@@ -1,11 +1,7 @@
 //! From a stored image to the pixels of a batch, in one pass.
 
+use clipa_resize::{Part, Picture, Resizer};
 use clipa_schemas::image_column::ImageEncoding;
-use fast_image_resize::{
-    FilterType, ResizeAlg, ResizeOptions, Resizer,
-    images::{TypedCroppedImage, TypedImage, TypedImageRef},
-    pixels::U8x3,
-};
 use turbojpeg::{Decompressor, Image, PixelFormat};
 
 use clipa_recipe::augment::Filter;
@@ -25,7 +21,7 @@ pub(super) struct StoredPixels<'a> {
 /// One worker's tools and scratch memory.
 pub(super) struct Painter {
     side: u32,
-    options: ResizeOptions,
+    filter: clipa_resize::Filter,
     resizer: Resizer,
     decoder: Option<Decompressor>,
     decoded: Vec<u8>,
@@ -35,12 +31,10 @@ impl Painter {
     /// Paints squares of `side` pixels.
     pub(super) fn new(side: u32, filter: Filter) -> Painter {
         let filter = match filter {
-            Filter::Bicubic => FilterType::CatmullRom,
-            Filter::Bilinear => FilterType::Bilinear,
+            Filter::Bicubic => clipa_resize::Filter::Bicubic,
+            Filter::Bilinear => clipa_resize::Filter::Bilinear,
         };
-        let options =
-            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
-        Painter { side, options, resizer: Resizer::new(), decoder: None, decoded: Vec::new() }
+        Painter { side, filter, resizer: Resizer::new(), decoder: None, decoded: Vec::new() }
     }
 
     /// Fills `out` (side × side × 3 bytes) with what `crop` shows of the image. `crop` lies inside it.
@@ -54,29 +48,28 @@ impl Painter {
         out: &mut [u8],
     ) -> Result<(), String> {
         let (width, height) = (stored.width, stored.height);
-        match stored.encoding {
-            ImageEncoding::Rgb8Square | ImageEncoding::Rgb8 => scale(
-                &mut self.resizer,
-                &self.options,
-                self.side,
-                stored.bytes,
-                (width, height),
-                crop,
-                out,
-            ),
+        let rgb = match stored.encoding {
+            ImageEncoding::Rgb8Square | ImageEncoding::Rgb8 => stored.bytes,
             ImageEncoding::Jpeg => {
                 self.decode(stored)?;
-                scale(
-                    &mut self.resizer,
-                    &self.options,
-                    self.side,
-                    &self.decoded,
-                    (width, height),
-                    crop,
-                    out,
-                )
+                &self.decoded
             }
+        };
+        let expected = width as usize * height as usize * 3;
+        if rgb.len() != expected {
+            return Err(format!("{} bytes for {width}x{height} pixels, not {expected}", rgb.len()));
         }
+        let CropBox { left, top, width: crop_width, height: crop_height } = crop;
+        let side = (self.side, self.side);
+        if (width, height) == side && (crop_width, crop_height) == side {
+            out.copy_from_slice(rgb);
+            return Ok(());
+        }
+        // Cut first, so that the kernel never reaches across the border, as in crop-then-resize.
+        let part = Part::Cut { left, top, width: crop_width, height: crop_height };
+        let resized =
+            self.resizer.resize(Picture { rgb, width, height }, part, self.filter, out, side);
+        resized.map_err(|error| error.to_string())
     }
 
     fn decode(&mut self, stored: StoredPixels<'_>) -> Result<(), String> {
@@ -102,31 +95,4 @@ impl Painter {
         };
         decoder.decompress(stored.bytes, image).map_err(|error| error.to_string())
     }
-}
-
-fn scale(
-    resizer: &mut Resizer,
-    options: &ResizeOptions,
-    side: u32,
-    pixels: &[u8],
-    (width, height): (u32, u32),
-    crop: CropBox,
-    out: &mut [u8],
-) -> Result<(), String> {
-    let expected = width as usize * height as usize * 3;
-    if pixels.len() != expected {
-        return Err(format!("{} bytes for {width}x{height} pixels, not {expected}", pixels.len()));
-    }
-    if (width, height) == (side, side) && (crop.width, crop.height) == (side, side) {
-        out.copy_from_slice(pixels);
-        return Ok(());
-    }
-    let source =
-        TypedImageRef::<U8x3>::from_buffer(width, height, pixels).map_err(|e| e.to_string())?;
-    // The crop is a view of its own, so that the kernel never reaches across its border, as in
-    // crop-then-resize.
-    let source = TypedCroppedImage::from_ref(&source, crop.left, crop.top, crop.width, crop.height)
-        .map_err(|e| e.to_string())?;
-    let mut target = TypedImage::<U8x3>::from_buffer(side, side, out).map_err(|e| e.to_string())?;
-    resizer.resize_typed(&source, &mut target, options).map_err(|e| e.to_string())
 }

@@ -103,9 +103,7 @@ impl Source {
             return Ok(group);
         }
         let reader = self.reader(place.shard)?;
-        let digest = &self.shards[place.shard as usize];
-        let before = &digest.row_groups[..place.group as usize];
-        let first_row: u64 = before.iter().map(|&rows| u64::from(rows)).sum();
+        let (_, first_row) = self.place(place);
         let shards_before = &self.shards[..place.shard as usize];
         let first_of_dataset =
             first_row + shards_before.iter().map(|shard| shard.rows).sum::<u64>();
@@ -127,6 +125,14 @@ impl Source {
         Ok(group)
     }
 
+    /// File of a row group's shard, relative to the data set, and the group's first row in it.
+    pub(super) fn place(&self, place: GroupRef) -> (String, u64) {
+        let digest = &self.shards[place.shard as usize];
+        let before = &digest.row_groups[..place.group as usize];
+        (digest.file.file.clone(), before.iter().map(|&rows| u64::from(rows)).sum())
+    }
+
+    /// A shard, mapped.
     pub(super) fn reader(&mut self, shard: u32) -> Result<ShardReader, StreamError> {
         if let Some(at) = self.open.iter().position(|(open, _)| *open == shard) {
             return Ok(self.open[at].1.clone());

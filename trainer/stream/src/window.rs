@@ -9,6 +9,7 @@ use arrow::{
 use clipa_schemas::{
     image_column::ImageEncoding,
     shard::{CaptionBlock, ImageBlock, ShardReader, TextBlock},
+    text::StoredText,
 };
 
 use super::{
@@ -144,6 +145,18 @@ impl<'a> Row<'a> {
             Texts::All(all) => {
                 let row = self.group.first_of_dataset + self.row as u64;
                 Some(choice.of(&all.captions(self.row), epoch, row))
+            }
+        }
+    }
+
+    /// All stored captions, the first one first; none where captions are not read.
+    pub(super) fn texts(self) -> Vec<StoredText<'a>> {
+        match &self.group.texts {
+            Texts::None => Vec::new(),
+            Texts::First(texts) => vec![texts.get(self.row)],
+            Texts::All(all) => {
+                let captions = all.captions(self.row);
+                captions.iter().collect()
             }
         }
     }

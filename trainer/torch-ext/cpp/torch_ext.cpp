@@ -121,13 +121,37 @@ Tensor* tx_gradient_norm(Tensor* const* gradients, int64_t count) {
   });
 }
 
-Tensor* tx_clip_gradients(Tensor* const* gradients, int64_t count, double max_norm) {
+// The norm over all, then that of each of `parts` consecutive runs of the list, as one vector.
+Tensor* tx_gradient_norms(Tensor* const* gradients, const int64_t* lengths, int64_t parts) {
   return guarded<Tensor*>(nullptr, [&] {
     c10::NoGradGuard no_grad;
-    auto all = list(gradients, count);
-    auto total = norm(all);
-    at::_foreach_mul_(all, at::clamp_max(max_norm / (total + 1e-6), 1.0));
-    return new Tensor(total);
+    int64_t count = 0;
+    for (int64_t i = 0; i < parts; i++) count += lengths[i];
+    auto each = at::stack(at::_foreach_norm(list(gradients, count), 2));
+    std::vector<Tensor> norms{at::linalg_vector_norm(each, 2)};
+    int64_t start = 0;
+    for (int64_t i = 0; i < parts; i++) {
+      norms.push_back(at::linalg_vector_norm(each.narrow(0, start, lengths[i]), 2));
+      start += lengths[i];
+    }
+    return new Tensor(at::stack(norms));
+  });
+}
+
+int tx_limit_gradients(Tensor* const* gradients, int64_t count, Tensor* norm, double max_norm) {
+  return guarded(-1, [&] {
+    c10::NoGradGuard no_grad;
+    at::_foreach_mul_(list(gradients, count), at::clamp_max(max_norm / (*norm + 1e-6), 1.0));
+    return 0;
+  });
+}
+
+// averages += weight * (values - averages)
+int tx_average(Tensor* const* averages, Tensor* const* values, int64_t count, double weight) {
+  return guarded(-1, [&] {
+    c10::NoGradGuard no_grad;
+    at::_foreach_lerp_(list(averages, count), list(values, count), weight);
+    return 0;
   });
 }
 
@@ -157,6 +181,22 @@ int tx_gpu_release(int index) {
     auto* allocator = c10::getDeviceAllocator(at::kCUDA);
     allocator->emptyCache();
     allocator->resetPeakStats(static_cast<c10::DeviceIndex>(index));
+    return 0;
+  });
+}
+
+// The name of a GPU, as its driver says it. libtorch asks through libtorch_cuda, which the binary does not link.
+int tx_gpu_name(int index, char* name, int length) {
+  return guarded(-1, [&] {
+    void* driver = dlopen("libcuda.so.1", RTLD_NOW);
+    TORCH_CHECK(driver, "libcuda.so.1 is not there");
+    auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
+    auto device = reinterpret_cast<int (*)(int*, int)>(dlsym(driver, "cuDeviceGet"));
+    auto get_name = reinterpret_cast<int (*)(char*, int, int)>(dlsym(driver, "cuDeviceGetName"));
+    TORCH_CHECK(init && device && get_name, "libcuda.so.1 has not the functions that it should");
+    int handle = 0;
+    TORCH_CHECK(init(0) == 0 && device(&handle, index) == 0 && get_name(name, length, handle) == 0,
+                "the driver has no GPU ", index);
     return 0;
   });
 }

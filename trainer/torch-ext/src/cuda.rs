@@ -1,7 +1,7 @@
 //! CUDA by `dlopen`: one binary for machines with and without a GPU; and how full a GPU's memory is.
 #![allow(unsafe_code, reason = "loads a shared library, asks libtorch's allocator")]
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
 
 use crate::{Error, ffi};
 
@@ -19,6 +19,22 @@ pub fn load_cuda() -> Result<(), Error> {
         0 => Ok(()),
         _ => Err(Error::NoCuda(ffi::last_error())),
     }
+}
+
+/// Longest name of a GPU, in bytes.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The name of the GPU of this index, as its driver says it: `NVIDIA H100 80GB HBM3`.
+///
+/// # Errors
+/// Where there is no such GPU.
+pub fn gpu_name(index: usize) -> Result<String, Error> {
+    let mut name = [0 as c_char; MAX_NAME_BYTES];
+    let length = (MAX_NAME_BYTES - 1) as c_int;
+    // SAFETY: the driver writes at most `length` bytes, one less than there are, so that a zero always ends them.
+    ffi::check(unsafe { ffi::tx_gpu_name(index as c_int, name.as_mut_ptr(), length) })?;
+    // SAFETY: the bytes end with a zero and live until they have been copied.
+    Ok(unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned())
 }
 
 /// A GPU's memory, in bytes.
@@ -63,6 +79,7 @@ mod tests {
             return;
         }
         assert!(gpu_memory(0).is_err());
+        assert!(gpu_name(0).is_err());
         assert!(release_gpu_memory(0).is_err());
     }
 }

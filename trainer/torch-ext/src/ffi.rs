@@ -29,11 +29,24 @@ unsafe extern "C" {
         eps: f64,
     ) -> c_int;
     pub(crate) fn tx_gradient_norm(gradients: *const *mut C_tensor, count: i64) -> *mut C_tensor;
-    pub(crate) fn tx_clip_gradients(
+    pub(crate) fn tx_gradient_norms(
+        gradients: *const *mut C_tensor,
+        lengths: *const i64,
+        parts: i64,
+    ) -> *mut C_tensor;
+    pub(crate) fn tx_limit_gradients(
         gradients: *const *mut C_tensor,
         count: i64,
+        norm: *mut C_tensor,
         max_norm: f64,
-    ) -> *mut C_tensor;
+    ) -> c_int;
+    pub(crate) fn tx_average(
+        averages: *const *mut C_tensor,
+        values: *const *mut C_tensor,
+        count: i64,
+        weight: f64,
+    ) -> c_int;
+    pub(crate) fn tx_gpu_name(index: c_int, name: *mut c_char, length: c_int) -> c_int;
     pub(crate) fn tx_clear_gradients(parameters: *const *mut C_tensor, count: i64) -> c_int;
     pub(crate) fn tx_gpu_memory(
         index: c_int,

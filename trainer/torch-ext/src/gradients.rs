@@ -15,14 +15,56 @@ pub fn gradient_norm(gradients: &[Tensor]) -> Result<Tensor, Error> {
     ffi::own(unsafe { ffi::tx_gradient_norm(list.as_ptr(), list.len() as i64) })
 }
 
-/// Scales all gradients in place so that their common L2 norm is at most `max_norm`; returns the norm before.
+/// The L2 norms of several lists of gradients that follow one another in `gradients`, as a vector on their device: first the
+/// norm over all of them together, then that of each list, of which `lengths` says how many gradients it has.
+///
+/// # Errors
+/// An empty list; lengths that do not add up; what libtorch says.
+pub fn gradient_norms(gradients: &[Tensor], lengths: &[usize]) -> Result<Tensor, Error> {
+    let (left, right) = (gradients.len(), lengths.iter().sum());
+    if left != right || lengths.contains(&0) {
+        return Err(Error::Lists { what: "gradient norms", left, right });
+    }
+    let list = pointers(gradients)?;
+    let lengths: Vec<i64> = lengths.iter().map(|&length| length as i64).collect();
+    // SAFETY: `list` holds as many valid tensor pointers as the lengths add up to, borrowed for the call.
+    ffi::own(unsafe {
+        ffi::tx_gradient_norms(list.as_ptr(), lengths.as_ptr(), lengths.len() as i64)
+    })
+}
+
+/// Scales all gradients in place so that `norm`, which is their common L2 norm and a scalar on their device, becomes at most
+/// `max_norm`; waits for nothing.
 ///
 /// # Errors
 /// As [`gradient_norm`].
-pub fn clip_gradients(gradients: &[Tensor], max_norm: f64) -> Result<Tensor, Error> {
+pub fn limit_gradients(gradients: &[Tensor], norm: &Tensor, max_norm: f64) -> Result<(), Error> {
     let list = pointers(gradients)?;
     // SAFETY: as above; the gradients are changed in place, which tch's tensors allow through any handle.
-    ffi::own(unsafe { ffi::tx_clip_gradients(list.as_ptr(), list.len() as i64, max_norm) })
+    ffi::check(unsafe {
+        ffi::tx_limit_gradients(
+            list.as_ptr(),
+            list.len() as i64,
+            norm.as_ptr().cast_mut(),
+            max_norm,
+        )
+    })
+}
+
+/// Moves every tensor of `averages` towards its counterpart: `average += weight * (value - average)`, all at once.
+///
+/// # Errors
+/// Lists of different lengths, or what libtorch says.
+pub fn average(averages: &[Tensor], values: &[Tensor], weight: f64) -> Result<(), Error> {
+    let (left, right) = (averages.len(), values.len());
+    if left != right {
+        return Err(Error::Lists { what: "average", left, right });
+    }
+    let lists = [averages, values].map(ffi::pointers);
+    // SAFETY: both lists hold `left` valid tensor pointers, borrowed for the call; libtorch checks their shapes.
+    ffi::check(unsafe {
+        ffi::tx_average(lists[0].as_ptr(), lists[1].as_ptr(), left as i64, weight)
+    })
 }
 
 /// Forgets the gradients of all parameters and frees their memory; [`Tensor::zero_grad`] keeps it, full of zeros.
@@ -70,12 +112,33 @@ mod tests {
     }
 
     #[test]
+    fn every_list_has_its_norm() {
+        let norms = gradient_norms(&gradients(), &[1, 1]).unwrap();
+        let norms: Vec<f64> = norms.try_into().unwrap();
+        assert_eq!(norms, [5.0, 3.0, 4.0]);
+        assert!(gradient_norms(&gradients(), &[1]).is_err());
+        assert!(gradient_norms(&gradients(), &[2, 0]).is_err());
+    }
+
+    #[test]
     fn clipping_scales_down_and_never_up() {
-        let long = gradients();
-        assert_eq!(clip_gradients(&long, 1.0).unwrap().double_value(&[]), 5.0);
-        assert!((gradient_norm(&long).unwrap().double_value(&[]) - 1.0).abs() < 1e-5);
-        let short = gradients();
-        assert_eq!(clip_gradients(&short, 10.0).unwrap().double_value(&[]), 5.0);
-        assert_eq!(gradient_norm(&short).unwrap().double_value(&[]), 5.0);
+        let clipped = |max_norm| {
+            let gradients = gradients();
+            let norm = gradient_norm(&gradients).unwrap();
+            limit_gradients(&gradients, &norm, max_norm).unwrap();
+            gradient_norm(&gradients).unwrap().double_value(&[])
+        };
+        assert!((clipped(1.0) - 1.0).abs() < 1e-5);
+        assert_eq!(clipped(10.0), 5.0);
+    }
+
+    #[test]
+    fn an_average_moves_by_its_weight() {
+        let averages = [Tensor::from_slice(&[1f32, 2.0]), Tensor::from_slice(&[4f32])];
+        let values = [Tensor::from_slice(&[2f32, 2.0]), Tensor::from_slice(&[0f32])];
+        average(&averages, &values, 0.25).unwrap();
+        assert_eq!(Vec::<f32>::try_from(&averages[0]).unwrap(), [1.25, 2.0]);
+        assert_eq!(Vec::<f32>::try_from(&averages[1]).unwrap(), [3.0]);
+        assert!(average(&averages, &values[..1], 0.25).is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! Memory and time of a step in micro-batches, and of the loss alone: `cargo xtask bench step`.
 //!
-//! Each line is measured in a process of its own, which has one peak: 256 pairs of a small model in 1, 2, 8 and 64
-//! micro-batches, with and without recomputed activations; and CLIP's and SigLIP's loss over 65,536 pairs of 512
-//! numbers (`CLIPA_BENCH_PAIRS` for fewer).
+//! Each line is measured in a process of its own, which has one peak: 256 pairs of a small model, half of the patches masked, in 1, 2, 7
+//! and 64 micro-batches, with and without recomputed activations, and how far any parameter's gradient is from that of one
+//! pass, as a part of its greatest; and CLIP's and SigLIP's loss over 65,536 pairs of 512 numbers. `CLIPA_BENCH_PAIRS` is for
+//! fewer of both.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::{process::Command, time::Instant};
@@ -37,8 +38,9 @@ fn main() {
     if let Ok(case) = std::env::var(CHILD) {
         let words: Vec<&str> = case.split(' ').collect();
         match words[..] {
-            ["step", micro_batches, recompute] => {
-                step(micro_batches.parse().unwrap(), recompute == "true");
+            ["step", micro_batches, recompute, pairs] => {
+                let pairs = pairs.parse().unwrap();
+                step(micro_batches.parse().unwrap(), recompute == "true", pairs);
             }
             ["loss", name, pairs] => contrast(name, pairs.parse().unwrap()),
             _ => panic!("{case}"),
@@ -47,10 +49,10 @@ fn main() {
     }
     let pairs =
         std::env::var("CLIPA_BENCH_PAIRS").map_or(LOSS_PAIRS, |pairs| pairs.parse().unwrap());
-    println!("{:52} {:>10} {:>9}", "", "peak, MB", "time, s");
+    println!("{:52} {:>10} {:>9} {:>10}", "", "peak, MB", "time, s", "gradients");
     for recompute in [false, true] {
-        for micro_batches in [1, 2, 8, 64] {
-            child(&format!("step {micro_batches} {recompute}"));
+        for micro_batches in [1, 2, 7, 64] {
+            child(&format!("step {micro_batches} {recompute} {}", pairs.min(PAIRS)));
         }
     }
     for name in ["clip", "siglip"] {
@@ -64,41 +66,67 @@ fn child(case: &str) {
 }
 
 /// The most memory above what was there before, and the time, of the second of two calls.
-fn measured(name: &str, mut run: impl FnMut()) {
+fn measured(name: &str, mut run: impl FnMut()) -> String {
     let before = memory::resident().unwrap();
     run();
     memory::restart_peak();
     let began = Instant::now();
     run();
     let (seconds, peak) = (began.elapsed().as_secs_f64(), memory::peak().unwrap());
-    println!("{name:52} {:>10.0} {seconds:>9.2}", peak.saturating_sub(before) as f64 / 1e6);
+    format!("{name:52} {:>10.0} {seconds:>9.2}", peak.saturating_sub(before) as f64 / 1e6)
 }
 
-fn step(micro_batches: i64, recompute: bool) {
+fn step(micro_batches: i64, recompute: bool, pairs: i64) {
     let set = MODEL.map(str::to_owned);
     let recipe = Recipe::load("b16-i50-t16", &set, Some("pretrain")).unwrap();
     let stage = recipe.stage("pretrain").unwrap();
     let model = Clip::new(&recipe.model, stage.sizes(), 0, Device::Cpu).unwrap();
-    let side = stage.image_size;
-    let images = Tensor::randint(256, [PAIRS, side, side, 3], (Kind::Uint8, Device::Cpu));
-    let tokens = Tensor::randint(49_408, [PAIRS, stage.context_length], (Kind::Int64, Device::Cpu));
-    let parameters: Vec<Tensor> =
-        model.parameters().iter().map(|parameter| parameter.tensor.shallow_clone()).collect();
+    let (side, patches) = (stage.image_size, stage.kept_patches(&recipe.model));
+    let images = Tensor::randint(256, [pairs, side, side, 3], (Kind::Uint8, Device::Cpu));
+    let tokens = Tensor::randint(49_408, [pairs, stage.context_length], (Kind::Int64, Device::Cpu));
+    let keep = Tensor::rand([pairs, patches], (Kind::Float, Device::Cpu)).argsort(1, false);
+    let keep = keep.narrow(1, 0, patches / 2);
+    let parameters: Vec<Tensor> = model
+        .parameters()
+        .iter()
+        .filter(|parameter| parameter.spec.trained)
+        .map(|parameter| parameter.tensor.shallow_clone())
+        .collect();
     let name = format!(
-        "{PAIRS} pairs, {micro_batches} micro-batches{}",
+        "{pairs} pairs, {micro_batches} micro-batches{}",
         if recompute { ", recomputed" } else { "" }
     );
-    measured(&name, || {
+    let pass = |micro_batches: i64, recompute: bool| {
         let mut pass = Step::new(&model, Precision::F32, recompute).begin();
-        let len = PAIRS / micro_batches;
-        for number in 0..micro_batches {
-            let part = |tensor: &Tensor| tensor.narrow(0, number * len, len);
-            let inputs = MicroBatch { images: part(&images), tokens: part(&tokens), keep: None };
-            pass.add(inputs, number + 1 == micro_batches).unwrap();
+        let len = (pairs + micro_batches - 1) / micro_batches;
+        let mut start = 0;
+        while start < pairs {
+            let len = len.min(pairs - start);
+            let part = |tensor: &Tensor| tensor.narrow(0, start, len);
+            let keep = Some(part(&keep));
+            let inputs = MicroBatch { images: part(&images), tokens: part(&tokens), keep };
+            start += len;
+            pass.add(inputs, start == pairs).unwrap();
         }
         let _ = pass.finish().unwrap();
+    };
+    let line = measured(&name, || {
+        pass(micro_batches, recompute);
         torch_ext::clear_gradients(&parameters).unwrap();
     });
+    // Behind the measurement, whose peak it would be.
+    let gradients = |micro_batches, recompute| -> Vec<Tensor> {
+        pass(micro_batches, recompute);
+        let gradients = parameters.iter().map(|parameter| parameter.grad().copy()).collect();
+        torch_ext::clear_gradients(&parameters).unwrap();
+        gradients
+    };
+    let (whole, divided) = (gradients(1, false), gradients(micro_batches, recompute));
+    let differences = whole.iter().zip(&divided).map(|(whole, divided)| {
+        let difference = (whole - divided).abs().max().double_value(&[]);
+        difference / whole.abs().max().double_value(&[]).max(1e-12)
+    });
+    println!("{line} {:>10.1e}", differences.fold(0.0, f64::max));
 }
 
 fn contrast(name: &str, pairs: i64) {

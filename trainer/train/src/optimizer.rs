@@ -19,7 +19,43 @@ pub type NamedMoments = BTreeMap<String, Tensor>;
 pub struct AdamW {
     config: AdamWConfig,
     groups: [Group; 2],
+    /// The trained parameters of each tower.
+    towers: [Vec<Tensor>; Tower::ALL.len()],
     logit_scale: Tensor,
+}
+
+/// The parts of a model whose gradients are watched each for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tower {
+    /// The image tower with its projection.
+    Vision,
+    /// The text tower with its embeddings and its projection.
+    Text,
+    /// The logit scale, and SigLIP's bias.
+    LogitScale,
+}
+
+impl Tower {
+    /// All of them, in the order of [`AdamW::step`]'s norms.
+    pub const ALL: [Tower; 3] = [Tower::Vision, Tower::Text, Tower::LogitScale];
+
+    /// The tower that a parameter of this name belongs to.
+    pub fn of(parameter: &str) -> Tower {
+        match parameter {
+            "logit_scale" | "logit_bias" => Tower::LogitScale,
+            name if name.starts_with("visual.") => Tower::Vision,
+            _ => Tower::Text,
+        }
+    }
+
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tower::Vision => "vision",
+            Tower::Text => "text",
+            Tower::LogitScale => "logit_scale",
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,11 +88,14 @@ impl AdamW {
     /// Fresh moments for every trained parameter.
     pub fn new(parameters: &Parameters, config: AdamWConfig) -> AdamW {
         let mut groups = [Group { decays: true, ..Group::default() }, Group::default()];
+        let mut towers = Tower::ALL.map(|_| Vec::new());
         for parameter in parameters.iter().filter(|parameter| parameter.spec.trained) {
+            let name = &parameter.spec.name;
             groups[usize::from(!decays(&parameter.spec, config.decay))]
-                .add(&parameter.spec.name, &parameter.tensor);
+                .add(name, &parameter.tensor);
+            towers[Tower::of(name) as usize].push(parameter.tensor.shallow_clone());
         }
-        AdamW { config, groups, logit_scale: parameters.tensor("logit_scale") }
+        AdamW { config, groups, towers, logit_scale: parameters.tensor("logit_scale") }
     }
 
     /// Forgets the gradients of the last step and frees their memory.
@@ -69,17 +108,18 @@ impl AdamW {
 
     /// One step along the gradients that lie in the parameters, then the clamp of the logit scale.
     ///
-    /// Returns the gradients' common norm, before clipping to `max_norm` where one is given.
+    /// Returns norms of the gradients, before clipping to `max_norm` where one is given, as a vector of four on the
+    /// device: that of all together, then that of each [`Tower`].
     ///
     /// # Errors
-    /// What libtorch says; a parameter without a gradient.
+    /// What libtorch says; a parameter without a gradient, a tower without a parameter.
     pub fn step(&mut self, lr: f64, max_norm: Option<f64>) -> Result<Tensor, torch_ext::Error> {
         let gradients = self.groups.each_ref().map(Group::gradients);
-        let all: Vec<Tensor> = gradients.iter().flatten().map(Tensor::shallow_clone).collect();
-        let norm = match max_norm {
-            Some(max_norm) => torch_ext::clip_gradients(&all, max_norm)?,
-            None => torch_ext::gradient_norm(&all)?,
-        };
+        let all: Vec<Tensor> = self.towers.iter().flatten().map(Tensor::grad).collect();
+        let norms = torch_ext::gradient_norms(&all, &self.towers.each_ref().map(Vec::len))?;
+        if let Some(max_norm) = max_norm {
+            torch_ext::limit_gradients(&all, &norms.get(0), max_norm)?;
+        }
         let AdamWConfig { weight_decay, beta1, beta2, eps, decay: _ } = self.config;
         for (group, gradients) in self.groups.iter().zip(&gradients) {
             let weight_decay = if group.decays { weight_decay } else { 0.0 };
@@ -94,7 +134,7 @@ impl AdamW {
         }
         let _no_grad = tch::no_grad_guard();
         let _ = self.logit_scale.clamp_(0.0, MAX_LOGIT_SCALE);
-        Ok(norm)
+        Ok(norms)
     }
 
     /// Both moments of every parameter, named `exp_avg.NAME` and `exp_avg_sq.NAME`.
@@ -129,13 +169,41 @@ impl AdamW {
         if let Some(name) = moments.keys().next() {
             return Err(format!("{name} is not of this model"));
         }
+        self.put(pairs, steps);
+        Ok(())
+    }
+
+    /// Takes over the moments of another stage's optimizer, which have seen `steps` steps. Those of parameters that have
+    /// another shape now, or that were not trained then, begin at zero; returns these parameters' names.
+    ///
+    /// The bias correction of zeros counts as over: in a parameter that begins anew Adam's first steps are about half as
+    /// long as later ones.
+    ///
+    /// # Errors
+    /// None of them fits: the moments are of another model.
+    pub fn adopt(&mut self, mut moments: NamedMoments, steps: u64) -> Result<Vec<String>, String> {
+        let (mut pairs, mut anew) = (Vec::new(), Vec::new());
+        for (name, current) in self.moments() {
+            match moments.remove(&name).filter(|stored| stored.size() == current.size()) {
+                Some(stored) => pairs.push((current, stored)),
+                None => anew.push(name),
+            }
+        }
+        if pairs.is_empty() {
+            return Err("none of its moments is of this model".to_owned());
+        }
+        self.put(pairs, steps);
+        let names = anew.iter().filter_map(|name| name.strip_prefix("exp_avg."));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    fn put(&mut self, pairs: Vec<(Tensor, Tensor)>, steps: u64) {
         for (mut current, stored) in pairs {
             current.copy_(&stored);
         }
         for tensor in self.groups.iter_mut().flat_map(|group| &mut group.steps) {
             let _ = tensor.fill_(steps as f64);
         }
-        Ok(())
     }
 }
 
@@ -217,8 +285,8 @@ mod tests {
         let names = ["visual.proj", "ln_final.weight", "logit_scale"];
         let sum = names.iter().map(|name| parameters.tensor(name).sum(Kind::Float));
         (sum.fold(Tensor::from(0f32), |a, b| a + b) * 0.0).backward();
-        let norm = optimizer.step(0.1, None).unwrap();
-        assert_eq!(norm.double_value(&[]), 0.0);
+        let norms = optimizer.step(0.1, None).unwrap();
+        assert_eq!(norms.double_value(&[0]), 0.0);
         let value = |name: &str| parameters.tensor(name).reshape([-1]).double_value(&[0]);
         assert!((value("visual.proj") - 0.95).abs() < 1e-6);
         assert_eq!(value("ln_final.weight"), 1.0);
@@ -239,5 +307,50 @@ mod tests {
             let scale = parameters.tensor("logit_scale").double_value(&[]);
             assert!((scale - expected).abs() < 1e-6, "{scale}");
         }
+    }
+
+    /// Each tower's gradient has its norm, the whole one is clipped, and all are gone before the next forward pass.
+    #[test]
+    fn norms_by_tower_and_no_gradient_afterwards() {
+        let parameters = parameters();
+        let mut optimizer = AdamW::new(&parameters, CONFIG);
+        let scaled = |name: &str, by: f64| parameters.tensor(name).sum(Kind::Float) * by;
+        let sum = scaled("visual.proj", 3.0) + scaled("ln_final.weight", 4.0);
+        (sum + scaled("logit_scale", 7.0)).backward();
+        let norms: Vec<f64> = optimizer.step(1e-3, Some(1.0)).unwrap().try_into().unwrap();
+        let expected = [36.0f64 + 32.0 + 49.0, 36.0, 32.0, 49.0].map(f64::sqrt);
+        for (norm, expected) in norms.iter().zip(expected) {
+            assert!((norm - expected).abs() < 1e-5, "{norms:?}");
+        }
+        let clipped = parameters.tensor("visual.proj").grad().norm().double_value(&[]);
+        assert!((clipped - 6.0 / expected[0]).abs() < 1e-4, "{clipped}");
+        optimizer.zero_grad().unwrap();
+        let trained = parameters.iter().filter(|parameter| parameter.spec.trained);
+        assert!(trained.into_iter().all(|parameter| !parameter.tensor.grad().defined()));
+    }
+
+    #[test]
+    fn moments_of_another_stage_are_adopted_where_they_fit() {
+        let parameters = parameters();
+        let mut optimizer = AdamW::new(&parameters, CONFIG);
+        let stored = |name: &str, shape: &[i64]| {
+            (name.to_owned(), Tensor::full(shape, 0.5, (Kind::Float, Device::Cpu)))
+        };
+        let moments = || {
+            NamedMoments::from([
+                stored("exp_avg.visual.proj", &[2, 2]),
+                stored("exp_avg_sq.visual.proj", &[2, 2]),
+                stored("exp_avg.ln_final.weight", &[3]),
+                stored("exp_avg_sq.ln_final.weight", &[3]),
+                stored("exp_avg.left.over", &[3]),
+            ])
+        };
+        let anew = optimizer.adopt(moments(), 7).unwrap();
+        assert_eq!(anew, ["logit_scale", "ln_final.weight"].map(str::to_owned).to_vec());
+        let now: NamedMoments = optimizer.moments().into_iter().collect();
+        assert_eq!(now["exp_avg.visual.proj"].double_value(&[1, 1]), 0.5);
+        assert_eq!(now["exp_avg.ln_final.weight"].double_value(&[1]), 0.0);
+        assert_eq!(optimizer.groups[0].steps[0].double_value(&[]), 7.0);
+        assert!(optimizer.adopt(NamedMoments::from([stored("exp_avg.x", &[1])]), 7).is_err());
     }
 }

@@ -19,10 +19,10 @@ use clipa_talk::{
 };
 
 const ABOUT_THE_SETS: &str = "\
-The pictures show coloured shapes; the captions say so in the many ways of the web. The training set is
-laid out as img2dataset writes LAION (tars with .jpg, .json, .txt), the zero-shot set as CLIP_benchmark
-reads it; its classes are all pairs of shape and colour, of which a few never occur in training. The same
-numbers give the same bytes. A run that was stopped is continued.
+The pictures show coloured shapes; the captions say so in the many ways of the web. The training \
+set is laid out as img2dataset writes LAION (tars with .jpg, .json, .txt), the zero-shot set as \
+CLIP_benchmark reads it; its classes are all pairs of shape and colour, of which a few never occur \
+in training. The same numbers give the same bytes. A run that was stopped is continued.
 
 Examples:
   clipa-prep synth --output drawn

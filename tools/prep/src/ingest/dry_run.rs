@@ -8,6 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    large_pictures::LargePictures,
     options::IngestOptions,
     pipeline::Input,
     sample::{Noted, Preparer, Verdict},
@@ -61,7 +62,7 @@ pub fn estimate(
 ) -> anyhow::Result<Estimate> {
     let text = options.text.open()?;
     let plan = options.render_plan()?;
-    let mut preparer = Preparer::new(options, &plan, &text);
+    let mut preparer = Preparer::new(options, &plan, &text, &LargePictures::new(1));
     let mut estimate = Estimate { inputs: inputs.len(), threads, ..Estimate::default() };
     let mut column_bytes = vec![0u64; options.images.len()];
     let stride = inputs.len().div_ceil(TRIED_INPUTS).max(1);

@@ -18,6 +18,7 @@ mod idle;
 mod in_work;
 mod judge;
 mod known;
+mod large_pictures;
 pub mod options;
 mod pending;
 pub mod pipeline;

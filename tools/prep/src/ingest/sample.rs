@@ -3,12 +3,14 @@
 
 use std::time::Instant;
 
+use clipa_pool::Permit;
 use clipa_schemas::{rejects::Reject, sample::Sample, text::EncodedText};
 use sha2::{Digest, Sha256};
 
 use super::{
     in_work::InWork,
     judge::{DENIED, Judge},
+    large_pictures::LargePictures,
     options::IngestOptions,
     repairs::ReadRepair,
     source::{RawSample, ReadFailure, UnitSource, Unusable},
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     archive::{ArchiveError, sidecar::FoundCaption},
-    image::{DecodeLimits, Decoded, RenderPlan, Scratch, decode, render, unpad},
+    image::{DecodeLimits, Decoded, RenderPlan, Scratch, render, unpad},
 };
 use clipa_text::{CaptionEncoder, EncodedCaption, TextParts, words::Words};
 
@@ -67,6 +69,7 @@ pub struct Preparer<'o> {
     judge: Judge<'o>,
     plan: &'o RenderPlan,
     limits: DecodeLimits,
+    large_pictures: LargePictures,
     encoder: CaptionEncoder,
     scratch: Scratch,
     /// The image file of the sample in work.
@@ -78,8 +81,13 @@ pub struct Preparer<'o> {
 }
 
 impl<'o> Preparer<'o> {
-    /// A preparer for one thread.
-    pub fn new(options: &'o IngestOptions, plan: &'o RenderPlan, text: &TextParts) -> Self {
+    /// A preparer for one thread, which shares the room for large pictures with the others.
+    pub(super) fn new(
+        options: &'o IngestOptions,
+        plan: &'o RenderPlan,
+        text: &TextParts,
+        large_pictures: &LargePictures,
+    ) -> Self {
         // `unpad` measures bars in pixels of the file, so it needs the image unscaled
         let largest_side_px = plan.largest_side().filter(|_| !options.unpad);
         Preparer {
@@ -87,6 +95,7 @@ impl<'o> Preparer<'o> {
             judge: Judge(options),
             plan,
             limits: DecodeLimits { largest_side_px, ..options.limits },
+            large_pictures: large_pictures.clone(),
             encoder: text.encoder(),
             scratch: Scratch::default(),
             image: Vec::new(),
@@ -270,7 +279,7 @@ impl<'o> Preparer<'o> {
         };
         self.in_work.step(Stage::Decode);
         let decoding = Instant::now();
-        let decoded = self.decoded(raw, image)?;
+        let (decoded, _room) = self.decoded(raw, image)?;
         self.judge.picture(raw, &decoded)?;
         self.in_work.step(Stage::Resize);
         let rendering = self.times.add(Stage::Decode, decoding);
@@ -325,9 +334,15 @@ impl<'o> Preparer<'o> {
         Box::new(reject)
     }
 
-    fn decoded(&self, raw: &RawSample, image: &[u8]) -> Result<Decoded, Unusable> {
+    fn decoded(
+        &self,
+        raw: &RawSample,
+        image: &[u8],
+    ) -> Result<(Decoded, Option<Permit>), Unusable> {
         let sidecar = &raw.sidecar;
-        let mut decoded = decode(image, &self.limits, sidecar.orientation)
+        let (mut decoded, room) = self
+            .large_pictures
+            .decode(image, &self.limits, sidecar.orientation)
             .map_err(|error| Unusable { reason: error.reason(), detail: error.to_string() })?;
         if self.options.unpad
             && let (Some(width), Some(height)) =
@@ -335,7 +350,7 @@ impl<'o> Preparer<'o> {
         {
             unpad(&mut decoded, (width, height));
         }
-        Ok(decoded)
+        Ok((decoded, room))
     }
 }
 

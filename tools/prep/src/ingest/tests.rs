@@ -6,6 +6,7 @@ use clipa_schemas::{manifest::Kind, metadata::Metadata};
 use image::{DynamicImage, Frame, ImageFormat, Rgb, RgbImage, codecs::gif::GifEncoder};
 
 use super::{
+    large_pictures::LargePictures,
     options::{Filter, IngestOptions},
     repairs::repair_names,
     sample::{KeptCaption, Preparer, Texts},
@@ -49,7 +50,7 @@ fn prepared(picture: &Picture, refused: Vec<&'static str>) -> Result<Vec<&'stati
     };
     let encoded = EncodedCaption::default();
     let texts = Texts::Captions(Ok(vec![KeptCaption { place: 0, encoded }]));
-    let mut preparer = Preparer::new(&options, &plan, &text);
+    let mut preparer = Preparer::new(&options, &plan, &text, &LargePictures::new(1));
     let hash = preparer.hashed(&picture.image);
     preparer.row(&mut raw, texts, &picture.image, hash)?;
     Ok(raw.repairs)

@@ -36,7 +36,11 @@ pub(crate) fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
                 talk::note("demo", &format!("done by an earlier run in {}", figures::time(took)));
                 took
             }
-            None => run_step(workspace, &records, &step)?,
+            None => {
+                let is_begun = !done.is_empty();
+                run_step(workspace, &records, &step)
+                    .map_err(|error| maybe_older(error, is_begun, &options.output))?
+            }
         };
         done.push(DoneStep { step, took });
     }
@@ -51,6 +55,16 @@ pub(crate) fn build_programs(workspace: &Workspace) -> Result<PathBuf> {
     talk::command(&child::line(&cargo));
     child::run_silent("build", &mut cargo)?;
     Ok(workspace.root().join("target/release"))
+}
+
+/// What a step may stumble over that goes on behind steps of an earlier day: files of programs that have changed since.
+fn maybe_older(error: anyhow::Error, is_begun: bool, output: &Path) -> anyhow::Error {
+    if !is_begun {
+        return error;
+    }
+    let folder = clipa_talk::shell::quoted(&output.display().to_string());
+    let hint = format!("where earlier programs made {folder}, begin anew: rm -r {folder}");
+    Err::<(), _>(error).hint(hint).expect_err("an error stays one")
 }
 
 fn check_inputs(workspace: &Workspace, options: &DemoOptions) -> Result<()> {

@@ -21,7 +21,7 @@ pub struct ModelConfig {
     /// Length of an embedding.
     #[serde(deserialize_with = "whole::number")]
     pub embed_dim: i64,
-    /// Activation of both MLPs.
+    /// Activation of both towers' MLPs, unless the text tower has one of its own.
     #[serde(default)]
     pub gelu: Gelu,
     /// Epsilon of every layer norm: 1e-5 in the torch dialects, 1e-6 in the JAX one.
@@ -100,6 +100,9 @@ pub struct TextConfig {
     /// How tokens become one vector.
     #[serde(default)]
     pub pool: TextPool,
+    /// Activation of its MLPs where it is not the image tower's (OpenVision).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gelu: Option<Gelu>,
 }
 
 /// The two lengths that a stage chooses.
@@ -185,6 +188,8 @@ pub enum Tokenizer {
     ClipBpe,
     /// BERT's uncased WordPiece, 30,522 ids in a table of 32,000 (v2).
     BertWordpiece,
+    /// The same pieces in the rows of CLIPS and OpenVision: `[bos]` pieces `[eos]` padding `[CLS]`.
+    BertWordpieceClips,
 }
 
 /// Which data set's pixel statistics normalise an image.
@@ -229,7 +234,15 @@ impl Tokenizer {
     pub fn ids(self) -> i64 {
         match self {
             Tokenizer::ClipBpe => 49_408,
-            Tokenizer::BertWordpiece => 30_522,
+            Tokenizer::BertWordpiece | Tokenizer::BertWordpieceClips => 30_522,
+        }
+    }
+
+    /// The column of a data set that holds its pieces.
+    pub fn column(self) -> &'static str {
+        match self {
+            Tokenizer::ClipBpe => "clip_bpe",
+            Tokenizer::BertWordpiece | Tokenizer::BertWordpieceClips => "bert_wordpiece",
         }
     }
 }
@@ -253,6 +266,11 @@ impl PixelStatistics {
 }
 
 impl ModelConfig {
+    /// Activation of the text tower's MLPs.
+    pub fn text_gelu(&self) -> Gelu {
+        self.text.gelu.unwrap_or(self.gelu)
+    }
+
     /// Checks that a model of these sizes can be built.
     ///
     /// # Errors

@@ -229,3 +229,36 @@ fn a_flipped_byte_in_captions_is_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn an_evaluation_can_read_every_caption_and_every_key_in_stored_order() {
+    let folder = captioned();
+    for workers in [1, 3] {
+        let config = StreamConfig { workers, ..config(Captions::Random) };
+        let pass = EvalPass::with_every_caption(folder.path(), config).unwrap();
+        let mut keys = Keys::open(folder.path()).unwrap();
+        let mut row = 0;
+        for batch in pass {
+            let batch = batch.unwrap();
+            let mut tokens = batch.tokens.chunks(8);
+            let counts = batch.captions.clone().unwrap();
+            let names = keys.take(batch.len).unwrap();
+            assert_eq!((counts.len(), names.len()), (batch.len, batch.len));
+            for (count, key) in counts.into_iter().zip(names) {
+                assert_eq!((count as usize, key), (captions(row), row.to_string()));
+                for caption in 0..count {
+                    let seen = tokens.next().unwrap();
+                    let expected = (1000 + i64::from(row), 2000 + i64::from(caption));
+                    assert_eq!((seen[1], seen[2]), expected, "row {row}");
+                }
+                row += 1;
+            }
+            assert!(tokens.next().is_none());
+        }
+        assert_eq!(u64::from(row), ROWS);
+        assert!(keys.take(1).unwrap().is_empty());
+    }
+    let first = EvalPass::open(folder.path(), config(Captions::Random)).unwrap();
+    let rows: usize = first.map(|batch| batch.unwrap().tokens.len() / 8).sum();
+    assert_eq!(rows as u64, ROWS, "one caption of each");
+}

@@ -120,3 +120,25 @@ fn an_evaluation_of_pairs_has_their_captions() {
     let batch = EvalPass::open(folder.path(), random(200)).unwrap().next().unwrap().unwrap();
     assert_eq!((batch.len, batch.labels.is_none(), batch.tokens.len()), (101, true, 808));
 }
+
+/// The names of samples are those of the rows that their images show, across windows, shards and epochs.
+#[test]
+fn samples_are_named_by_their_rows() {
+    let folder = dataset(&["16:rgb8-square"]);
+    let config = plain(13);
+    let (images, _) = bytes(folder.path(), config.clone(), 26, 8);
+    let shown: Vec<u32> = images.chunks(16 * 16 * 3).map(row_in_pixels).collect();
+    let names = sample_names(folder.path(), &config, 26, shown.len()).unwrap();
+    for ((name, row), sample) in names.iter().zip(&shown).zip(26..) {
+        assert_eq!((name.sample, &name.key), (sample, &row.to_string()));
+        let before: u32 = SHARDS.iter().take(shard_number(&name.shard)).sum();
+        assert_eq!(name.row + u64::from(before), u64::from(*row), "{name:?}");
+    }
+    assert_eq!(names.len(), shown.len());
+    assert!(sample_names(folder.path(), &config, 0, MAX_BATCH + 1).is_err());
+}
+
+/// The number in `shards/00003.parquet`.
+fn shard_number(file: &str) -> usize {
+    file.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap()
+}

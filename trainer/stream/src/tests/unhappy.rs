@@ -193,5 +193,5 @@ fn fails(dataset: &Path, manifest: &Manifest, image: &str) -> bool {
     let loaded = std::sync::Arc::new(cut::Loaded { plan, content: window });
     let permit = clipa_pool::Permits::new(1).take(1).unwrap();
     let job = Job { number: 0, first_sample: 0, parts: vec![(loaded, 0..6)], permit };
-    Filler::new(&config, 8, false, &BufferPool::new(1)).fill(&job).is_err()
+    Filler::new(&config, 8, source.columns(), &BufferPool::new(1)).fill(&job).is_err()
 }

@@ -13,7 +13,11 @@ fn main() -> ExitCode {
     let printer = Printer::new();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => return printer.usage(error.render()),
+        Err(error) if error.use_stderr() => {
+            let code = printer.usage(error.render());
+            cli::called_here(&error).inspect(|here| printer.hint(here));
+            return code;
+        }
         Err(help) => help.exit(),
     };
     let outcome = cli::run(&arguments, &printer);

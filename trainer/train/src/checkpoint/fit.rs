@@ -141,7 +141,7 @@ fn check_table(kind: VisionPositions, stored: &Tensor) -> Result<(), String> {
 fn is_table(kind: VisionPositions, stored: &Tensor) -> bool {
     let size = stored.size();
     let [rows, width] = size[..] else { return false };
-    if !is_square(rows - 1) || width % 8 != 0 {
+    if !positions::is_square(rows - 1) || width % 8 != 0 {
         return false;
     }
     let side = ((rows - 1) as f64).sqrt() as i64;
@@ -168,7 +168,7 @@ fn fits(spec: &ParameterSpec, stored: &[i64], fit: Fit) -> bool {
         || (fit == Fit::Resize
             && same_width
             && match spec.name.as_str() {
-                VISION_POSITIONS => is_square(stored[0] - 1),
+                VISION_POSITIONS => positions::is_square(stored[0] - 1),
                 "positional_embedding" => stored[0] > 0,
                 _ => false,
             })
@@ -180,18 +180,11 @@ fn fitted(model: &Clip, parameter: &Parameter, tensor: Tensor) -> Tensor {
     if tensor.size() == *shape {
         return tensor;
     }
-    match parameter.spec.name.as_str() {
-        VISION_POSITIONS => {
-            positions::resize_vision(&tensor, model.config().grid_side(model.sizes()))
-        }
-        "positional_embedding" => positions::resize_text(&tensor, model.sizes().context_length),
-        _ => tensor.reshape(shape),
+    if shape.is_empty() {
+        return tensor.reshape(shape);
     }
-}
-
-fn is_square(count: i64) -> bool {
-    let side = (count.max(0) as f64).sqrt() as i64;
-    count > 0 && side * side == count
+    let (grid, context) = (model.config().grid_side(model.sizes()), model.sizes().context_length);
+    positions::at_lengths(&parameter.spec.name, tensor, grid, context)
 }
 
 fn some(names: &[String]) -> String {

@@ -4,36 +4,49 @@
 //! RUN/checkpoints/step-00001234/
 //!     model.safetensors       parameters, open_clip's names, f32
 //!     optimizer.safetensors   exp_avg.NAME and exp_avg_sq.NAME
+//!     ema.safetensors         moving average of the parameters, as model.safetensors, where the stage has one
 //!     state.json              step, cursor, stage, seed, hashes of recipe and data set, checksums of the files
 //! ```
 //! What is read is compared with its checksum: a changed byte is an error, never another number. A checkpoint is written into a folder with a temporary name, made durable, and renamed; a kill leaves the one before.
-//! Only then are older ones removed.
+//! Only then are those removed that no rule keeps. [`Writer`] does all this while training goes on.
 
+mod content;
 mod error;
 mod fit;
 mod header;
+mod keep;
+mod list;
 pub mod names;
+mod newest;
 mod origin;
+mod results;
 mod state;
 pub mod tensors;
 #[cfg(test)]
 mod tests;
+mod weights;
+mod writer;
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use clipa_schemas::file::{self, FileDigest};
+use clipa_schemas::file::FileDigest;
 
 pub use self::{
+    content::Content,
     error::CheckpointError,
     fit::{Fit, check_file, compare, load_model, table_of},
     header::SafeFile,
+    keep::{Keep, LOSS},
+    list::{latest, list},
+    newest::Snapshot,
     origin::{Origin, revision_of},
+    results::RESULTS,
     state::{CHECKPOINT_VERSION, State},
+    weights::Weights,
+    writer::Writer,
 };
 use crate::{
+    average::Average,
     model::Clip,
     optimizer::{AdamW, NamedMoments},
 };
@@ -44,12 +57,14 @@ pub const CHECKPOINTS: &str = "checkpoints";
 pub const MODEL: &str = "model.safetensors";
 /// The optimizer's moments.
 pub const OPTIMIZER: &str = "optimizer.safetensors";
+/// The moving average of the parameters.
+pub const EMA: &str = "ema.safetensors";
 /// Where the run was.
 pub const STATE: &str = "state.json";
 
 const PREFIX: &str = "step-";
 
-/// Writes a checkpoint of a run and removes all but the newest `keep`; returns its folder.
+/// Writes a checkpoint of a run without an average and removes all but the newest `keep`; returns its folder.
 ///
 /// # Errors
 /// [`CheckpointError::Io`]; what was there before is then still there.
@@ -60,64 +75,7 @@ pub fn write(
     state: &State,
     keep: u64,
 ) -> Result<PathBuf, CheckpointError> {
-    let parent = run.join(CHECKPOINTS);
-    let target = parent.join(format!("{PREFIX}{:08}", state.step));
-    let temporary = parent.join(format!(".{PREFIX}{:08}.tmp", state.step));
-    remove(&temporary)?;
-    fs::create_dir_all(&temporary).map_err(CheckpointError::io(&temporary))?;
-    let parameters = model.parameters().iter();
-    let parameters = parameters.map(|p| (p.spec.name.clone(), p.tensor.shallow_clone())).collect();
-    let files = || {
-        let model = tensors::write(&temporary.join(MODEL), parameters)?;
-        let moments = tensors::write(&temporary.join(OPTIMIZER), optimizer.moments())?;
-        write_state(
-            &temporary.join(STATE),
-            State { files: vec![model, moments], ..state.clone() },
-        )?;
-        sync(&temporary)
-    };
-    if let Err(error) = files() {
-        // Half a checkpoint would only fill a disk that may be full already.
-        let _ = fs::remove_dir_all(&temporary);
-        return Err(error);
-    }
-    remove(&target)?;
-    fs::rename(&temporary, &target).map_err(CheckpointError::io(&target))?;
-    sync(&parent)?;
-    let older = list(run)?;
-    for (_, folder) in older.iter().rev().skip(keep.max(1) as usize) {
-        remove(folder)?;
-    }
-    Ok(target)
-}
-
-/// Step and folder of every whole checkpoint of a run, oldest first.
-///
-/// # Errors
-/// [`CheckpointError::Io`].
-pub fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
-    let parent = run.join(CHECKPOINTS);
-    if !parent.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut found = Vec::new();
-    for entry in fs::read_dir(&parent).map_err(CheckpointError::io(&parent))? {
-        let path = entry.map_err(CheckpointError::io(&parent))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if let Some(step) = name.strip_prefix(PREFIX).and_then(|step| step.parse().ok()) {
-            found.push((step, path));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The newest checkpoint of a run.
-///
-/// # Errors
-/// [`CheckpointError::Io`].
-pub fn latest(run: &Path) -> Result<Option<PathBuf>, CheckpointError> {
-    Ok(list(run)?.pop().map(|(_, folder)| folder))
+    Content::of(model, optimizer, None, state.clone()).write(run, &Keep::last(keep))
 }
 
 /// The file with the weights that `--from` names: a run (its newest checkpoint), a checkpoint, or a file.
@@ -161,33 +119,53 @@ pub fn weights_blake3(file: &Path) -> Result<String, CheckpointError> {
 /// Loads everything that a continuation needs from a checkpoint's folder.
 ///
 /// # Errors
-/// A damaged file, another model, moments that do not belong to it.
-pub fn read(folder: &Path, model: &Clip, optimizer: &mut AdamW) -> Result<State, CheckpointError> {
+/// A damaged file, another model, moments or averages that do not belong to it.
+pub fn read(
+    folder: &Path,
+    model: &Clip,
+    optimizer: &mut AdamW,
+    average: Option<&mut Average>,
+) -> Result<State, CheckpointError> {
     let state = State::read(&folder.join(STATE))?;
     let path = folder.join(MODEL);
     load_model(model, tensors::read(&path)?, Fit::Exact, &path)?;
     let path = folder.join(OPTIMIZER);
     let moments: NamedMoments = tensors::read(&path)?;
-    optimizer
-        .restore(moments, state.step)
-        .map_err(|detail| CheckpointError::OtherModel { path, detail })?;
+    let other_model =
+        |path: PathBuf| move |detail: String| CheckpointError::OtherModel { path, detail };
+    optimizer.restore(moments, state.optimizer_steps()).map_err(other_model(path))?;
+    if let Some(average) = average {
+        let path = folder.join(EMA);
+        average.restore(&tensors::read(&path)?).map_err(other_model(path))?;
+    }
     Ok(state)
 }
 
-fn write_state(path: &Path, state: State) -> Result<(), CheckpointError> {
-    file::write_json(path, &state.sealed())?;
-    Ok(())
+/// Gives an optimizer the moments that lie beside a file with weights; returns the steps that they have seen and the
+/// parameters that have none.
+///
+/// # Errors
+/// [`CheckpointError::Missing`] where the file is of no checkpoint; a damaged file, moments of another model.
+pub fn adopt_moments(
+    weights: &Path,
+    optimizer: &mut AdamW,
+) -> Result<(u64, Vec<String>), CheckpointError> {
+    let path = moments_beside(weights)?;
+    let steps = State::read(&path.with_file_name(STATE))?.optimizer_steps();
+    let adopted = optimizer.adopt(tensors::read(&path)?, steps);
+    let anew = adopted.map_err(|detail| CheckpointError::OtherModel { path, detail })?;
+    Ok((steps, anew))
 }
 
-fn sync(folder: &Path) -> Result<(), CheckpointError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(CheckpointError::io(folder))
-}
-
-fn remove(folder: &Path) -> Result<(), CheckpointError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(CheckpointError::Io { path: folder.into(), source: error })
-        }
-        _ => Ok(()),
+/// The file with the moments that lies beside a checkpoint's weights.
+///
+/// # Errors
+/// [`CheckpointError::Missing`].
+pub fn moments_beside(weights: &Path) -> Result<PathBuf, CheckpointError> {
+    let (moments, state) = (weights.with_file_name(OPTIMIZER), weights.with_file_name(STATE));
+    if moments.is_file() && state.is_file() {
+        return Ok(moments);
     }
+    let detail = format!("there is no {OPTIMIZER} beside it: only a checkpoint has moments");
+    Err(CheckpointError::Missing { path: weights.into(), detail })
 }

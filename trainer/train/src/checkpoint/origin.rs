@@ -76,7 +76,7 @@ pub fn revision_of(folder: &Path) -> Result<Option<PathBuf>, CheckpointError> {
 }
 
 /// How far the run was that wrote some weights.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// Where it was.
     pub state: State,

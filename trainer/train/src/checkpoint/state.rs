@@ -12,7 +12,7 @@ use clipa_stream::Cursor;
 pub const CHECKPOINT_VERSION: u32 = 2;
 
 /// What a continuation needs beside the tensors.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// [`CHECKPOINT_VERSION`] of the program that wrote it.
@@ -31,10 +31,23 @@ pub struct State {
     pub recipe_sha256: String,
     /// Hash over the data set's shards.
     pub dataset_sha256: String,
+    /// Batches of the stream, by number, that were passed by because of what their step did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped_batches: Vec<u64>,
+    /// Losses of the last steps, with which the next one is compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent_losses: Vec<f32>,
+    /// Steps that the moments had seen when the stage began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub steps_before: u64,
     /// Length and checksum of each file beside this one; [`super::write`] fills it in.
     pub files: Vec<FileDigest>,
     /// SHA-256 of this file with nothing in this place; [`super::write`] fills it in.
     pub state_sha256: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Read first, so that another version is not reported as a damaged file.
@@ -44,6 +57,11 @@ struct Version {
 }
 
 impl State {
+    /// Steps that the moments have seen.
+    pub fn optimizer_steps(&self) -> u64 {
+        self.steps_before + self.step
+    }
+
     /// Reads the file.
     ///
     /// # Errors

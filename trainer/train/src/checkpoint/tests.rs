@@ -1,8 +1,10 @@
 //! Checkpoints survive the disk, and others are refused with names.
 
+use std::fs;
+
 use tch::{Device, Kind, Tensor};
 
-use super::*;
+use super::{content::write_state, *};
 use crate::{loss, model::InputSizes};
 use clipa_recipe::Recipe;
 use clipa_stream::Cursor;
@@ -48,6 +50,9 @@ fn state(step: u64) -> State {
         seed: 3,
         recipe_sha256: "a".to_owned(),
         dataset_sha256: "b".to_owned(),
+        skipped_batches: Vec::new(),
+        recent_losses: Vec::new(),
+        steps_before: 0,
         files: Vec::new(),
         state_sha256: String::new(),
     }
@@ -63,7 +68,7 @@ fn a_continued_run_has_the_same_losses() {
     let expected = [step(&model, &mut optimizer), step(&model, &mut optimizer)];
 
     let (model, mut optimizer) = build(99, &[]);
-    let there = read(&folder, &model, &mut optimizer).unwrap();
+    let there = read(&folder, &model, &mut optimizer, None).unwrap();
     let names: Vec<&str> = there.files.iter().map(|file| file.file.as_str()).collect();
     assert_eq!(names, [MODEL, OPTIMIZER]);
     assert_eq!(State { files: Vec::new(), state_sha256: String::new(), ..there }, state(2));
@@ -157,6 +162,31 @@ fn a_fixed_table_is_carried_into_trained_positions_only() {
     assert_eq!(table(&still_fixed), analytic);
 }
 
+/// An evaluation while training shares the weights and resizes the positions; a new stage loads a file. One rule for both.
+#[test]
+fn a_model_at_other_lengths_is_the_one_that_a_new_stage_begins_with() {
+    use clipa_recipe::model::config::VisionPositions::{Learnable, SinCos2d};
+    let run = tempfile::tempdir().unwrap();
+    for (from, to) in [(Learnable, Learnable), (SinCos2d, Learnable), (SinCos2d, SinCos2d)] {
+        let positions = |positions| match positions {
+            Learnable => "model.vision.positions=learnable",
+            _ => "model.vision.positions=sin-cos-2d",
+        };
+        let (small, optimizer) = build(1, &[positions(from)]);
+        let file = write(run.path(), &small, &optimizer, &state(1), 2).unwrap().join(MODEL);
+        let lengths = ["stage.context_length=16", "stage.image_size=64"];
+        let (begun, _) = build(2, &[&[positions(to)], lengths.as_slice()].concat());
+        load_model(&begun, tensors::read(&file).unwrap(), Fit::Resize, &file).unwrap();
+        let shared = small.at_lengths(to, begun.sizes()).unwrap();
+        for parameter in begun.parameters().iter() {
+            let name = &parameter.spec.name;
+            assert_eq!(shared.parameters().tensor(name), parameter.tensor, "{name}");
+        }
+        let address = |model: &Clip| model.parameters().tensor("visual.proj").data_ptr();
+        assert_eq!(address(&shared), address(&small), "weights were copied");
+    }
+}
+
 #[test]
 fn weights_are_found_in_a_run_a_checkpoint_or_a_file() {
     let run = tempfile::tempdir().unwrap();
@@ -192,17 +222,17 @@ fn a_flipped_byte_in_any_file_is_an_error_and_never_another_number() {
                 let mut flipped = whole.clone();
                 flipped[place] ^= 1 << bit;
                 fs::write(&file, flipped).unwrap();
-                let error = read(&folder, &other, &mut moments).unwrap_err();
+                let error = read(&folder, &other, &mut moments, None).unwrap_err();
                 assert!(error.to_string().contains(name), "{name} {place}: {error}");
             }
         }
         for cut in [whole.len() - 1, whole.len() / 2, 0] {
             fs::write(&file, &whole[..cut]).unwrap();
-            assert!(read(&folder, &other, &mut moments).is_err(), "{name} cut to {cut}");
+            assert!(read(&folder, &other, &mut moments, None).is_err(), "{name} cut to {cut}");
         }
         fs::write(&file, &whole).unwrap();
     }
-    read(&folder, &other, &mut moments).unwrap();
+    read(&folder, &other, &mut moments, None).unwrap();
     // A new stage begins with the same file, and checks it as well.
     let file = model_file(run.path()).unwrap();
     let mut flipped = fs::read(&file).unwrap();

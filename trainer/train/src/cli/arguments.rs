@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clipa_talk::threads::MAX_THREADS;
 
-use crate::run::MicroBatch;
+use crate::{
+    checkpoint::Weights,
+    run::{MicroBatch, OnSpike},
+};
 
 /// Trains CLIP models with CLIPA's reduced token lengths, from a data set that clipa-prep made
 #[derive(Debug, Parser)]
@@ -40,12 +43,28 @@ Examples:
 
 A stage NAME becomes the run OUTPUT/NAME. `--set stage.KEY=VALUE` changes every stage, `--set stage.NAME.KEY=VALUE` one.")]
     Run(TrainArguments),
-    /// Classify a set zero-shot: top-1 and top-5 accuracy
+    /// Evaluate models: zero-shot classification, image and text retrieval
     #[command(after_help = "\
 Examples:
-  clipa-train eval --run runs/finetune --data shapes-classes
-  clipa-train eval --run runs/pretrain --data shapes-classes --image-size 64 --per-class --json")]
+  clipa-train eval runs/finetune --data shapes-classes --data shapes-pairs
+  clipa-train eval runs/pretrain --data shapes-classes --image-size 64 --per-class --json
+  clipa-train eval runs/pretrain --all-checkpoints --data shapes-classes")]
     Eval(EvalArguments),
+    /// Write the embeddings of a data set's images and captions into a Parquet file
+    #[command(after_help = "\
+Examples:
+  clipa-train embed runs/finetune --data laion --output embeddings.parquet
+  clipa-train embed clipa-l14/ --data imagenet --image-size 224 --output imagenet.parquet")]
+    Embed(EmbedArguments),
+    /// Time a recipe's step: samples a second, operations, memory
+    #[command(after_help = "\
+Examples:
+  clipa-train bench --recipe b16-i50-t16 --set stage.batch=64
+  clipa-train bench --recipe tiny-i17-t8 --data shapes --steps 100 --json
+
+Every step is one of training at the stage's peak learning rate. Nothing is kept. Without --data, batches are drawn and lie ready on
+the device, so that only the step is on the clock.")]
+    Bench(BenchArguments),
     /// Write a run's weights as open_clip or Hugging Face read them, with a model card
     #[command(after_help = "\
 Examples:
@@ -110,12 +129,36 @@ pub struct TrainArguments {
     /// Use a data set whose ingest has not ended, or a run that has not, as it is now
     #[arg(long)]
     pub allow_unfinished: bool,
+    /// Evaluate on this data set while training, and at the end: a classification set or pairs; repeatable. At the stage's
+    /// lengths, and at those of the recipe's last stage where they are others. The training waits meanwhile; its losses are
+    /// the same. Results go to RUN/results.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub eval_data: Vec<PathBuf>,
+    /// Steps between two evaluations; those between two checkpoints where it is not given
+    #[arg(long, value_name = "N", requires = "eval_data", value_parser = clap::value_parser!(u64).range(1..))]
+    pub eval_steps: Option<u64>,
     /// Where and with how many threads.
     #[command(flatten)]
     pub machine: MachineArguments,
+    /// What happens where a loss is more than 1.0, and more than 8 median absolute deviations, above the median of the 64
+    /// steps before. In every case the step, gradient norms by tower and the batch's keys are saved in RUN/spikes. A loss
+    /// or gradient that is no number is never ignored
+    #[arg(long, value_enum, default_value = "stop", value_name = "HOW")]
+    pub on_spike: OnSpike,
+    /// Peak of the device in TFLOP/s, for MFU; that of NVIDIA's data sheet where the GPU is a known one
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub device_tflops: Option<f64>,
     /// Step records as JSON lines on stdout, instead of lines for people on stderr
     #[arg(long)]
     pub json: bool,
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if number > 0.0 && number < f64::INFINITY => Ok(number),
+        _ => Err("a number above 0".to_owned()),
+    }
 }
 
 /// Options of `finetune`.
@@ -128,12 +171,37 @@ pub struct FinetuneArguments {
     /// pixel statistics open they are taken from there; what contradicts the recipe is refused by name.
     #[arg(long, value_name = "RUN|FILE", required_unless_present = "resume")]
     pub from: Option<PathBuf>,
+    /// Which weights of a run or checkpoint are taken, where its stage had `ema`: the raw ones, or their moving average
+    #[arg(long, value_enum, default_value = "raw", value_name = "KIND")]
+    pub weights: WeightsChoice,
+    /// Begin with the optimizer's moments of --from, too: for a change of learning rate, length or data that is meant, and
+    /// for a cooldown that branches off a checkpoint. Schedule, data order and average begin anew
+    #[arg(long, requires = "from")]
+    pub keep_moments: bool,
     /// Stage of the recipe that runs
     #[arg(long, value_name = "NAME", default_value = "finetune")]
     pub stage: String,
     /// The rest.
     #[command(flatten)]
     pub train: TrainArguments,
+}
+
+/// A kind of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightsChoice {
+    /// Those that training goes on with
+    Raw,
+    /// Their moving average
+    Ema,
+}
+
+impl From<WeightsChoice> for Weights {
+    fn from(choice: WeightsChoice) -> Weights {
+        match choice {
+            WeightsChoice::Raw => Weights::Raw,
+            WeightsChoice::Ema => Weights::Average,
+        }
+    }
 }
 
 /// Where a command computes.
@@ -164,44 +232,91 @@ pub enum DeviceChoice {
 /// Options of `eval`.
 #[derive(Debug, Args)]
 pub struct EvalArguments {
-    /// Run whose newest checkpoint is evaluated
+    /// Runs (their newest checkpoints), checkpoints, .safetensors files beside their run, or folders with an
+    /// open_clip_config.json
+    #[arg(value_name = "RUN", required_unless_present = "run")]
+    pub runs: Vec<PathBuf>,
+    /// The same; repeatable
     #[arg(long, value_name = "RUN")]
+    pub run: Vec<PathBuf>,
+    /// Data set, repeatable: one of `clipa-prep classes ingest` is classified, pairs of `clipa-prep laion ingest` are
+    /// retrieved, with all of their captions
+    #[arg(long, value_name = "DIR", required = true)]
+    pub data: Vec<PathBuf>,
+    /// Retrieval on every set; what has no captions is refused
+    #[arg(long)]
+    pub retrieval: bool,
+    /// Every checkpoint that a run has kept, and a table by step
+    #[arg(long)]
+    pub all_checkpoints: bool,
+    /// Write key, label and the five best classes of each sample into a Parquet file; with one run and one classification
+    /// set
+    #[arg(long, value_name = "FILE", conflicts_with = "all_checkpoints")]
+    pub predictions: Option<PathBuf>,
+    /// How images and texts are read.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+    /// A line for every class
+    #[arg(long)]
+    pub per_class: bool,
+    /// A line of JSON for every set and checkpoint, with the metrics' names of CLIP_benchmark
+    #[arg(long)]
+    pub json: bool,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// Options of `embed`.
+#[derive(Debug, Args)]
+pub struct EmbedArguments {
+    /// Run (its newest checkpoint), checkpoint, .safetensors file beside its run, or folder with an open_clip_config.json
+    #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Classification set, a folder that `clipa-prep classes ingest` made
+    /// Data set whose images, and first captions where it has any, are embedded
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Evaluate at the lengths of another stage of the run's recipe
+    /// Parquet file with a row for every sample, in the set's order: `key`, `image_embedding` and `text_embedding` or
+    /// `label`; embeddings are f32 of length one. Never overwritten
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// How images and texts are read.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
+}
+
+/// How a model reads a data set that it is not trained on.
+#[derive(Clone, Debug, Args)]
+pub struct ReadingArguments {
+    /// Which weights, where the stage had `ema`: the raw ones, or their moving average
+    #[arg(long, value_enum, default_value = "raw", value_name = "KIND")]
+    pub weights: WeightsChoice,
+    /// At the lengths of another stage of the run's recipe, with the positions that it would begin with
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
-    /// Side of the images in pixels, instead of the stage's; positions are resized
+    /// Side of the images in pixels, instead of the stage's; positions are resized as the next stage would
     #[arg(long, value_name = "PX")]
     pub image_size: Option<i64>,
-    /// Tokens of the prompts, instead of the stage's; positions are resized
+    /// Tokens of the texts, instead of the stage's; positions are resized
     #[arg(long, value_name = "N")]
     pub context_length: Option<i64>,
-    /// How long prompts are reduced: as the stage reduces captions, which is what CLIPA reports, or full, cut only where
+    /// How long texts are reduced: as the stage reduces captions, which is what CLIPA reports, or full, cut only where
     /// the context ends
     #[arg(long, value_enum, default_value = "stage", value_name = "HOW")]
     pub prompts: Prompts,
-    /// Read prompts as open_clip does for BERT models (one piece fewer), whatever the stage says; open_clip's figures of
+    /// Read texts as open_clip does for BERT models (one piece fewer), whatever the stage says; open_clip's figures of
     /// the published v2 weights were made so
     #[arg(long)]
     pub strip_sep_token: bool,
     /// Images at once; more need more memory
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub batch: usize,
-    /// Use a classification set whose ingest has not ended as it is now
+    /// Use a data set whose ingest has not ended as it is now
     #[arg(long)]
     pub allow_unfinished: bool,
-    /// A line for every class
-    #[arg(long)]
-    pub per_class: bool,
-    /// The report as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Where and with how many threads.
-    #[command(flatten)]
-    pub machine: MachineArguments,
 }
 
 /// How prompts are reduced.
@@ -211,6 +326,54 @@ pub enum Prompts {
     Stage,
     /// Truncated at the context length
     Full,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Built-in recipe, or path of a TOML file; `clipa-train recipes` lists them
+    #[arg(long, value_name = "NAME|FILE")]
+    pub recipe: String,
+    /// Stage of the recipe
+    #[arg(long, value_name = "NAME", default_value = "pretrain")]
+    pub stage: String,
+    /// Change a recipe's value, as in `stage.batch=512`; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Run, checkpoint or .safetensors file with weights to begin with, instead of random ones
+    #[arg(long, value_name = "RUN|FILE")]
+    pub from: Option<PathBuf>,
+    /// Read batches from this data set as training does, instead of drawn ones that lie ready on the device
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Steps that are timed
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub steps: u32,
+    /// Steps before them, which choose kernels and fill caches
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub warmup: u16,
+    /// Different batches that lie ready, used in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000), conflicts_with = "data")]
+    pub batches: u16,
+    /// Seed of weights and batches
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Pairs that go through the model at a time, as for training
+    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    pub micro_batch: MicroBatch,
+    /// Write weights, batches, and the first step's features and gradients into this .safetensors file, in f32, to compare
+    /// them with another device or program; the losses are in the report
+    #[arg(long, value_name = "FILE")]
+    pub numbers: Option<PathBuf>,
+    /// Use the shards without comparing them with their checksums
+    #[arg(long)]
+    pub trust_data: bool,
+    /// The report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where and with how many threads.
+    #[command(flatten)]
+    pub machine: MachineArguments,
 }
 
 /// Options of `export`.

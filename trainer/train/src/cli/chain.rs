@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &TrainArguments, printer: &Printer) -> Result<Outco
         let of_stage = TrainArguments { output: output.clone(), resume, ..arguments.clone() };
         // A dry run has no weights to look at: the stage before made none.
         let start = from.as_deref().filter(|_| !arguments.dry_run);
-        let start = start.map_or(Start::Random, Start::From);
+        let start = start.map_or(Start::Random, Start::from_weights);
         match train(&of_stage, stage, start, printer)? {
             Outcome::Fine => from = Some(output),
             ended => return Ok(ended),

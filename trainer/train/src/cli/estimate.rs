@@ -9,25 +9,21 @@ use tch::{Device, Kind, Tensor};
 use crate::{
     memory,
     run::{MicroBatch, Plan, Resources},
+    watch,
 };
 
 /// A device for which hours are said.
 struct Rated {
+    /// As in [`watch::peak_of`]'s table.
     name: &'static str,
-    /// Peak of dense bf16 products, FLOP/s, as NVIDIA's data sheets have it.
-    bf16: f64,
-    /// Peak of f32 work: products without TF32.
-    f32: f64,
     /// US dollars an hour.
     price: f64,
 }
 
 /// The A100's price is the one that CLIPA's authors reckon with (12,247 $ for 7,776 hours, 8 × A100-80GB on GCP); for the
 /// H100 there is no such anchor, and an hour is taken at twice that.
-const RATED: [Rated; 2] = [
-    Rated { name: "A100", bf16: 312e12, f32: 19.5e12, price: 1.575 },
-    Rated { name: "H100", bf16: 989e12, f32: 67e12, price: 3.15 },
-];
+const RATED: [Rated; 2] =
+    [Rated { name: "A100", price: 1.575 }, Rated { name: "H100", price: 3.15 }];
 /// The part of the peak that hours are said for: what good published runs of short-token CLIP reach (21 to 30 %, CLIPA
 /// 20 to 28).
 const UTILISATION: f64 = 0.3;
@@ -55,10 +51,15 @@ pub(super) fn describe(
     let parts = [
         ("weights", memory.weights),
         ("moments", memory.moments),
+        ("average", memory.average),
         ("gradients", memory.gradients),
         ("loss", memory.loss),
     ];
-    let parts = parts.map(|(name, bytes)| format!("{name} {}", figures::bytes(bytes)));
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(_, bytes)| *bytes > 0)
+        .map(|(name, bytes)| format!("{name} {}", figures::bytes(*bytes)))
+        .collect();
     let beside = figures::bytes(memory.staging);
     printer.say(format!("memory      {}; pixels in main memory {beside}", parts.join(", ")));
     let whole = Memory::new(&plan.recipe.model, stage, stage.batch);
@@ -91,8 +92,8 @@ fn hours(plan: &Plan, printer: &Printer) {
     let time = |flops: f64, rate: f64| {
         figures::time(Duration::from_secs_f64((flops / rate).clamp(0.0, 1e12)))
     };
-    for Rated { name, bf16, f32, price } in RATED {
-        let peak = if stage.precision == Precision::Bf16 { bf16 } else { f32 };
+    for Rated { name, price } in RATED {
+        let peak = watch::peak_of(name).map_or(f64::NAN, |peak| peak.at(stage.precision));
         let rate = peak * UTILISATION;
         printer.say(format!(
             "{name:<11} {} in one pass, {} in micro-batches; {} to {} dollars ({} % of {}, {price} dollars an hour)",

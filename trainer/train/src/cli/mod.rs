@@ -1,11 +1,16 @@
 //! The commands of clipa-train.
 
 mod arguments;
+mod bench;
 mod chain;
+mod curve;
+mod embed;
 mod estimate;
 mod eval;
 mod exchange;
+mod known_flags;
 mod machine;
+mod reading;
 mod recipes;
 mod reexec;
 mod train;
@@ -17,6 +22,7 @@ use clipa_talk::{Failure, Outcome, Printer};
 
 pub use self::{
     arguments::{Arguments, Command},
+    known_flags::called_here,
     reexec::reexec_with_short_spin,
 };
 use crate::{
@@ -37,12 +43,13 @@ pub fn run(arguments: &Arguments, printer: &Printer) -> Result<Outcome> {
             train::train(arguments, "pretrain", train::Start::Random, printer)
         }
         Command::Finetune(arguments) => {
-            let start =
-                arguments.from.as_deref().map_or(train::Start::Recorded, train::Start::From);
+            let start = train::Start::of(arguments);
             train::train(&arguments.train, &arguments.stage, start, printer)
         }
         Command::Run(arguments) => chain::run(arguments, printer),
         Command::Eval(arguments) => eval::eval(arguments, printer),
+        Command::Embed(arguments) => embed::embed(arguments, printer),
+        Command::Bench(arguments) => bench::bench(arguments, printer),
         Command::Export(arguments) => exchange::export(arguments, printer),
         Command::Import(arguments) => exchange::import(arguments, printer),
         Command::Recipes(arguments) => recipes::recipes(arguments, printer),

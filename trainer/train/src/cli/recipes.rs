@@ -48,9 +48,13 @@ fn stage_cost(recipe: &Recipe, stage: &Stage) -> Cost {
 }
 
 fn list(as_json: bool, printer: &Printer) -> Result<()> {
+    let recipes = BUILT_IN.iter().map(|built_in| Recipe::load(built_in.name, &[], None));
+    let recipes = recipes.collect::<Result<Vec<Recipe>, _>>()?;
+    let names = longest(recipes.iter().map(|recipe| recipe.name.as_str()));
+    let stages = recipes.iter().flat_map(|recipe| &recipe.stages);
+    let stages = longest(stages.map(|stage| stage.name.as_str()));
     let mut rows = Vec::new();
-    for built_in in BUILT_IN {
-        let recipe = Recipe::load(built_in.name, &[], None)?;
+    for recipe in recipes {
         if as_json {
             let stages = recipe.stages.iter().map(|stage| {
                 let cost = stage_cost(&recipe, stage);
@@ -60,15 +64,20 @@ fn list(as_json: bool, printer: &Printer) -> Result<()> {
             rows.push(json!({ "name": recipe.name, "about": recipe.about, "stages": stages }));
             continue;
         }
-        printer.data(format!("{:<13} {}", recipe.name, recipe.about));
+        printer.data(format!("{:<names$} {}", recipe.name, recipe.about));
         for stage in &recipe.stages {
-            printer.data(format!("    {:<10} {}", stage.name, stage_line(&recipe, stage)));
+            printer.data(format!("    {:<stages$} {}", stage.name, stage_line(&recipe, stage)));
         }
     }
     if as_json {
         printer.json(&rows)?;
     }
     Ok(())
+}
+
+/// The width of a column of words.
+fn longest<'w>(words: impl Iterator<Item = &'w str>) -> usize {
+    words.map(|word| word.chars().count()).max().unwrap_or_default()
 }
 
 /// The recipe as it was written where nothing is changed: its comments are worth reading.

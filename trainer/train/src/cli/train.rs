@@ -3,22 +3,32 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Result, anyhow};
-use clipa_recipe::{Captions, Recipe};
+use clipa_recipe::{Captions, Recipe, Stage};
 use clipa_stream::Stream;
 use clipa_talk::{Outcome, Printer, WithHint, figures, interrupt, printable, shell};
 
-use super::{arguments::TrainArguments, estimate, machine, recipes};
+use super::{
+    arguments::{FinetuneArguments, TrainArguments},
+    estimate, machine, recipes,
+};
 use crate::{
-    checkpoint::{self, Origin},
+    checkpoint::{self, Origin, Weights},
     facts,
-    run::{self, Beginning, Plan, Resources, RunFolder, RunRecord, StageImages, Training, Unready},
+    run::{
+        self, Beginning, EvaluationPlan, Feed, Plan, Resources, RunFolder, RunRecord, Said,
+        StageImages, Told, Training, Unready, Watching,
+    },
+    watch,
 };
 
 /// Samples that are read to see that a data set can be.
 const CHECKED_SAMPLES: u64 = 64;
+/// Time between two lines at most on a terminal, and elsewhere.
+const LINE_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(30)];
 
 /// The weights that a run begins with.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +36,34 @@ pub(super) enum Start<'a> {
     /// Drawn.
     Random,
     /// Those of a run, checkpoint or file.
-    From(&'a Path),
+    From {
+        /// The run, checkpoint or file.
+        from: &'a Path,
+        /// Which of two kinds.
+        weights: Weights,
+        /// With the optimizer's moments?
+        keep_moments: bool,
+    },
     /// Those that the run to be continued began with.
     Recorded,
+}
+
+impl<'a> Start<'a> {
+    /// What `finetune` was asked for.
+    pub(super) fn of(arguments: &'a FinetuneArguments) -> Start<'a> {
+        let FinetuneArguments { from, weights, keep_moments, .. } = arguments;
+        match from {
+            Some(from) => {
+                Start::From { from, weights: (*weights).into(), keep_moments: *keep_moments }
+            }
+            None => Start::Recorded,
+        }
+    }
+
+    /// The raw weights of a run, and fresh moments.
+    pub(super) fn from_weights(from: &'a Path) -> Start<'a> {
+        Start::From { from, weights: Weights::Raw, keep_moments: false }
+    }
 }
 
 /// Trains a stage.
@@ -58,6 +93,8 @@ struct Planned {
     file: Option<PathBuf>,
     /// What a person should know.
     notes: Vec<String>,
+    /// What is evaluated on the way.
+    evaluations: Option<EvaluationPlan>,
 }
 
 impl Planned {
@@ -66,12 +103,13 @@ impl Planned {
         let mut recipe = Recipe::load(&arguments.recipe, &arguments.set, Some(stage))?;
         let mut notes = Vec::new();
         let file = match start {
-            Start::From(from) => Some(checkpoint::model_file(from)?),
+            Start::From { from, weights, .. } => Some(weights.file(checkpoint::model_file(from)?)?),
             Start::Recorded => recorded(output)?.beginning.weights.map(PathBuf::from),
             Start::Random => None,
         };
-        if let Start::From(from) = start {
+        if let Start::From { from, .. } = start {
             notes.extend(begun(from, arguments.allow_unfinished)?);
+            notes.extend(file.as_deref().and_then(Weights::note));
         }
         // What a run to be continued began with may be gone: its checkpoint holds all that is needed.
         if let Some(file) = file.as_deref().filter(|file| file.is_file()) {
@@ -79,19 +117,28 @@ impl Planned {
             recipe = informed;
             notes.extend(said);
         }
-        if let (Start::From(_), Some(file)) = (start, file.as_deref()) {
+        if let (Start::From { .. }, Some(file)) = (start, file.as_deref()) {
             let stage = recipe.stage(stage)?;
             checkpoint::check_file(file, &stage.model(&recipe.model), stage.sizes())?;
         }
         let mut plan = Plan::new(recipe, stage, arguments.seed, &arguments.data)?;
         plan.identity.weights_blake3 = match start {
             Start::Recorded => recorded(output)?.identity.weights_blake3,
-            Start::Random | Start::From(_) => {
+            Start::Random | Start::From { .. } => {
                 file.as_deref().map(checkpoint::weights_blake3).transpose()?
             }
         };
+        plan.identity.moments_blake3 = match (start, &file) {
+            (Start::Recorded, _) => recorded(output)?.identity.moments_blake3,
+            (Start::From { weights, keep_moments: true, .. }, Some(file)) => {
+                Some(moments_of(file, weights)?)
+            }
+            _ => None,
+        };
         notes.extend(refused(run::unfinished_data(&arguments.data)?, arguments.allow_unfinished)?);
-        Ok(Planned { plan, file, notes })
+        let evaluations = evaluations(arguments, &plan)?;
+        notes.extend(evaluations.iter().flat_map(|evaluations| evaluations.notes()).cloned());
+        Ok(Planned { plan, file, notes, evaluations })
     }
 
     /// Says what will run, and refuses a data set that it cannot run on.
@@ -103,6 +150,10 @@ impl Planned {
     ) -> Result<()> {
         let plan = &self.plan;
         describe(plan, resources, printer);
+        if let Some(evaluations) = &self.evaluations {
+            let lines = evaluations.lines(plan.schedule.total_steps, plan.total_flops());
+            lines.into_iter().for_each(|line| printer.say(line));
+        }
         if arguments.dry_run {
             estimate::describe(plan, arguments.micro_batch, resources, printer);
         }
@@ -129,6 +180,7 @@ struct Begun {
     continued: Option<PathBuf>,
     /// The weights that it begins with.
     file: Option<PathBuf>,
+    evaluations: Option<EvaluationPlan>,
 }
 
 /// Makes the run's folder, or opens it to be continued; `None` where nothing is left to do.
@@ -139,7 +191,7 @@ fn begin(
     resources: Resources,
     printer: &Printer,
 ) -> Result<Option<Begun>> {
-    let Planned { plan, mut file, .. } = planned;
+    let Planned { plan, mut file, evaluations, .. } = planned;
     let output = &arguments.output;
     let beginning = Beginning::now(&arguments.data, file.as_deref());
     let record = RunRecord { identity: plan.identity.clone(), beginning };
@@ -151,7 +203,10 @@ fn begin(
     if let (Start::Recorded, None) = (start, &continued) {
         file = weights_again(output)?;
     }
-    let training = plan.training(continued.as_deref(), file.as_deref(), resources)?;
+    let (training, anew) = plan.training(continued.as_deref(), file.as_deref(), resources)?;
+    if !anew.is_empty() {
+        printer.say(format!("moments     kept, but those of {} begin at zero", anew.join(", ")));
+    }
     let folder = match found {
         Some(folder) => folder,
         None => RunFolder::begin(output, &plan.recipe, &record)?,
@@ -166,10 +221,10 @@ fn begin(
         printer.say(format!("{} is finished: nothing to do", folder.path().display()));
         return Ok(None);
     }
-    for changed in folder.keep_recipe(&plan.recipe)? {
+    for changed in folder.keep_recipe(&plan.recipe, &plan.identity)? {
         printer.say(format!("changed     {}", printable(&changed)));
     }
-    Ok(Some(Begun { plan, training, folder, continued, file }))
+    Ok(Some(Begun { plan, training, folder, continued, file, evaluations }))
 }
 
 /// Trains to the stage's end, or until Ctrl-C.
@@ -179,7 +234,7 @@ fn go_on(
     resources: Resources,
     printer: &Printer,
 ) -> Result<Outcome> {
-    let Begun { plan, mut training, folder, continued, file } = begun;
+    let Begun { plan, mut training, folder, continued, file, evaluations } = begun;
     let micro_batch = run::settle(arguments.micro_batch, &training, folder.path())?;
     printer.say(format!("micro-batch {micro_batch}"));
     training.micro_batch = micro_batch.pairs;
@@ -193,15 +248,27 @@ fn go_on(
     tell_beginning(arguments, continued.as_deref(), file.as_deref(), printer);
     let mut stream_config = plan.stream_config(resources, micro_batch.pairs);
     stream_config.trust_data = arguments.trust_data;
-    let mut stream = Stream::open(&arguments.data, stream_config, training.cursor())?;
-    let ending = training.run(&mut stream, &folder, stop, &mut |record| {
-        if arguments.json {
+    let mut feed = Feed::open(&arguments.data, stream_config, training.cursor())?;
+    let say = evaluated(arguments.json, printer.clone());
+    let evaluations = evaluations.map(|plan| plan.begin(folder.path(), training.step, say));
+    training.evaluations = evaluations.transpose()?;
+    let precision = plan.stage.precision;
+    let known = || watch::peak_of_device(resources.device, precision);
+    let watching = Watching {
+        line_every: LINE_EVERY[usize::from(!printer.talk_is_terminal())],
+        on_spike: arguments.on_spike,
+        peak_flops: arguments.device_tflops.map(|tflops| tflops * 1e12).or_else(known),
+    };
+    let ending = training.run(&mut feed, &folder, stop, &watching, &mut |said| match said {
+        Told::Record(record) if arguments.json => {
             printer.json_line(record).expect("numbers always become JSON");
-        } else {
-            printer.say(record);
         }
+        Told::Record(record) => printer.say(record),
+        Told::Line(record) if !arguments.json => printer.say(record),
+        Told::Line(_) => {}
+        Told::Warning(warning) => printer.warn(printable(&warning)),
     })?;
-    let without = stream.without_source();
+    let without = feed.without_source();
     if without > 0 {
         printer.warn(format!(
             "{} showed their first caption: they have several, none from a source that `captions` names",
@@ -209,6 +276,40 @@ fn go_on(
         ));
     }
     Ok(conclude(&ending, plan.schedule.total_steps, printer))
+}
+
+/// The checksum of the moments beside weights that a run begins with.
+fn moments_of(file: &Path, weights: Weights) -> Result<String> {
+    if weights == Weights::Average {
+        let error = anyhow!(
+            "--keep-moments: the moments are those of the raw weights, not of their average"
+        );
+        return Err(error).hint("leave out --weights ema, or --keep-moments");
+    }
+    Ok(checkpoint::weights_blake3(&checkpoint::moments_beside(file)?)?)
+}
+
+/// What is evaluated while a stage trains, checked.
+fn evaluations(arguments: &TrainArguments, plan: &Plan) -> Result<Option<EvaluationPlan>> {
+    if arguments.eval_data.is_empty() {
+        return Ok(None);
+    }
+    let every = arguments.eval_steps.unwrap_or(plan.stage.checkpoint_steps);
+    let trust_data = arguments.trust_data;
+    let change = move |stream: &mut clipa_stream::StreamConfig| stream.trust_data = trust_data;
+    let (paths, of) = (&arguments.eval_data, (&plan.recipe, &plan.stage));
+    Ok(Some(EvaluationPlan::new(paths, every, of, &change, arguments.allow_unfinished)?))
+}
+
+/// Tells what an evaluation found, as step records are told.
+fn evaluated(json: bool, printer: Printer) -> impl FnMut(Said<'_>) + 'static {
+    move |said| match said {
+        Said::Result(record) if json => {
+            printer.json_line(record).expect("numbers always become JSON");
+        }
+        Said::Result(record) => printer.say(record),
+        Said::Failed(why) => printer.warn(printable(&why)),
+    }
 }
 
 /// An error where something is not finished and may not be used so; else a line about it.
@@ -325,13 +426,28 @@ fn describe(plan: &Plan, resources: Resources, printer: &Printer) {
         figures::scaled(plan.total_flops(), "FLOP"),
     ));
     printer.say(format!(
-        "checkpoint  every {}, {} each, {} kept",
+        "checkpoint  every {}, {} each, {}",
         figures::counted(stage.checkpoint_steps, "step"),
         figures::bytes(plan.checkpoint_bytes()),
-        figures::count(stage.keep_checkpoints),
+        kept(stage),
     ));
+    if let Some(ema) = stage.ema {
+        printer.say(format!("average     of the weights, decay {ema} a step (ema.safetensors)"));
+    }
     let workers = figures::counted(resources.workers as u64, "loader thread");
     printer.say(format!("machine     {:?}, {workers}", resources.device));
+}
+
+/// Which checkpoints stay.
+fn kept(stage: &Stage) -> String {
+    let mut kept = format!("{} kept", figures::count(stage.keep_checkpoints));
+    if let Some(samples) = stage.keep_every_samples {
+        kept += &format!(", one every {} for ever", figures::counted(samples, "sample"));
+    }
+    if let Some(metric) = &stage.keep_best {
+        kept += &format!(", and the best by {}", printable(metric));
+    }
+    kept
 }
 
 fn conclude(ending: &run::Outcome, total_steps: u64, printer: &Printer) -> Outcome {

@@ -97,7 +97,7 @@ impl Export<'_> {
                 (files(weights, tokenizer)?, of_open_clip(recipe, stage))
             }
         };
-        let is_bert = recipe.model.text.tokenizer == Tokenizer::BertWordpiece;
+        let is_bert = recipe.model.text.tokenizer != Tokenizer::ClipBpe;
         if is_bert && matches!(files, Files::None) {
             differences.push(
                 "no tokenizer lies in the folder: open_clip's get_tokenizer does not find one there".to_owned(),
@@ -222,7 +222,7 @@ fn of_open_clip(recipe: &Recipe, stage: &Stage) -> Vec<String> {
             patches + 1
         ));
     }
-    let is_bert = recipe.model.text.tokenizer == Tokenizer::BertWordpiece;
+    let is_bert = recipe.model.text.tokenizer != Tokenizer::ClipBpe;
     match stage.text_reduction {
         TextReduction::Truncate => {}
         reduction @ (TextReduction::SyntaxPieces | TextReduction::SyntaxVocab) => {

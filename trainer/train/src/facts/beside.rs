@@ -16,9 +16,12 @@ use crate::run;
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// Configurations of Hugging Face's transformers, which are not read.
 const HUGGING_FACE: [&str; 2] = ["config.json", "preprocessor_config.json"];
+const GELU: &str = "model.gelu";
+const TEXT_GELU: &str = "model.text.gelu";
 /// What a run's recipe says and no tensor's shape shows. Of the rest the tensors tell by name.
-const SHAPELESS: [&str; 10] = [
-    "model.gelu",
+const SHAPELESS: [&str; 11] = [
+    GELU,
+    TEXT_GELU,
     "model.ln_eps",
     "model.pixels",
     "model.vision.heads",
@@ -78,7 +81,7 @@ pub fn advice(
 }
 
 /// The weights' folder, and that of the run whose checkpoint it is. A link (Hugging Face's cache) is not followed: the names lie beside the link.
-fn beside(weights: &Path) -> Vec<PathBuf> {
+pub fn beside(weights: &Path) -> Vec<PathBuf> {
     let parent = match weights.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -199,7 +202,13 @@ impl Differences {
         advice: &mut Advice,
     ) {
         let model = model_of(recipe);
+        let gelu = facts.iter().find(|fact| fact.key == GELU).map(|fact| fact.values.clone());
         for fact in facts {
+            let follows = gelu.as_ref() == Some(&fact.values) && recipe.model.text.gelu.is_none();
+            if fact.key == TEXT_GELU && follows {
+                // Both towers have one activation, there and here: that of `model.gelu`.
+                continue;
+            }
             let Some(ours) = at(&model, fact.key) else { continue };
             if fact.agrees(ours) {
                 continue;
@@ -232,6 +241,7 @@ fn model_of(recipe: &Recipe) -> Value {
     let mut model = as_json(&recipe.model);
     // Not written where it is the default, and yet it can be contradicted.
     model["loss"] = as_json(&recipe.model.loss);
+    model["text"]["gelu"] = as_json(&recipe.model.text_gelu());
     model
 }
 
@@ -241,7 +251,7 @@ fn at<'v>(model: &'v Value, key: &str) -> Option<&'v Value> {
 }
 
 /// A value as a recipe writes it, strings without quotes.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -7,11 +7,13 @@ mod beside;
 mod configuration;
 mod error;
 mod open_clip;
+mod recipe;
 
 pub use self::{
-    beside::{Advice, advice},
+    beside::{Advice, advice, beside},
     configuration::{Configuration, open_clip_configuration},
     error::FactError,
+    recipe::{STAGE, recipe_of},
 };
 
 use serde_json::Value;

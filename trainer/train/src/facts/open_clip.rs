@@ -42,7 +42,7 @@ const NOT_BUILT: [&str; 22] = [
 ];
 
 /// What is read below, or says nothing of the function that the weights compute.
-const KNOWN: [&str; 46] = [
+const KNOWN: [&str; 47] = [
     "embed_dim",
     "quick_gelu",
     "vision_cfg",
@@ -82,6 +82,7 @@ const KNOWN: [&str; 46] = [
     "text_cfg.no_causal_mask",
     "text_cfg.hf_tokenizer_name",
     "text_cfg.tokenizer_kwargs",
+    "text_cfg.tokenizer_mode",
     "text_cfg.act_kwargs",
     "text_cfg.norm_kwargs",
     "text_cfg.pad_id",
@@ -283,24 +284,34 @@ fn shared(
         facts.push(Fact::new(said("init_logit_bias", bias), "model.loss", "siglip"));
     }
     let tokenizer = caption.get("hf_tokenizer_name").filter(|value| !is_off(value));
-    let (says, value) = match tokenizer {
-        None => {
-            ("text_cfg.hf_tokenizer_name is absent, so CLIP's tokenizer".to_owned(), "clip-bpe")
+    let clips = caption.get("tokenizer_mode").filter(|value| !is_off(value));
+    let (says, values) = match (tokenizer, clips) {
+        (None, _) => {
+            let says = "text_cfg.hf_tokenizer_name is absent, so CLIP's tokenizer".to_owned();
+            (says, vec!["clip-bpe"])
         }
-        Some(name)
+        (Some(_), Some(mode)) if mode == "clips" => {
+            (said("text_cfg.tokenizer_mode", mode), vec!["bert-wordpiece-clips"])
+        }
+        (Some(_), Some(mode)) => return Err(said("text_cfg.tokenizer_mode", mode)),
+        (Some(name), None)
             if name
                 .as_str()
                 .is_some_and(|name| name.to_lowercase().contains("bert-base-uncased")) =>
         {
-            (said("text_cfg.hf_tokenizer_name", name), "bert-wordpiece")
+            // OpenVision's released configurations say no more, and were trained with the rows of CLIPS.
+            let values = vec!["bert-wordpiece", "bert-wordpiece-clips"];
+            (said("text_cfg.hf_tokenizer_name", name), values)
         }
-        Some(other) => return Err(said("text_cfg.hf_tokenizer_name", other)),
+        (Some(other), None) => return Err(said("text_cfg.hf_tokenizer_name", other)),
     };
-    facts.push(Fact::new(says, "model.text.tokenizer", value));
+    let is_bert = values[0] == "bert-wordpiece";
+    let values = values.into_iter().map(Value::from).collect();
+    facts.push(Fact { says, key: "model.text.tokenizer", values });
     let options = caption.get("tokenizer_kwargs").and_then(Value::as_object);
     let option = |key: &str| options.and_then(|options| options.get(key));
     let strips = option("strip_sep_token").and_then(Value::as_bool).unwrap_or(false);
-    described.strip_sep_token = (value == "bert-wordpiece").then_some(strips);
+    described.strip_sep_token = is_bert.then_some(strips);
     described.reduction_mask = option("reduction_mask").and_then(Value::as_str).map(str::to_owned);
     let quick = model.get("quick_gelu").is_some_and(|value| !is_off(value));
     let tanh = |tower: &Map<String, Value>| {
@@ -310,13 +321,16 @@ fn shared(
             .and_then(Value::as_str)
             == Some("tanh")
     };
-    let (says, value) = match (quick, tanh(image), tanh(caption)) {
-        (true, _, _) => ("quick_gelu = true", "quick"),
-        (false, true, true) => ("act_kwargs.approximate = tanh", "tanh"),
-        (false, false, false) => ("quick_gelu = false", "erf"),
-        _ => return Err("act_kwargs.approximate = tanh in one tower only".to_owned()),
-    };
-    facts.push(Fact::new(says, "model.gelu", value));
+    for (tower, key, config) in
+        [("vision_cfg", "model.gelu", image), ("text_cfg", "model.text.gelu", caption)]
+    {
+        let (says, value) = match (quick, tanh(config)) {
+            (true, _) => ("quick_gelu = true".to_owned(), "quick"),
+            (false, true) => (format!("{tower}.act_kwargs.approximate = tanh"), "tanh"),
+            (false, false) => ("quick_gelu = false".to_owned(), "erf"),
+        };
+        facts.push(Fact::new(says, key, value));
+    }
     let eps = |tower: &Map<String, Value>| {
         tower
             .get("norm_kwargs")
@@ -446,6 +460,20 @@ mod tests {
             assert_eq!(value(&described, key), expected, "{key}");
         }
         assert_eq!(described.resize_mode, Some(("squash".to_owned(), ResizeMode::Squash)));
+    }
+
+    #[test]
+    fn openvisions_activations_and_clips_rows_are_read() {
+        let of = |more: &str| {
+            let caption = format!(r#""hf_tokenizer_name": "bert-base-uncased", {more}"#);
+            describe(&format!(r#"{{"vision_cfg": {{}}, "text_cfg": {{{caption}}}}}"#)).unwrap()
+        };
+        let clips = r#""act_kwargs": {"approximate": "tanh"}, "tokenizer_mode": "clips""#;
+        let described = of(clips).unwrap();
+        assert_eq!(value(&described, "model.gelu"), json!("erf"));
+        assert_eq!(value(&described, "model.text.gelu"), json!("tanh"));
+        assert_eq!(value(&described, "model.text.tokenizer"), json!("bert-wordpiece-clips"));
+        assert!(of(r#""tokenizer_mode": "other""#).unwrap_err().contains("tokenizer_mode"));
     }
 
     #[test]

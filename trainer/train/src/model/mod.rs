@@ -12,7 +12,7 @@ mod specification;
 mod text;
 mod vision;
 
-use clipa_recipe::model::config::Loss;
+use clipa_recipe::model::config::{Loss, VisionPositions};
 use tch::{Device, Tensor};
 
 pub use clipa_recipe::model::{InputSizes, ModelConfig, ModelConfigError};
@@ -50,7 +50,11 @@ impl Clip {
         config.check()?;
         config.check_sizes(sizes)?;
         let parameters = Parameters::new(specify(config, sizes), seed, device);
-        Ok(Clip {
+        Ok(Clip::of(config, sizes, parameters, device))
+    }
+
+    fn of(config: &ModelConfig, sizes: InputSizes, parameters: Parameters, device: Device) -> Clip {
+        Clip {
             config: config.clone(),
             sizes,
             device,
@@ -62,7 +66,30 @@ impl Clip {
                 Loss::Siglip => Some(parameters.tensor("logit_bias")),
             },
             parameters,
-        })
+        }
+    }
+
+    /// This model as a stage with other lengths, and with the positions that `positions` names, would begin with it:
+    /// positions are resized, or computed where they are a fixed table; everything else is shared and needs no memory.
+    ///
+    /// # Errors
+    /// Lengths from which no model can be built.
+    pub fn at_lengths(
+        &self,
+        positions: VisionPositions,
+        sizes: InputSizes,
+    ) -> Result<Clip, ModelConfigError> {
+        let mut config = self.config.clone();
+        config.vision.positions = positions;
+        config.check_sizes(sizes)?;
+        let (grid, device) = (config.grid_side(sizes), self.device);
+        let parameters = self.parameters.adapted(specify(&config, sizes), |spec, tensor| {
+            if spec.trained {
+                return positions::at_lengths(&spec.name, tensor, grid, sizes.context_length);
+            }
+            spec.initial.tensor(0, &spec.name, &spec.shape).to_device(device)
+        });
+        Ok(Clip::of(&config, sizes, parameters, device))
     }
 
     /// Image embeddings `[B, E]`, not normalised, of u8 images `[B, S, S, 3]`.

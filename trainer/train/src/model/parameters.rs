@@ -45,6 +45,25 @@ impl Parameters {
         Parameters { list, places }
     }
 
+    /// The same tensors for another specification, each changed by `adapt`; handles to those that it returns unchanged
+    /// share their numbers.
+    ///
+    /// # Panics
+    /// A specification with other names or shapes: callers change lengths only, and `adapt` follows them.
+    pub(super) fn adapted(
+        &self,
+        specification: Vec<ParameterSpec>,
+        adapt: impl Fn(&ParameterSpec, Tensor) -> Tensor,
+    ) -> Parameters {
+        let _no_grad = tch::no_grad_guard();
+        let list = specification.into_iter().map(|spec| {
+            let tensor = adapt(&spec, self.tensor(&spec.name));
+            assert_eq!(tensor.size(), spec.shape, "shape of {}", spec.name);
+            Parameter { spec, tensor }
+        });
+        Parameters { list: list.collect(), places: self.places.clone() }
+    }
+
     /// Another handle to the tensor of this name.
     ///
     /// # Panics

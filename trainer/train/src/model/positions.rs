@@ -43,6 +43,27 @@ pub fn resize_vision(embeddings: &Tensor, grid_side: i64) -> Tensor {
     Tensor::cat(&[embeddings.narrow(0, 0, 1), grid.to_kind(embeddings.kind())], 0)
 }
 
+/// A parameter's tensor at a model's lengths: position embeddings of other lengths are resized, everything else is as it
+/// is. `grid_side` and `context_length` are the model's. The one rule for a new stage and for an evaluation.
+pub fn at_lengths(name: &str, tensor: Tensor, grid_side: i64, context_length: i64) -> Tensor {
+    let rows = tensor.size().first().copied().unwrap_or_default();
+    match name {
+        "visual.positional_embedding" if tensor.dim() == 2 && is_square(rows - 1) => {
+            resize_vision(&tensor, grid_side)
+        }
+        "positional_embedding" if tensor.dim() == 2 && rows > 0 => {
+            resize_text(&tensor, context_length)
+        }
+        _ => tensor,
+    }
+}
+
+/// Is it the number of places of a square grid?
+pub fn is_square(count: i64) -> bool {
+    let side = (count.max(0) as f64).sqrt() as i64;
+    count > 0 && side * side == count
+}
+
 /// Resizes a text tower's embeddings `[old, width]` to `[new, width]`: linear, without antialiasing
 /// (open_clip's `resize_text_pos_embed`).
 pub fn resize_text(embeddings: &Tensor, context_length: i64) -> Tensor {

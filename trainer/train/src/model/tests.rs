@@ -40,6 +40,7 @@ fn small() -> ModelConfig {
             tokenizer: Default::default(),
             causal: true,
             pool: TextPool::Argmax,
+            gelu: None,
         },
     }
 }
@@ -140,6 +141,23 @@ fn the_second_dialect_equals_open_clip() {
         ],
         0.922015,
     );
+}
+
+/// OpenVision's: the second dialect with the tanh in the text tower alone.
+#[test]
+fn a_text_tower_has_an_activation_of_its_own() {
+    let features = |config: &ModelConfig| {
+        let model = build(config);
+        fill(&model);
+        let images = loss::normalise(&model.vision.forward(&patchify(&golden_pixels(), 8), None));
+        (images, loss::normalise(&model.encode_text(&golden_tokens())))
+    };
+    let (erf, mut tanh, mut both) = (second_dialect(), second_dialect(), second_dialect());
+    tanh.gelu = Gelu::Tanh;
+    both.text.gelu = Some(Gelu::Tanh);
+    let [erf, tanh, both] = [&erf, &tanh, &both].map(features);
+    assert_eq!((&both.0, &both.1), (&erf.0, &tanh.1));
+    assert_ne!((&erf.0, &erf.1), (&tanh.0, &tanh.1));
 }
 
 /// Bytes, cut into patches and normalised, against the definition pixel by pixel.

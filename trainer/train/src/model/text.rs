@@ -25,7 +25,7 @@ impl TextTower {
         let text = &config.text;
         let block = BlockConfig {
             heads: text.heads,
-            gelu: config.gelu,
+            gelu: config.text_gelu(),
             ln_eps: config.ln_eps,
             causal: text.causal,
         };

@@ -27,6 +27,9 @@ pub enum RunError {
     /// The data set's manifest.
     #[error(transparent)]
     Dataset(#[from] clipa_schemas::error::Error),
+    /// A set to evaluate on.
+    #[error(transparent)]
+    Eval(#[from] crate::eval::EvalError),
     /// libtorch.
     #[error(transparent)]
     Torch(#[from] torch_ext::Error),
@@ -99,13 +102,33 @@ pub enum RunError {
     },
     /// The loss or a gradient is no number any more.
     #[error(
-        "the loss or its gradient stopped being a number after step {after} and by step {by}; nothing was written since {kept}"
+        "at step {step} the loss or its gradient stopped being a number, first in the {tower}'s; {saved} has the batch, and nothing was written since {kept}",
+        saved = saved.display()
     )]
     Diverged {
-        /// Last step at which all was well.
-        after: u64,
-        /// Step at which it was not.
-        by: u64,
+        /// The step.
+        step: u64,
+        /// The tower.
+        tower: &'static str,
+        /// What was saved of it.
+        saved: PathBuf,
+        /// The checkpoint that remains.
+        kept: String,
+    },
+    /// The loss is far above those before it.
+    #[error(
+        "at step {step} the loss is {loss:.4}, far above the {median:.4} of the steps before; {saved} has the batch, and nothing was written since {kept}",
+        saved = saved.display()
+    )]
+    Spike {
+        /// The step.
+        step: u64,
+        /// Its loss.
+        loss: f64,
+        /// The median before it.
+        median: f64,
+        /// What was saved of it.
+        saved: PathBuf,
         /// The checkpoint that remains.
         kept: String,
     },
@@ -117,6 +140,7 @@ impl RunError {
         let hint = match self {
             RunError::Stream(error) => return error.hint(),
             RunError::Checkpoint(error) => return error.hint(),
+            RunError::Eval(error) => return error.hint(),
             RunError::Unready(error) => return Some(error.hint()),
             RunError::NotARun { .. } => "choose another --output",
             RunError::Exists { .. } => "add --resume to continue it, or choose another --output",
@@ -126,14 +150,19 @@ impl RunError {
             }
             RunError::InUse { .. } => "wait until it has ended, or choose another --output",
             RunError::OtherRun { .. } => {
-                "repeat the settings of that run, or choose another --output"
+                "repeat the settings of that run, or choose another --output; a change that is meant begins another run with \
+                 `finetune --from RUN --keep-moments`"
             }
             RunError::Token { .. } => {
                 "the data set was made with another tokenizer, or is damaged: run `clipa-inspect verify` on it"
             }
             RunError::Diverged { .. } => {
                 "lower the learning rate (--set stage.lr=...), lengthen the warm-up (--set stage.warmup_steps=...) or \
-                 clip (--set stage.clip_grad_norm=1.0), and start again"
+                 clip (--set stage.clip_grad_norm=1.0), and start again; or, where the batch is to blame, --resume \
+                 --on-spike rewind"
+            }
+            RunError::Spike { .. } => {
+                "look at the batch; then --resume --on-spike rewind goes on without it, --resume --on-spike ignore with it"
             }
             RunError::Memory { .. } => {
                 "recompute activations (--set stage.recompute=true), lower the batch (--set stage.batch=...), or use a \

@@ -6,6 +6,8 @@
 //!     recipe.toml              the resolved recipe
 //!     open_clip_config.json    the model as open_clip describes it
 //!     metrics.jsonl            one line per logged step
+//!     tensorboard/             event files: see [`crate::watch`]
+//!     spikes/                  steps with a loss that was a spike or no number, and their batches
 //!     micro_batch.json         where the batch goes through the model in parts: their size
 //!     checkpoints/             see [`crate::checkpoint`]
 //!     .lock                    locked by the process that writes
@@ -18,7 +20,11 @@ use std::{
 
 use clipa_schemas::file::{self, AtomicFile, LOCK, Locked};
 
-use super::{RunError, RunRecord, identity::changed_lines, open_clip_config};
+use super::{
+    Identity, RunError, RunRecord,
+    identity::{changed_lines, only_prolongs},
+    open_clip_config,
+};
 use crate::checkpoint;
 use clipa_recipe::Recipe;
 
@@ -96,28 +102,29 @@ impl RunFolder {
         }
     }
 
-    /// Replaces the recipe of a continued run by that of the continuation, and returns what differs. Only what no loss
-    /// depends on can: [`RunFolder::find`] refuses the rest.
+    /// Replaces the recipe of a continued run by that of the continuation, and returns what differs. Only what no loss so
+    /// far depends on can: [`RunFolder::find`] refuses the rest.
     ///
     /// # Errors
     /// The disk.
-    pub fn keep_recipe(&self, recipe: &Recipe) -> Result<Vec<String>, RunError> {
-        let (path, now) = (self.path.join(RECIPE), recipe.to_toml());
+    pub fn keep_recipe(&self, recipe: &Recipe, now: &Identity) -> Result<Vec<String>, RunError> {
+        let (path, text) = (self.path.join(RECIPE), recipe.to_toml());
         let there = fs::read_to_string(&path).map_err(RunError::io(&path))?;
-        if there != now {
-            write_text(&path, &now)?;
+        if there != text {
+            write_text(&path, &text)?;
         }
-        Ok(changed_lines(&there, &now))
+        // After the recipe: killed between the two, the run is prolonged by what is there already.
+        let record = record_of(&self.path)?;
+        if record.identity != *now {
+            let record = RunRecord { identity: now.clone(), ..record };
+            file::write_json(&self.path.join(IDENTITY), &record)?;
+        }
+        Ok(changed_lines(&there, &text))
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Where its metrics are.
-    pub fn metrics(&self) -> PathBuf {
-        self.path.join(METRICS)
     }
 }
 
@@ -135,8 +142,19 @@ fn compare(path: &Path, recipe: &Recipe, now: &RunRecord) -> Result<(), RunError
     if there.identity == now.identity {
         return Ok(());
     }
-    let differences = there.differences(&recipe_of(path)?, now, recipe).join("; ");
-    Err(RunError::OtherRun { path: path.into(), differences })
+    let there_recipe = recipe_of(path)?;
+    let mut differences = there.differences(&there_recipe, now, recipe);
+    match only_prolongs((&there, &there_recipe), (now, recipe), steps_done(path)?) {
+        Ok(true) => return Ok(()),
+        Ok(false) => {}
+        Err(why) => differences.push(why),
+    }
+    Err(RunError::OtherRun { path: path.into(), differences: differences.join("; ") })
+}
+
+/// Steps of a run's newest checkpoint.
+fn steps_done(run: &Path) -> Result<u64, RunError> {
+    Ok(checkpoint::list(run)?.pop().map_or(0, |(step, _)| step))
 }
 
 /// Reads what a run is and how it began.
@@ -196,7 +214,7 @@ fn write_text(path: &Path, text: &str) -> Result<(), RunError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Beginning, Identity, what_losses_depend_on};
+    use crate::run::{Beginning, what_losses_depend_on};
 
     fn recipe(set: &[&str]) -> Recipe {
         let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
@@ -212,6 +230,7 @@ mod tests {
             manifest_sha256: "m".to_owned(),
             samples_per_epoch: 10,
             weights_blake3: Some("0123456789abcdef".to_owned()),
+            moments_blake3: None,
         };
         let beginning = Beginning::now(Path::new("pairs"), Some(Path::new("first/model")));
         RunRecord { identity, beginning }
@@ -282,20 +301,24 @@ mod tests {
             "stage.log_steps=7",
             "stage.checkpoint_steps=11",
             "stage.keep_checkpoints=3",
+            "stage.keep_every_samples=1000",
+            "stage.keep_best=\"loss\"",
             "stage.finetune.weight_decay=0.3",
             "stage.finetune.eps=1e-7",
         ]);
-        let found = RunFolder::find(&path, &other, &record(&other, 1), true).unwrap().unwrap();
-        let changed = found.keep_recipe(&other).unwrap();
+        let now = record(&other, 1);
+        let found = RunFolder::find(&path, &other, &now, true).unwrap().unwrap();
+        let changed = found.keep_recipe(&other, &now.identity).unwrap();
         assert!(changed.contains(&"`log_steps = 7` now".to_owned()), "{changed:?}");
         assert_eq!(recipe_of(&path).unwrap(), other);
-        assert!(found.keep_recipe(&other).unwrap().is_empty());
+        assert!(found.keep_recipe(&other, &now.identity).unwrap().is_empty());
         drop(found);
         for refused in [
             "stage.lr=3e-4",
             "stage.batch=32",
             "stage.warmup_steps=3",
             "stage.precision=\"bf16\"",
+            "stage.ema=0.999",
             "stage.augment.crop_scale=[0.5, 1.0]",
             "model.vision.layers=2",
         ] {
@@ -359,5 +382,54 @@ mod tests {
         fs::write(other.join(LOCK), b"4711").unwrap();
         let error = RunFolder::find(&other, &first, &record(&first, 1), true);
         assert!(matches!(error, Err(RunError::NotARun { .. })));
+    }
+
+    /// A run whose newest checkpoint is of so many steps.
+    fn run_after(path: &Path, recipe: &Recipe, steps: u64) {
+        drop(RunFolder::begin(path, recipe, &record(recipe, 1)).unwrap());
+        fs::create_dir_all(path.join(format!("checkpoints/step-{steps:08}"))).unwrap();
+    }
+
+    /// 6,000 steps of 64 samples, of which the last 1,000 cool down.
+    fn cooling(set: &[&str]) -> Recipe {
+        let cooldown = ["stage.schedule=constant-cooldown", "stage.cooldown_samples=64000"];
+        recipe(&[&cooldown, set].concat())
+    }
+
+    #[test]
+    fn a_constant_learning_rate_is_prolonged_while_the_cooldown_has_not_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let longer = cooling(&["stage.samples=768000"]);
+        let constant = recipe(&["stage.schedule=constant"]);
+        for (steps, other, is_prolonged) in [
+            (5000, &longer, true),
+            (5002, &longer, false),
+            (5000, &constant, true),
+            (5002, &constant, false),
+            (5000, &recipe(&[]), false),
+            (5000, &cooling(&["stage.samples=256000", "stage.cooldown_samples=6400"]), false),
+            (5000, &cooling(&["stage.samples=768000", "stage.lr=1e-3"]), false),
+        ] {
+            let path = folder.path().join(format!("{steps}-{}", other.hash()));
+            run_after(&path, &cooling(&[]), steps);
+            let now = record(other, 1);
+            let found = RunFolder::find(&path, other, &now, true);
+            assert_eq!(found.is_ok(), is_prolonged, "{steps}: {found:?}");
+            let Ok(Some(found)) = found else { continue };
+            assert!(!found.keep_recipe(other, &now.identity).unwrap().is_empty());
+            assert_eq!(record_of(&path).unwrap().identity, now.identity);
+            drop(found);
+            assert!(RunFolder::find(&path, other, &now, true).unwrap().is_some());
+        }
+        let path = folder.path().join("late");
+        run_after(&path, &cooling(&[]), 5500);
+        let error = difference(&path, &longer, &record(&longer, 1));
+        assert!(
+            error.contains("the learning rate of step 5002 was 1.9980e-3 and is 2.0000e-3"),
+            "{error}"
+        );
+        let shorter = cooling(&["stage.samples=256000", "stage.cooldown_samples=6400"]);
+        let error = difference(&path, &shorter, &record(&shorter, 1));
+        assert!(error.contains("5500 steps are done, and it has 4000 now"), "{error}");
     }
 }

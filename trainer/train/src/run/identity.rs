@@ -8,7 +8,7 @@ use clipa_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
-use clipa_recipe::Recipe;
+use clipa_recipe::{Recipe, schedule::ScheduleKind};
 
 /// Characters of a checksum that a message shows.
 const SHOWN_DIGITS: usize = 12;
@@ -31,6 +31,9 @@ pub struct Identity {
     pub samples_per_epoch: u64,
     /// BLAKE3 of the file with the weights that it began with; absent where it began with random ones.
     pub weights_blake3: Option<String>,
+    /// BLAKE3 of the file with the optimizer's moments that it began with; absent where they began at zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moments_blake3: Option<String>,
 }
 
 /// How a run began. A continuation may have other paths and another command line.
@@ -71,6 +74,7 @@ impl Identity {
             manifest_sha256: sha256_hex(&manifest_text),
             samples_per_epoch: manifest.rows(),
             weights_blake3: None,
+            moments_blake3: None,
         }
     }
 }
@@ -111,6 +115,12 @@ impl RunRecord {
         if there.weights_blake3 != is.weights_blake3 {
             differ("--from", self.weights(), now.weights());
         }
+        let moments = [there, is].map(|identity| match &identity.moments_blake3 {
+            Some(digest) => format!("moments kept ({})", shown(digest)),
+            None => "moments from zero".to_owned(),
+        });
+        let [moments_there, moments_now] = moments;
+        differ("--keep-moments", moments_there, moments_now);
         if there.dataset_sha256 != is.dataset_sha256 {
             differ(
                 "shards of --data",
@@ -155,8 +165,56 @@ pub fn what_losses_depend_on(recipe: &Recipe, stage: &str) -> Recipe {
     recipe.stages.retain(|other| other.name == stage);
     for stage in &mut recipe.stages {
         (stage.log_steps, stage.checkpoint_steps, stage.keep_checkpoints) = (1, 1, 1);
+        (stage.keep_every_samples, stage.keep_best) = (None, None);
     }
     recipe
+}
+
+/// The same without what says how long the stage is and how its learning rate goes on after the warm-up.
+fn without_course(recipe: &Recipe, stage: &str) -> Recipe {
+    let mut recipe = what_losses_depend_on(recipe, stage);
+    for stage in &mut recipe.stages {
+        (stage.epochs, stage.samples) = (None, None);
+        stage.schedule = ScheduleKind::default();
+        (stage.cooldown_samples, stage.cooldown_power, stage.cooldown_end_lr) = (None, None, None);
+    }
+    recipe
+}
+
+/// Is a continuation after `done` steps the same run but for another length or another course of the learning rate, and
+/// were the learning rates so far the same? Then it has the losses of a run that began so: a constant learning rate can
+/// be prolonged, and turned into a cooldown.
+///
+/// Otherwise the reason, where such a change is all that there is.
+pub(super) fn only_prolongs(
+    there: (&RunRecord, &Recipe),
+    now: (&RunRecord, &Recipe),
+    done: u64,
+) -> Result<bool, String> {
+    let recipe_sha256 = now.0.identity.recipe_sha256.clone();
+    let stage = &now.0.identity.stage;
+    let is_same = Identity { recipe_sha256, ..there.0.identity.clone() } == now.0.identity
+        && without_course(there.1, stage) == without_course(now.1, stage);
+    if !is_same {
+        return Ok(false);
+    }
+    let schedule = |(record, recipe): (&RunRecord, &Recipe)| {
+        let stage = recipe.stages.iter().find(|other| other.name == *stage);
+        stage.map(|stage| stage.schedule(record.identity.samples_per_epoch))
+    };
+    let (Some(there), Some(now)) = (schedule(there), schedule(now)) else { return Ok(false) };
+    if now.total_steps < done {
+        return Err(format!("{done} steps are done, and it has {} now", now.total_steps));
+    }
+    match (0..done).find(|&step| there.lr(step) != now.lr(step)) {
+        Some(step) => Err(format!(
+            "the learning rate of step {} was {:.4e} and is {:.4e} now",
+            step + 1,
+            there.lr(step),
+            now.lr(step),
+        )),
+        None => Ok(true),
+    }
 }
 
 /// Lines of the recipe that changed; both texts come from one serializer, so that lines correspond.

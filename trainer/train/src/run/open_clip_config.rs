@@ -52,9 +52,12 @@ pub fn describe(recipe: &Recipe, stage: &Stage) -> Value {
     let positions = stage.positions.unwrap_or(vision.positions);
     add(true, positions != VisionPositions::Learnable, "pos_embed_type", json!("sin_cos_2d"));
     add(false, !text.causal, "no_causal_mask", json!(true));
-    let bert = text.tokenizer == Tokenizer::BertWordpiece;
+    let bert = text.tokenizer != Tokenizer::ClipBpe;
+    let clips = text.tokenizer == Tokenizer::BertWordpieceClips;
     add(false, bert, "hf_tokenizer_name", json!("bert-base-uncased"));
-    add(false, bert, "tokenizer_kwargs", json!({"strip_sep_token": stage.strip_sep_token}));
+    let strips = json!({"strip_sep_token": stage.strip_sep_token});
+    add(false, bert && !clips, "tokenizer_kwargs", strips);
+    add(false, clips, "tokenizer_mode", json!("clips"));
     // Only open_clip's own tokenizer reduces; ours have no word there.
     let reduction = match stage.text_reduction {
         TextReduction::Random => Some("random"),
@@ -65,7 +68,8 @@ pub fn describe(recipe: &Recipe, stage: &Stage) -> Value {
     let reduces = !bert && reduction.is_some();
     add(false, reduces, "tokenizer_kwargs", json!({"reduction_mask": reduction}));
     for to_image in [true, false] {
-        let tanh = recipe.model.gelu == Gelu::Tanh;
+        let gelu = if to_image { recipe.model.gelu } else { recipe.model.text_gelu() };
+        let tanh = gelu == Gelu::Tanh;
         add(to_image, tanh, "act_kwargs", json!({"approximate": "tanh"}));
         let eps = recipe.model.ln_eps;
         add(to_image, eps != 1e-5, "norm_kwargs", json!({"eps": eps}));
@@ -131,6 +135,21 @@ mod tests {
         let described = describe(&recipe, recipe.stage("pretrain").unwrap());
         let options = &described["model_cfg"]["text_cfg"]["tokenizer_kwargs"];
         assert_eq!(options, &json!({"reduction_mask": "syntax"}));
+    }
+
+    #[test]
+    fn openvisions_text_tower_has_its_own_keys() {
+        let recipe = Recipe::load("openvision-l14", &[], None).unwrap();
+        let model = &describe(&recipe, recipe.stage("finetune-336").unwrap())["model_cfg"];
+        let (image, caption) = (&model["vision_cfg"], &model["text_cfg"]);
+        assert_eq!((&image["act_kwargs"], &image["image_size"]), (&Value::Null, &json!(336)));
+        assert_eq!(caption["act_kwargs"], json!({"approximate": "tanh"}));
+        assert_eq!(caption["tokenizer_mode"], "clips");
+        assert_eq!(caption["tokenizer_kwargs"], Value::Null);
+        assert_eq!(
+            (&caption["context_length"], &caption["pool_type"]),
+            (&json!(80), &json!("last"))
+        );
     }
 
     #[test]

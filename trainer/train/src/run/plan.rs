@@ -5,20 +5,24 @@ use std::path::Path;
 use clipa_schemas::manifest::Manifest;
 use tch::Device;
 
-use super::{Identity, RunError, Training, ready};
+use super::{Identity, RunError, Training, reading::stream_config, ready};
 use crate::{
+    average::Average,
     checkpoint::{self, Fit},
     model::Clip,
     optimizer::AdamW,
     seed,
+    watch::Watch,
 };
-use clipa_recipe::model::{config::Tokenizer, cost::Cost};
+use clipa_recipe::model::cost::Cost;
 use clipa_recipe::schedule::Schedule;
 use clipa_recipe::{Recipe, Stage};
 use clipa_stream::StreamConfig;
 
 /// Bytes of a parameter in a checkpoint: the weight and two moments in f32.
 const CHECKPOINT_BYTES_PER_PARAMETER: u64 = 12;
+/// Bytes that a moving average adds.
+const AVERAGE_BYTES_PER_PARAMETER: u64 = 4;
 
 /// Images that are read ahead where a batch comes in parts, in bytes.
 const READ_AHEAD_BYTES: usize = 1 << 30;
@@ -78,7 +82,8 @@ impl Plan {
 
     /// Bytes of one checkpoint.
     pub fn checkpoint_bytes(&self) -> u64 {
-        self.cost().parameters() as u64 * CHECKPOINT_BYTES_PER_PARAMETER
+        let average = if self.stage.ema.is_some() { AVERAGE_BYTES_PER_PARAMETER } else { 0 };
+        self.cost().parameters() as u64 * (CHECKPOINT_BYTES_PER_PARAMETER + average)
     }
 
     /// How the stage reads its data, `micro_batch` samples at a time.
@@ -97,55 +102,52 @@ impl Plan {
         config
     }
 
-    /// Builds model and optimizer: from the checkpoint of an interrupted run, from another run's weights, or fresh.
+    /// Builds model and optimizer: from the checkpoint of an interrupted run, from another run's weights, or fresh. With
+    /// the names of parameters whose moments begin at zero although those of another run are kept.
     ///
     /// # Errors
-    /// Weights that do not fit, files that are damaged.
+    /// Weights or moments that do not fit, files that are damaged.
     pub fn training(
         &self,
         continued: Option<&Path>,
         from: Option<&Path>,
         resources: Resources,
-    ) -> Result<Training, RunError> {
+    ) -> Result<(Training, Vec<String>), RunError> {
         let config = self.stage.model(&self.recipe.model);
         let seed = self.identity.seed;
         let model = Clip::new(&config, self.stage.sizes(), seed, resources.device)?;
         let mut optimizer = AdamW::new(model.parameters(), self.stage.adamw());
-        let mut step = 0;
-        if let Some(folder) = continued {
-            step = checkpoint::read(folder, &model, &mut optimizer)?.step;
-        } else if let Some(from) = from {
+        let (mut step, mut steps_before) = (0, 0);
+        let (mut skipped, mut watch) = (Vec::new(), Watch::default());
+        let mut without_moments = Vec::new();
+        if let (None, Some(from)) = (continued, from) {
             let file = checkpoint::model_file(from)?;
             checkpoint::load_model(&model, checkpoint::tensors::read(&file)?, Fit::Resize, &file)?;
+            if self.identity.moments_blake3.is_some() {
+                (steps_before, without_moments) = checkpoint::adopt_moments(&file, &mut optimizer)?;
+            }
         }
-        Ok(Training {
+        let mut average = self.stage.ema.map(|decay| Average::new(&model, decay));
+        if let Some(folder) = continued {
+            let state = checkpoint::read(folder, &model, &mut optimizer, average.as_mut())?;
+            (step, steps_before) = (state.step, state.steps_before);
+            (skipped, watch) = (state.skipped_batches, Watch::after(&state.recent_losses));
+        }
+        let training = Training {
             model,
             optimizer,
+            average,
             stage: self.stage.clone(),
             schedule: self.schedule,
             identity: self.identity.clone(),
             step,
+            steps_before,
+            skipped,
+            watch,
             device: resources.device,
             micro_batch: self.stage.batch,
-        })
-    }
-}
-
-/// How a stage's sizes, tokens and filter are read, without augmentation.
-pub fn stream_config(recipe: &Recipe, stage: &Stage, workers: usize) -> StreamConfig {
-    let tokenizer = match recipe.model.text.tokenizer {
-        Tokenizer::ClipBpe => "clip_bpe",
-        Tokenizer::BertWordpiece => "bert_wordpiece",
-    };
-    StreamConfig {
-        augment: stage.augment.resize_mode.augment(),
-        filter: stage.augment.filter,
-        context_length: stage.context_length as usize,
-        text: stage.text_reduction,
-        captions: stage.captions.clone(),
-        tokenizer: tokenizer.to_owned(),
-        specials: stage.specials(recipe.model.text.tokenizer),
-        workers,
-        ..StreamConfig::new(stage.image_size as u32, stage.batch as usize)
+            evaluations: None,
+        };
+        Ok((training, without_moments))
     }
 }

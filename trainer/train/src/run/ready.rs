@@ -120,8 +120,7 @@ pub(super) fn check_pairs(
 /// # Errors
 /// [`Unready::Context`].
 pub fn check_context(recipe: &Recipe, stage: &Stage, key: &'static str) -> Result<(), Unready> {
-    let specials = stage.specials(recipe.model.text.tokenizer);
-    let specials = 1 + usize::from(specials.end.is_some());
+    let specials = stage.specials(recipe.model.text.tokenizer).count();
     let context_length = stage.context_length;
     if context_length > specials as i64 {
         return Ok(());

@@ -50,7 +50,7 @@ fn the_published_recipes_take_a_step() {
         let before = weight.detach().copy();
         loss.backward();
         let mut optimizer = AdamW::new(clip.parameters(), stage.adamw());
-        let norm = optimizer.step(1e-4, None).unwrap().double_value(&[]);
+        let norm = optimizer.step(1e-4, None).unwrap().double_value(&[0]);
         assert!(norm.is_finite() && norm > 0.0, "{name}: {norm}");
         let moved = (weight - before).abs().max().double_value(&[]);
         assert!((moved - 1e-4).abs() < 1e-5, "{name}: {moved}");

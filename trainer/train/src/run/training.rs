@@ -1,26 +1,29 @@
 //! The training loop of a stage.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
-use tch::{Device, Kind, Tensor};
+use clipa_recipe::{Stage, schedule::Schedule};
+use clipa_stream::Cursor;
+use tch::{Device, Tensor};
 
 use super::{
-    Identity, MetricsFile, RunError, RunFolder, StepRecord,
+    Evaluations, Feed, Identity, Journal, RunError, RunFolder, StepRecord,
     inputs::{Inputs, Masks},
-    metrics::Meter,
+    meter::{Meter, Reading},
+    spikes::{self, Answer, Fault, OnSpike},
 };
 use crate::{
-    checkpoint::{self, CHECKPOINT_VERSION, State},
+    average::Average,
+    checkpoint::{self, CHECKPOINT_VERSION, Content, Keep, State, Writer},
     model::Clip,
     optimizer::AdamW,
     step::Step,
+    watch::{Event, EventKind, Pending, StepNumbers, Watch},
 };
-use clipa_recipe::Stage;
-use clipa_recipe::schedule::Schedule;
-use clipa_stream::{Cursor, Stream};
 
 /// A stage under way.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Training {
     pub model: Clip,
     /// Its optimizer.
     pub optimizer: AdamW,
+    /// The moving average of its weights, where the stage has one.
+    pub average: Option<Average>,
     /// The stage's settings.
     pub stage: Stage,
     /// The learning rates, for this data set.
@@ -37,10 +42,40 @@ pub struct Training {
     pub identity: Identity,
     /// Steps that are done.
     pub step: u64,
+    /// Steps that the moments had seen when the stage began.
+    pub steps_before: u64,
+    /// Batches of the stream, by number and in order, that are passed by.
+    pub skipped: Vec<u64>,
+    /// Compares each step with those before it.
+    pub watch: Watch,
     /// Where the tensors are.
     pub device: Device,
     /// Pairs that go through the model at a time; the stage's batch where that fits.
     pub micro_batch: u64,
+    /// What is evaluated on the way.
+    pub evaluations: Option<Evaluations>,
+}
+
+/// How a run is watched; no loss depends on it, unless a batch is passed by.
+#[derive(Clone, Copy, Debug)]
+pub struct Watching {
+    /// Time between two lines at most.
+    pub line_every: Duration,
+    /// What is done about a spike.
+    pub on_spike: OnSpike,
+    /// Operations a second that the device can do at most, where that is known.
+    pub peak_flops: Option<f64>,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug)]
+pub enum Told<'s> {
+    /// A step that is logged.
+    Record(&'s StepRecord),
+    /// A step that is not: only time has passed since the last line.
+    Line(&'s StepRecord),
+    /// Something that a person should look at.
+    Warning(String),
 }
 
 /// How a loop ended.
@@ -60,57 +95,114 @@ pub enum Outcome {
     },
 }
 
+/// What a run writes to.
+struct Outputs<'r> {
+    folder: &'r RunFolder,
+    journal: Journal,
+    checkpoints: Writer,
+    say: &'r mut dyn FnMut(Told<'_>),
+}
+
 impl Training {
     /// Runs the stage to its end, or to the step after `stop` was set; both end with a checkpoint.
     ///
     /// # Errors
-    /// What the data set, the disk or libtorch say; a loss that is no number. The checkpoint before remains.
+    /// What the data set, the disk or libtorch say; a loss that is no number, or a spike. The checkpoint before remains.
     pub fn run(
         &mut self,
-        stream: &mut Stream,
+        feed: &mut Feed,
         folder: &RunFolder,
         stop: &AtomicBool,
-        report: &mut dyn FnMut(&StepRecord),
+        watching: &Watching,
+        say: &mut dyn FnMut(Told<'_>),
     ) -> Result<Outcome, RunError> {
         let masks = Masks::new(&self.stage, self.model.config(), self.identity.seed);
-        let mut metrics = MetricsFile::open(&folder.metrics(), self.step)?;
-        let mut meter = Meter::start();
-        let mut health = Health::new(self.step, self.device);
+        let mut outputs = Outputs {
+            folder,
+            journal: Journal::open(folder.path(), self.step)?,
+            checkpoints: Writer::new(folder.path(), self.keep()),
+            say,
+        };
+        self.begin(&mut outputs, watching)?;
+        let mut meter = Meter::start(watching.line_every);
+        let mut pending = Pending::default();
         loop {
-            let loss = self.gradients(stream, masks.as_ref(), &mut meter)?;
+            self.pass_by(feed, &mut meter)?;
+            let loss = self.gradients(feed, masks.as_ref(), &mut meter)?;
             let lr = self.schedule.lr(self.step);
-            let norm = self.optimizer.step(lr, self.stage.clip_grad_norm)?;
+            let norms = self.optimizer.step(lr, self.stage.clip_grad_norm)?;
             // Now, and not after the next forward pass, whose activations then have their room.
             self.optimizer.zero_grad()?;
             self.step += 1;
+            if let Some(average) = &self.average {
+                average.follow(self.step)?;
+            }
             meter.count(self.stage.batch);
-            health.watch(&loss, &norm);
+            pending.push(self.step, &loss, &norms);
+            outputs.checkpoints.look()?;
 
             let last = self.step == self.schedule.total_steps;
             let stopped = stop.load(Ordering::Relaxed);
-            if self.step.is_multiple_of(self.stage.log_steps) || last {
-                health.check(self.step, folder.path())?;
-                let record = self.record(&loss, &norm, lr, &mut meter);
-                metrics.append(&record)?;
-                report(&record);
+            let logs = self.step.is_multiple_of(self.stage.log_steps) || last;
+            let saves = self.step.is_multiple_of(self.stage.checkpoint_steps) || last || stopped;
+            let due = |evaluations: &Evaluations| evaluations.is_due(self.step, last);
+            let evaluates = self.evaluations.as_ref().is_some_and(due);
+            if !(logs || saves || evaluates || meter.line_is_due() || pending.is_full()) {
+                continue;
             }
-            if self.step.is_multiple_of(self.stage.checkpoint_steps) || last || stopped {
-                health.check(self.step, folder.path())?;
-                let checkpoint = self.checkpoint(folder.path())?;
-                if last {
-                    return Ok(Outcome::Finished { checkpoint });
-                }
-                if stopped {
-                    return Ok(Outcome::Stopped { step: self.step, checkpoint });
-                }
+            // Fetching the numbers waits for the device.
+            let numbers = pending.take();
+            if let Some(batch) = self.examine(&numbers, feed, &mut outputs, watching)? {
+                self.rewind(batch, feed, &mut outputs)?;
+                continue;
+            }
+            if let Some(numbers) = numbers.last().filter(|_| logs) {
+                let record = self.record(numbers, lr, meter.read_record(), watching);
+                outputs.journal.record(&record)?;
+                (outputs.say)(Told::Record(&record));
+            } else if let Some(numbers) = numbers.last().filter(|_| meter.line_is_due()) {
+                let record = self.record(numbers, lr, meter.read_line(), watching);
+                (outputs.say)(Told::Line(&record));
+            }
+            if evaluates && let Some(evaluations) = &mut self.evaluations {
+                let samples = self.step * self.stage.batch;
+                meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+            }
+            if last || stopped {
+                let checkpoint = outputs.checkpoints.write_now(self.content())?;
+                return Ok(match last {
+                    true => Outcome::Finished { checkpoint },
+                    false => Outcome::Stopped { step: self.step, checkpoint },
+                });
+            }
+            if saves {
+                outputs.checkpoints.begin(self.content())?;
             }
         }
+    }
+
+    /// A run that goes back needs something to go back to.
+    fn begin(&self, outputs: &mut Outputs<'_>, watching: &Watching) -> Result<(), RunError> {
+        if watching.on_spike == OnSpike::Rewind
+            && checkpoint::latest(outputs.folder.path())?.is_none()
+        {
+            outputs.checkpoints.write_now(self.content())?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out the batches that are passed by.
+    fn pass_by(&self, feed: &mut Feed, meter: &mut Meter) -> Result<(), RunError> {
+        while feed.sample() < self.cursor().sample {
+            meter.wait(|| feed.next())?;
+        }
+        Ok(())
     }
 
     /// The next batch's loss, its gradients in the parameters.
     fn gradients(
         &self,
-        stream: &mut Stream,
+        feed: &mut Feed,
         masks: Option<&Masks>,
         meter: &mut Meter,
     ) -> Result<Tensor, RunError> {
@@ -122,39 +214,126 @@ impl Training {
         let mut pass = step.begin();
         let mut left = self.stage.batch;
         while left > 0 {
-            let part = meter.wait(|| stream.next())?;
+            let part = meter.wait(|| feed.next())?;
             left -= part.len as u64;
             let inputs = Inputs::new(part, masks, vocab_size, place)?;
             pass.add(inputs.micro_batch(), left == 0)?;
         }
-        Ok(pass.finish()?)
+        let loss = pass.finish()?;
+        Ok(self.with_fault(loss))
     }
 
-    fn record(&self, loss: &Tensor, norm: &Tensor, lr: f64, meter: &mut Meter) -> StepRecord {
-        let number = |tensor: &Tensor| tensor.double_value(&[]);
-        let (loss, grad_norm) = (number(loss), number(norm));
-        let logit_scale = number(self.model.logit_scale()).exp();
+    /// The loss, with the fault of a test in it and in a gradient.
+    fn with_fault(&self, loss: Tensor) -> Tensor {
+        let first = self.cursor().sample;
+        match Fault::asked_for() {
+            Some(Fault { sample, added })
+                if (first..first + self.stage.batch).contains(&sample) =>
+            {
+                let _no_grad = tch::no_grad_guard();
+                let mut gradient = self.model.logit_scale().grad();
+                gradient += added;
+                loss + added
+            }
+            _ => loss,
+        }
+    }
+
+    /// Judges the steps that are done; the batch to go back for, where one is to be passed by.
+    fn examine(
+        &mut self,
+        numbers: &[StepNumbers],
+        feed: &Feed,
+        outputs: &mut Outputs<'_>,
+        watching: &Watching,
+    ) -> Result<Option<u64>, RunError> {
+        for numbers in numbers {
+            let Some(event) = self.watch.judge(*numbers) else { continue };
+            let batch = self.batch_of(event.numbers.step);
+            let names = feed.names(batch * self.stage.batch, self.stage.batch)?;
+            let saved = spikes::save(outputs.folder.path(), &event, batch, &names)?;
+            match watching.on_spike.answer(event.kind, self.skipped.len()) {
+                Answer::Stop => return Err(stopped_by(&event, saved, outputs)?),
+                Answer::Rewind => return Ok(Some(batch)),
+                Answer::GoOn => (outputs.say)(Told::Warning(format!(
+                    "step {}: the loss is {:.4}, far above those before; {} has the batch",
+                    event.numbers.step,
+                    event.numbers.loss,
+                    saved.display(),
+                ))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Goes back to the newest checkpoint, and on without a batch.
+    fn rewind(
+        &mut self,
+        batch: u64,
+        feed: &mut Feed,
+        outputs: &mut Outputs<'_>,
+    ) -> Result<(), RunError> {
+        outputs.checkpoints.finish()?;
+        let from = self.step;
+        let run = outputs.folder.path();
+        let folder = checkpoint::latest(run)?.expect("a run that goes back has a checkpoint");
+        let Training { model, optimizer, average, .. } = self;
+        let state = checkpoint::read(&folder, model, optimizer, average.as_mut())?;
+        self.step = state.step;
+        self.watch = Watch::after(&state.recent_losses);
+        self.skipped.push(batch);
+        self.skipped.sort_unstable();
+        outputs.journal.rewind(self.step)?;
+        feed.go_to(self.cursor())?;
+        (outputs.say)(Told::Warning(format!(
+            "step {from}: back to {}, and on without batch {batch}; passed by so far: {}",
+            folder.display(),
+            self.skipped.len(),
+        )));
+        Ok(())
+    }
+
+    fn record(
+        &self,
+        numbers: &StepNumbers,
+        lr: f64,
+        reading: Reading,
+        watching: &Watching,
+    ) -> StepRecord {
         let samples = self.step * self.stage.batch;
-        // Read last: fetching the numbers waited for the device.
-        let reading = meter.read();
         let left = (self.schedule.total_steps - self.step) * self.stage.batch;
+        let [vision, text, logit_scale] = numbers.by_tower;
+        let rate = reading.samples_per_s;
         StepRecord {
             step: self.step,
             total_steps: self.schedule.total_steps,
             samples,
             epoch: samples as f64 / self.identity.samples_per_epoch.max(1) as f64,
-            loss,
+            loss: numbers.loss,
             lr,
-            logit_scale,
-            grad_norm,
-            samples_per_s: reading.samples_per_s,
+            logit_scale: self.model.logit_scale().double_value(&[]).exp(),
+            grad_norm: numbers.grad_norm,
+            grad_norm_vision: vision,
+            grad_norm_text: text,
+            grad_norm_logit_scale: logit_scale,
+            skipped_batches: self.skipped.len() as u64,
+            samples_per_s: rate,
+            mfu_percent: watching.peak_flops.map(|peak| 100.0 * rate * self.pair_flops() / peak),
             data_wait_percent: reading.data_wait_percent,
             elapsed_s: reading.elapsed_s,
-            eta_s: left as f64 / reading.samples_per_s.max(1e-9),
+            eta_s: left as f64 / rate.max(1e-9),
         }
     }
 
-    fn checkpoint(&self, run: &Path) -> Result<PathBuf, RunError> {
+    /// Operations of a pair, forward and backward, none of them twice.
+    fn pair_flops(&self) -> f64 {
+        let (model, stage) = (self.model.config(), &self.stage);
+        let cost =
+            clipa_recipe::model::cost::Cost::new(model, stage.sizes(), stage.kept_patches(model));
+        cost.training_flops(model.embed_dim, stage.batch as i64)
+    }
+
+    fn content(&self) -> Content {
         let identity = &self.identity;
         let state = State {
             checkpoint_version: CHECKPOINT_VERSION,
@@ -165,45 +344,55 @@ impl Training {
             seed: identity.seed,
             recipe_sha256: identity.recipe_sha256.clone(),
             dataset_sha256: identity.dataset_sha256.clone(),
+            skipped_batches: self.skipped.clone(),
+            recent_losses: self.watch.losses(),
+            steps_before: self.steps_before,
             files: Vec::new(),
             state_sha256: String::new(),
         };
-        let keep = self.stage.keep_checkpoints;
-        Ok(checkpoint::write(run, &self.model, &self.optimizer, &state, keep)?)
+        Content::of(&self.model, &self.optimizer, self.average.as_ref(), state)
+    }
+
+    fn keep(&self) -> Keep {
+        let stage = &self.stage;
+        Keep {
+            last: stage.keep_checkpoints,
+            every_samples: stage.keep_every_samples,
+            best: stage.keep_best.clone(),
+            batch: stage.batch,
+        }
     }
 
     /// Where the stream goes on.
     pub fn cursor(&self) -> Cursor {
-        Cursor { sample: self.step * self.stage.batch }
+        Cursor { sample: self.batch_of(self.step + 1) * self.stage.batch }
+    }
+
+    /// The batch of the stream that a step, counted from 1, takes.
+    fn batch_of(&self, step: u64) -> u64 {
+        self.skipped.iter().fold(step - 1, |batch, &skipped| batch + u64::from(skipped <= batch))
     }
 }
 
-/// Remembers on the device whether every loss and gradient was a number: asking after each step would make a GPU wait.
-struct Health {
-    checked_step: u64,
-    /// 0 as long as all is well, NaN for ever after.
-    poison: Tensor,
-}
-
-impl Health {
-    fn new(step: u64, device: Device) -> Health {
-        Health { checked_step: step, poison: Tensor::zeros([0i64; 0], (Kind::Float, device)) }
-    }
-
-    fn watch(&mut self, loss: &Tensor, norm: &Tensor) {
-        let _no_grad = tch::no_grad_guard();
-        self.poison += (loss + norm) * 0.0;
-    }
-
-    fn check(&mut self, step: u64, run: &Path) -> Result<(), RunError> {
-        if self.poison.double_value(&[]) == 0.0 {
-            self.checked_step = step;
-            return Ok(());
+/// Why a run stops.
+fn stopped_by(
+    event: &Event,
+    saved: PathBuf,
+    outputs: &mut Outputs<'_>,
+) -> Result<RunError, RunError> {
+    outputs.checkpoints.finish()?;
+    let kept = match checkpoint::latest(outputs.folder.path())? {
+        Some(folder) => folder.display().to_string(),
+        None => "the beginning".to_owned(),
+    };
+    let StepNumbers { step, loss, .. } = event.numbers;
+    Ok(match event.kind {
+        EventKind::NotANumber => {
+            RunError::Diverged { step, tower: event.tower.name(), saved, kept }
         }
-        let kept = match checkpoint::latest(run)? {
-            Some(folder) => folder.display().to_string(),
-            None => "the beginning".to_owned(),
-        };
-        Err(RunError::Diverged { after: self.checked_step, by: step, kept })
-    }
+        EventKind::Spike => {
+            let median = event.median_loss.unwrap_or_default();
+            RunError::Spike { step, loss, median, saved, kept }
+        }
+    })
 }

@@ -140,6 +140,15 @@ impl Pass<'_> {
         self.done.iter().map(|(inputs, _)| inputs.len()).sum()
     }
 
+    /// Normalised features of all that was added, images and texts, `[n, E]` each.
+    pub fn features(&self) -> (Tensor, Tensor) {
+        let all = |of: fn(&Features) -> &Tensor| {
+            let parts: Vec<&Tensor> = self.done.iter().map(|(_, features)| of(features)).collect();
+            Tensor::cat(&parts, 0)
+        };
+        (all(|features| &features.images), all(|features| &features.texts))
+    }
+
     /// Computes the features of the next micro-batch; with `is_last` it is the batch's last one.
     ///
     /// # Errors

@@ -34,10 +34,10 @@ pub fn largest(step: Step<'_>, stage: &Stage) -> Result<u64, String> {
     let available = (available as f64 * MAX_FILLED) as u64;
     let model = step.model.config();
     let shares = !device.is_cuda();
-    // Weights and moments are in memory already.
+    // Weights, their average and moments are in memory already.
     let needs = |pairs: u64| {
         let memory = Memory::new(model, stage, pairs);
-        memory.fixed(shares) - memory.weights - memory.moments + memory.activations
+        memory.fixed(shares) - memory.weights - memory.average - memory.moments + memory.activations
     };
     if needs(stage.batch) < available / 4 {
         return Ok(stage.batch);

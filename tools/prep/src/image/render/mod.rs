@@ -1,19 +1,15 @@
 //! From upright RGB to one stored image per column.
 //!
-//! Resizing is fast_image_resize's CatmullRom with anti-aliasing, which is Pillow's BICUBIC; the crop is the
-//! resizer's crop box in the same pass. A small size is taken from the source, or from the largest suitable one that
+//! Resizing is `clipa_resize`'s bicubic, which is Pillow's; the crop is the resizer's crop box in the same pass. A small size is taken from the source, or from the largest suitable one that
 //! was itself taken from the source: a chain 224→112→84→64 would cost 10 dB.
 
 mod geometry;
 mod plan;
 
+use clipa_resize::{Filter, Part, Resizer};
 use clipa_schemas::{
     image_column::{ImageColumn, ImageEncoding},
     sample::StoredImage,
-};
-use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
 };
 use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
@@ -148,15 +144,11 @@ fn resize(
     let Frame { left, top, width, height } = frame;
     pixels.clear();
     pixels.resize(picture.width as usize * picture.height as usize * 3, 0);
-    let source = ImageRef::new(from.width, from.height, from.rgb, PixelType::U8x3)
-        .map_err(|error| failed(error.to_string()))?;
-    let mut target = Image::from_slice_u8(picture.width, picture.height, pixels, PixelType::U8x3)
-        .map_err(|error| failed(error.to_string()))?;
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .use_alpha(false)
-        .crop(left, top, width, height);
-    resizer.resize(&source, &mut target, &options).map_err(|error| failed(error.to_string()))
+    let source = clipa_resize::Picture { rgb: from.rgb, width: from.width, height: from.height };
+    let part = Part::Box { left, top, width, height };
+    let size = (picture.width, picture.height);
+    let resized = resizer.resize(source, part, Filter::Bicubic, pixels, size);
+    resized.map_err(|error| failed(error.to_string()))
 }
 
 /// True where the source's own bytes are the stored image.
@@ -195,56 +187,4 @@ fn encode(
     let encoded = compressor.compress_to_vec(image).map_err(failed)?;
     scratch.compressor = Some(compressor);
     Ok(encoded)
-}
-
-#[cfg(test)]
-mod tests {
-    use fast_image_resize::CpuExtensions;
-
-    use super::super::{Repairs, tests::picture};
-    use super::*;
-
-    /// A scratch whose resizer uses these instructions, where the machine has them.
-    #[allow(unsafe_code)]
-    fn scratch_with(extensions: CpuExtensions) -> Option<Scratch> {
-        let mut scratch = Scratch::new();
-        if !extensions.is_supported() {
-            return None;
-        }
-        // Benefit: the only way to prove that stored bytes do not depend on the machine; only in this test.
-        // SAFETY: the machine supports the extensions, which is all that the function asks for.
-        unsafe { scratch.resizer.set_cpu_extensions(extensions) };
-        Some(scratch)
-    }
-
-    #[test]
-    fn stored_bytes_do_not_depend_on_the_instruction_set() {
-        let columns = ["224:rgb8-square", "64:rgb8-square", "101:rgb8", "84:rgb8-square"];
-        let columns = columns.map(|column| column.parse().unwrap());
-        let plan = RenderPlan::new(&columns, RenderOptions::default()).unwrap();
-        for (width, height) in [(256, 256), (341, 256), (97, 301), (50, 40)] {
-            let rgb = picture(width, height).into_raw();
-            let (format, repairs, full_size) =
-                (ImageFormat::Png, Repairs::default(), (width, height));
-            let decoded = Decoded {
-                width,
-                height,
-                rgb,
-                format,
-                repairs,
-                divisor: 1,
-                full_size,
-                starts_beyond: (false, false),
-            };
-            let mut plain = scratch_with(CpuExtensions::None).unwrap();
-            let expected = render(&decoded, &[], &plan, &mut plain).unwrap();
-            #[cfg(target_arch = "x86_64")]
-            let others = [CpuExtensions::Sse4_1, CpuExtensions::Avx2];
-            #[cfg(target_arch = "aarch64")]
-            let others = [CpuExtensions::Neon];
-            for mut scratch in others.into_iter().filter_map(scratch_with) {
-                assert!(render(&decoded, &[], &plan, &mut scratch).unwrap() == expected);
-            }
-        }
-    }
 }

@@ -10,6 +10,7 @@
 //! busy cores, no stage waits for another's thread. One unit is written by one thread at a time, so several units are
 //! in work where threads are many. Each chunk carries a permit for its bytes until it is written, so that at most
 //! [`CHUNKS_PER_THREAD`] × N chunks and [`BYTES_PER_THREAD`] × N bytes are in memory, whatever the tars' sizes and columns.
+//! Large pictures have a room of their own ([`super::large_pictures`]) while they are decoded and resized.
 //!
 //! An error or a panic in any thread ends the run: the first one is kept, no other job is begun, the permits are closed
 //! so that the feeder does not wait for those of chunks that will never be written, and every thread ends.
@@ -38,8 +39,8 @@ use clipa_schemas::{
 use crossbeam::channel::bounded;
 
 use super::{
-    in_work::ended_by, options::IngestOptions, sample::Verdict, sink::UnitSink, source::UnitSource,
-    timing::StageTimes,
+    in_work::ended_by, large_pictures::LargePictures, options::IngestOptions, sample::Verdict,
+    sink::UnitSink, source::UnitSource, timing::StageTimes,
 };
 use crate::{archive::ArchiveError, dataset::Output, image::RenderPlan};
 use clipa_pool::{FirstError, Permit, Permits, caught};
@@ -123,6 +124,7 @@ struct Line<'r> {
     failure: FirstError<'r, anyhow::Error>,
     /// For the bytes of each chunk in memory.
     permits: Permits,
+    large_pictures: LargePictures,
     sizes: ChunkSizes,
     done: Mutex<Done>,
     samples: AtomicU64,
@@ -177,6 +179,7 @@ pub fn run(
         progress,
         failure: FirstError::new(stop),
         permits: Permits::new(threads as u64 * BYTES_PER_THREAD),
+        large_pictures: LargePictures::new(threads),
         sizes,
         done: Mutex::new(Done::default()),
         samples: AtomicU64::new(0),

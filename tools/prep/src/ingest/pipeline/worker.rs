@@ -23,7 +23,7 @@ use super::{
 impl Line<'_> {
     /// One thread: chunk after chunk, until the feeder hangs up or the run ends early.
     pub(super) fn work<'s>(&'s self, scope: &'s Scope<'s, '_>, todo: Receiver<Job>) {
-        let mut preparer = Preparer::new(self.options, &self.plan, self.text);
+        let mut preparer = Preparer::new(self.options, &self.plan, self.text, &self.large_pictures);
         for job in &todo {
             fault_point("work", &job.unit.name, None);
             // jobs of what is given up are only taken away, so that the feeder is never left waiting

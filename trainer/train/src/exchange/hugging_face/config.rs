@@ -54,17 +54,13 @@ pub(in crate::exchange) fn configuration(
     let (image, text) = (tower("vision_config"), tower("text_config"));
     let [image_act, text_act] =
         [image.text("hidden_act", "quick_gelu"), text.text("hidden_act", "quick_gelu")];
-    if image_act != text_act {
-        return Err(refuse(format!(
-            "hidden_act = {image_act} in one tower and {text_act} in the other"
-        )));
-    }
-    let gelu = match image_act.as_str() {
-        "quick_gelu" => Gelu::Quick,
-        "gelu" => Gelu::Erf,
-        "gelu_pytorch_tanh" | "gelu_new" => Gelu::Tanh,
-        other => return Err(refuse(format!("hidden_act = {}", printable(other)))),
+    let kind = |act: &str| match act {
+        "quick_gelu" => Ok(Gelu::Quick),
+        "gelu" => Ok(Gelu::Erf),
+        "gelu_pytorch_tanh" | "gelu_new" => Ok(Gelu::Tanh),
+        other => Err(refuse(format!("hidden_act = {}", printable(other)))),
     };
+    let (gelu, text_gelu) = (kind(&image_act)?, kind(&text_act)?);
     let [image_eps, text_eps] =
         [image.number("layer_norm_eps", 1e-5)?, text.number("layer_norm_eps", 1e-5)?];
     if image_eps != text_eps {
@@ -107,6 +103,7 @@ pub(in crate::exchange) fn configuration(
             tokenizer: Tokenizer::ClipBpe,
             causal: true,
             pool: TextPool::Argmax,
+            gelu: (text_gelu != gelu).then_some(text_gelu),
         },
     };
     let sizes = InputSizes {
@@ -203,8 +200,8 @@ pub(in crate::exchange) fn unsayable(model: &ModelConfig) -> Vec<String> {
     refuse(!text.causal, "model.text.causal = false (its text is causal)");
     refuse(text.pool != TextPool::Argmax, "model.text.pool is not argmax (it pools the end token)");
     refuse(
-        text.tokenizer == Tokenizer::BertWordpiece,
-        "model.text.tokenizer = bert-wordpiece (its end token is that of CLIP's byte pairs)",
+        text.tokenizer != Tokenizer::ClipBpe,
+        "model.text.tokenizer is not clip-bpe (its end token is that of CLIP's byte pairs)",
     );
     refuse(model.loss == Loss::Siglip, "model.loss = siglip (it has no bias)");
     found
@@ -214,7 +211,7 @@ pub(in crate::exchange) fn unsayable(model: &ModelConfig) -> Vec<String> {
 pub(in crate::exchange) fn described(configuration: &Configuration) -> Value {
     let Configuration { model, sizes, .. } = configuration;
     let (vision, text) = (&model.vision, &model.text);
-    let act = match model.gelu {
+    let act = |gelu: Gelu| match gelu {
         Gelu::Erf => "gelu",
         Gelu::Tanh => "gelu_pytorch_tanh",
         Gelu::Quick => "quick_gelu",
@@ -234,7 +231,7 @@ pub(in crate::exchange) fn described(configuration: &Configuration) -> Value {
             "image_size": sizes.image_size,
             "patch_size": vision.patch_size,
             "projection_dim": model.embed_dim,
-            "hidden_act": act,
+            "hidden_act": act(model.gelu),
             "layer_norm_eps": model.ln_eps,
         },
         "text_config": {
@@ -246,7 +243,7 @@ pub(in crate::exchange) fn described(configuration: &Configuration) -> Value {
             "num_attention_heads": text.heads,
             "max_position_embeddings": sizes.context_length,
             "projection_dim": model.embed_dim,
-            "hidden_act": act,
+            "hidden_act": act(model.text_gelu()),
             "layer_norm_eps": model.ln_eps,
             // A row is pooled at the first of these, which is where its greatest id stands.
             "eos_token_id": greatest(text.vocab_size),
@@ -340,11 +337,12 @@ mod tests {
     fn what_is_written_is_read_again() {
         let recipe = Recipe::load("b16-i50-t16", &[], None).unwrap();
         let mut expected = Configuration::of_stage(&recipe, recipe.stage("finetune").unwrap());
-        for (gelu, resize_mode, filter) in [
-            (Gelu::Erf, ResizeMode::Shortest, Filter::Bicubic),
-            (Gelu::Tanh, ResizeMode::Squash, Filter::Bilinear),
-            (Gelu::Quick, ResizeMode::Shortest, Filter::Bilinear),
+        for (gelu, text_gelu, resize_mode, filter) in [
+            (Gelu::Erf, None, ResizeMode::Shortest, Filter::Bicubic),
+            (Gelu::Tanh, Some(Gelu::Erf), ResizeMode::Squash, Filter::Bilinear),
+            (Gelu::Quick, None, ResizeMode::Shortest, Filter::Bilinear),
         ] {
+            expected.model.text.gelu = text_gelu;
             (expected.model.gelu, expected.resize_mode, expected.filter) =
                 (gelu, resize_mode, filter);
             expected.model.pixels = PixelStatistics::Imagenet;
@@ -369,8 +367,8 @@ mod tests {
             (json!({"model_type": "siglip"}), "model_type = siglip"),
             (json!({}), "model_type = none"),
             (
-                json!({"model_type": "clip", "text_config": {"hidden_act": "gelu"}}),
-                "hidden_act = quick_gelu in one tower and gelu",
+                json!({"model_type": "clip", "text_config": {"hidden_act": "relu"}}),
+                "hidden_act = relu",
             ),
             (
                 json!({"model_type": "clip", "text_config": {"eos_token_id": 7}}),
