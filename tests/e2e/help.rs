@@ -21,7 +21,13 @@ const COMMANDS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("clipa-inspect", &["", "summary", "sample", "grid", "verify", "rejects"]),
-    ("clipa-train", &["", "pretrain", "finetune", "run", "eval", "embed", "bench", "recipes"]),
+    (
+        "clipa-train",
+        &[
+            "", "pretrain", "finetune", "run", "eval", "embed", "bench", "export", "import",
+            "recipes",
+        ],
+    ),
     ("xtask", &["", "demo", "test", "libtorch", "peers", "bench", "study", "env"]),
 ];
 

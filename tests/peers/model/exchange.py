@@ -139,9 +139,9 @@ def forms(place, config, state):
     write_folder(place / "ddp", config, {"epoch": 3, "name": "x", "state_dict": wrapped, "optimizer": {}}, "epoch_3.pt")
     yield place / "ddp/epoch_3.pt", 0
     write_folder(place / "bf16", config, {name: tensor.bfloat16() for name, tensor in plain.items()})
-    yield place / "bf16", 0.2
+    yield place / "bf16", 0.01
     write_folder(place / "half", config, {f"_orig_mod.{name}": tensor.half() for name, tensor in plain.items()}, "model.pt")
-    yield place / "half", 0.05
+    yield place / "half", 0.002
     shards(place / "shards", config, plain)
     yield place / "shards", 0
 
@@ -223,7 +223,7 @@ def of_hugging_face(place):
 
 def of_runs(place):
     """Runs of ours, of both versions: loaded with their tokenizers by the program that they are written for."""
-    clipa("clipa-prep", "synth", "--samples", "96", "--eval-samples", "32", "--side", "64", "--output", place / "drawn")
+    clipa("clipa-prep", "synth", "--samples", "96", "--eval-samples", "96", "--side", "64", "--output", place / "drawn")
     ingest = ["clipa-prep", "laion", "ingest", "--image", "40:rgb8", place / "drawn/train", "--output", place / "pairs"]
     clipa(*ingest, *(["--bert-vocab", VOCABULARY] if VOCABULARY.is_file() else []))
     short = ["--set", "stage.samples=64", "--set", "stage.batch=32", "--set", "stage.warmup_steps=1", "--threads", "1"]

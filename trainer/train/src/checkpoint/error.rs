@@ -104,7 +104,7 @@ impl CheckpointError {
 
 /// What helps against some differences between weights and model.
 fn remedy(path: &Path, detail: &str) -> Option<String> {
-    if detail.contains("vision_model.") {
+    if ["vision_model.", "text_model."].iter().any(|tower| detail.contains(tower)) {
         return Some(format!(
             "these are Hugging Face's names; convert them first: {}",
             import_of(path)

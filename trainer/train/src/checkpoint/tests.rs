@@ -252,3 +252,86 @@ fn a_state_of_another_version_is_refused() {
     fs::write(&path, "{\"step\": NaN}").unwrap();
     assert!(matches!(State::read(&path), Err(CheckpointError::State { .. })));
 }
+
+#[test]
+fn two_hundred_flipped_bytes_of_our_weights_are_errors() {
+    let run = tempfile::tempdir().unwrap();
+    let (model, optimizer) = build(1, &["model.text.vocab_size=49408"]);
+    let folder = write(run.path(), &model, &optimizer, &state(1), 2).unwrap();
+    let mut random = clipa_schemas::random::Random::new(7);
+    for name in [MODEL, OPTIMIZER] {
+        let path = folder.join(name);
+        let whole = fs::read(&path).unwrap();
+        for _ in 0..100 {
+            let mut flipped = whole.clone();
+            flipped[random.below(whole.len() as u64) as usize] ^= 1 << random.below(8);
+            fs::write(&path, &flipped).unwrap();
+            assert!(matches!(tensors::read(&path), Err(CheckpointError::Damaged { .. })));
+        }
+        fs::write(&path, &whole).unwrap();
+        tensors::read(&path).unwrap();
+    }
+}
+
+#[test]
+fn trained_positions_are_not_lost_in_a_fixed_table() {
+    let run = tempfile::tempdir().unwrap();
+    let table = |kind: &str| {
+        build(
+            1,
+            &[
+                &format!("stage.pretrain.positions={kind}"),
+                &format!("model.vision.positions={kind}"),
+            ],
+        )
+    };
+    for (stored, wanted, said) in [
+        (
+            "learnable",
+            "sin-cos-2d",
+            "was trained, and the model computes a fixed table, sin-cos-2d",
+        ),
+        (
+            "sin-cos-2d",
+            "sin-cos-2d-jax",
+            "is the table sin-cos-2d, and the model computes sin-cos-2d-jax",
+        ),
+        ("sin-cos-2d", "sin-cos-2d", ""),
+        ("sin-cos-2d-jax", "learnable", ""),
+    ] {
+        let (model, optimizer) = table(stored);
+        let file = write(run.path(), &model, &optimizer, &state(1), 2).unwrap().join(MODEL);
+        let (other, _) = table(wanted);
+        let loaded = load_model(&other, tensors::read(&file).unwrap(), Fit::Resize, &file);
+        let checked = check_file(&file, other.config(), other.sizes());
+        for result in [loaded, checked] {
+            match result {
+                Ok(()) => assert_eq!(said, "", "{stored} {wanted}"),
+                Err(error) => {
+                    assert!(!said.is_empty() && error.to_string().contains(said), "{error}");
+                    assert!(error.hint().is_some_and(|hint| hint.contains("stage.positions")));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_headers_of_a_file_say_what_loading_would() {
+    let run = tempfile::tempdir().unwrap();
+    let (model, optimizer) = build(1, &[]);
+    let file = write(run.path(), &model, &optimizer, &state(1), 2).unwrap().join(MODEL);
+    for (more, fits) in [
+        (&[][..], true),
+        (&["stage.pretrain.image_size=64", "stage.pretrain.context_length=16"], true),
+        (&["model.vision.layers=2"], false),
+        (&["model.text.vocab_size=50000"], false),
+    ] {
+        let (other, _) = build(1, more);
+        let loaded = load_model(&other, tensors::read(&file).unwrap(), Fit::Resize, &file);
+        let checked = check_file(&file, other.config(), other.sizes());
+        assert_eq!((loaded.is_ok(), checked.is_ok()), (fits, fits), "{more:?}");
+        let messages = [loaded, checked].map(|result| result.err().map(|error| error.to_string()));
+        assert_eq!(messages[0], messages[1]);
+    }
+}

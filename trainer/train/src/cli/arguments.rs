@@ -81,8 +81,7 @@ Examples:
   clipa-train import logs/b16/checkpoints/epoch_6.pt --config ViT-B-16.json --output b16
   clipa-train import clip-vit-base-patch32 --output openai-b32
 
-A .pt is a pickle, a program. It is read by a reader that knows tensors and containers and executes nothing; what asks for anything else
-is refused by name.")]
+A .pt is a pickle, a program. It is read by a reader that knows tensors and containers and executes nothing; what asks for more is refused.")]
     Import(ImportArguments),
     /// List the built-in recipes, or print one
     #[command(after_help = "\

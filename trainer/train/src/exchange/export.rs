@@ -91,7 +91,7 @@ impl Export<'_> {
                         hint: Some("open_clip can: --to open_clip".to_owned()),
                     });
                 }
-                (Files::None, of_hugging_face(recipe))
+                (Files::None, of_hugging_face(recipe, stage))
             }
             Target::OpenClip { tokenizer } => {
                 (files(weights, tokenizer)?, of_open_clip(recipe, stage))
@@ -242,13 +242,7 @@ fn of_open_clip(recipe: &Recipe, stage: &Stage) -> Vec<String> {
         ),
         TextReduction::Random | TextReduction::Block => {}
     }
-    if stage.image_reduction != ImageReduction::Resize {
-        let mask = serde_json::to_string(&stage.image_reduction).unwrap_or_default();
-        found.push(format!(
-            "image_reduction = {mask}: trained with a part of the patches; open_clip looks at all of them, as evaluation here does \
-             (--force-patch-dropout masks at random in its training)"
-        ));
-    }
+    found.extend(unmasked(stage));
     if stage.model(&recipe.model).vision.positions == VisionPositions::SinCos2dJax {
         found.push(
             "positions = sin-cos-2d-jax: open_clip's `sin_cos_2d` is another table; it uses the one in the weights, and interpolates \
@@ -265,18 +259,32 @@ fn of_open_clip(recipe: &Recipe, stage: &Stage) -> Vec<String> {
     found
 }
 
+/// Masks are of training; no other program repeats them by itself.
+fn unmasked(stage: &Stage) -> Option<String> {
+    let mask = serde_json::to_string(&stage.image_reduction).unwrap_or_default();
+    (stage.image_reduction != ImageReduction::Resize).then(|| {
+        format!(
+            "image_reduction = {mask}: trained with a part of the patches; there all of them are looked at, as evaluation here does \
+             (open_clip's --force-patch-dropout masks at random in training)"
+        )
+    })
+}
+
 /// What `CLIPModel` does otherwise; that it cannot hold a model is refused before.
-fn of_hugging_face(recipe: &Recipe) -> Vec<String> {
+fn of_hugging_face(recipe: &Recipe, stage: &Stage) -> Vec<String> {
     let mut found = vec![
         "no tokenizer lies in the folder: CLIPTokenizer of openai/clip-vit-base-patch32 has the same byte pairs, with max_length the \
          number of text tokens above"
             .to_owned(),
     ];
-    let fixed = recipe
-        .stages
-        .iter()
-        .any(|stage| stage.model(&recipe.model).vision.positions != VisionPositions::Learnable);
-    if fixed {
+    if stage.text_reduction != TextReduction::Truncate {
+        found.push(format!(
+            "text_reduction = {}: CLIPTokenizer truncates captions that are longer than {} tokens",
+            stage.text_reduction, stage.context_length
+        ));
+    }
+    found.extend(unmasked(stage));
+    if stage.model(&recipe.model).vision.positions != VisionPositions::Learnable {
         found.push(
             "positions were a fixed table; here they are parameters with its numbers".to_owned(),
         );

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
-    callable::{self, Callable},
+    callable,
     error::PickleError,
+    known::Callable,
     value::{Id, Pickled, Value},
 };
 

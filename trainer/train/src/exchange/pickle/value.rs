@@ -1,6 +1,6 @@
 //! What a pickle holds.
 
-use super::callable::{Callable, Element};
+use super::known::{Callable, Element};
 
 /// A value's number in its pickle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
