@@ -126,9 +126,9 @@ impl Training {
         self.begin(&mut outputs, watching)?;
         let mut meter = Meter::start(watching.line_every);
         let mut pending = Pending::default();
-        if let Some(evaluations) = self.evaluations.as_mut().filter(|all| all.is_owed(self.step)) {
-            let samples = self.step * self.stage.batch;
-            meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+        let is_owed = |all: &Evaluations| all.is_owed(self.step);
+        if self.evaluations.as_ref().is_some_and(is_owed) {
+            self.evaluate(&mut outputs, &mut meter, stop)?;
         }
         loop {
             self.pass_by(feed, &mut meter)?;
