@@ -56,11 +56,13 @@ pub fn open_clip_configuration(path: &Path) -> Result<Configuration, FactError> 
     if described.fixed_positions == Some(true) {
         put(&mut model, "model.vision.positions", "sin-cos-2d".into());
     }
-    let model: ModelConfig = model
+    let mut model: ModelConfig = model
         .remove("model")
         .ok_or_else(|| "no model".to_owned())
         .and_then(|model| serde_json::from_value(model).map_err(|error| error.to_string()))
         .map_err(|detail| FactError::Unreadable { path: path_of(), detail })?;
+    // Both towers' one activation is the model's.
+    model.text.gelu = model.text.gelu.filter(|&gelu| gelu != model.gelu);
     let sizes = InputSizes {
         image_size: described.image_size.unwrap_or(IMAGE_SIZE),
         context_length: described.context_length.unwrap_or(CONTEXT_LENGTH),

@@ -392,7 +392,7 @@ mod tests {
     fn the_second_version_is_refused_key_by_key() {
         let recipe = Recipe::load("l14-i37-t8", &[], None).unwrap();
         let found = unsayable(&recipe.model).join("; ");
-        for key in ["vision.pool = avg-patches", "ln_pre", "causal", "text.pool", "bert-wordpiece"]
+        for key in ["vision.pool = avg-patches", "ln_pre", "causal", "text.pool", "text.tokenizer"]
         {
             assert!(found.contains(key), "{found}");
         }
