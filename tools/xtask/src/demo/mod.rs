@@ -62,7 +62,7 @@ fn maybe_older(error: anyhow::Error, is_begun: bool, output: &Path) -> anyhow::E
     if !is_begun {
         return error;
     }
-    let folder = clipa_talk::shell::quoted(&output.display().to_string());
+    let folder = clipa_talk::shell::quoted(output);
     let hint = format!("where earlier programs made {folder}, begin anew: rm -r {folder}");
     Err::<(), _>(error).hint(hint).expect_err("an error stays one")
 }
