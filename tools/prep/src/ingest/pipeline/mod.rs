@@ -10,7 +10,7 @@
 //! busy cores, no stage waits for another's thread. One unit is written by one thread at a time, so several units are
 //! in work where threads are many. Each chunk carries a permit for its bytes until it is written, so that at most
 //! [`CHUNKS_PER_THREAD`] × N chunks and [`BYTES_PER_THREAD`] × N bytes are in memory, whatever the tars' sizes and columns.
-//! Large pictures have a room of their own ([`super::large_pictures`]) while they are decoded and resized.
+//! Large pictures have a room of their own (`large_pictures`) while they are decoded and resized.
 //!
 //! An error or a panic in any thread ends the run: the first one is kept, no other job is begun, the permits are closed
 //! so that the feeder does not wait for those of chunks that will never be written, and every thread ends.
