@@ -49,7 +49,7 @@ def golden():
     one = rust.decimals(body("trainer/train/src/model/positions.rs", test).split("let one = ")[1].split("]")[0], 1)
     yield test, one + [0.0] * 4 + [1.0] * 4 + one + one, towers.position_rows()
 
-    recipe = "trainer/recipe/src/tests.rs"
+    recipe = "trainer/recipe/src/tests/published.rs"
     test = "parameters_of_the_published_models"
     found = rust.integers(body(recipe, test), 8)
     b16, l16_context_16, l16_context_32, l16_context_8 = towers.published_models()
