@@ -78,6 +78,7 @@ pub fn open_clip_configuration(path: &Path) -> Result<Configuration, FactError> 
         Some("random") => TextReduction::Random,
         Some("simple") => TextReduction::Block,
         Some(other) => {
+            let other = clipa_talk::printable(other);
             let detail = format!("text_cfg.tokenizer_kwargs.reduction_mask = {other}");
             return Err(FactError::Unsupported { path: path_of(), detail });
         }

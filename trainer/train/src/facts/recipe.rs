@@ -3,53 +3,15 @@
 
 use std::path::Path;
 
-use clipa_recipe::{Recipe, augment::Filter};
-use serde_json::Value;
-
-use super::{
-    FactError,
-    beside::{read, shown},
-    open_clip,
+use clipa_recipe::{
+    Recipe,
+    model::config::{Tokenizer, VisionPositions},
 };
+
+use super::{FactError, open_clip_configuration};
 
 /// Name of the stage.
 pub const STAGE: &str = "open_clip";
-
-/// Everything of the model is set from the configuration; what trains is not used.
-const BLANK: &str = r#"
-name = "open_clip"
-about = "a model as its open_clip_config.json describes it"
-[model]
-embed_dim = 512
-[model.vision]
-width = 768
-layers = 12
-heads = 12
-mlp_width = 3072
-patch_size = 16
-[model.text]
-width = 512
-layers = 12
-heads = 8
-mlp_width = 2048
-vocab_size = 49408
-[[stage]]
-name = "open_clip"
-image_size = 224
-context_length = 77
-text_reduction = "truncate"
-samples = 2
-batch = 2
-lr = 0.0
-warmup_steps = 0
-weight_decay = 0.0
-beta1 = 0.9
-beta2 = 0.98
-eps = 1e-6
-precision = "f32"
-log_steps = 1
-checkpoint_steps = 1
-"#;
 
 /// The recipe of a configuration, and what a person should know. Positions are those of the weights, and resized as
 /// open_clip does; a BERT tokenizer needs `strip_sep_token`, because rows with a `[SEP]` are not built.
@@ -57,65 +19,23 @@ checkpoint_steps = 1
 /// # Errors
 /// A file that is no configuration, or of a model that is not built here.
 pub fn recipe_of(config: &Path) -> Result<(Recipe, Vec<String>), FactError> {
-    let path = config.to_owned();
-    let unsupported = |detail: String| FactError::Unsupported { path: path.clone(), detail };
-    let text = read(config)?;
-    let described = open_clip::describe(&text)
-        .map_err(|detail| FactError::Unreadable { path: path.clone(), detail })?
-        .map_err(unsupported)?;
-    let mut set: Vec<String> = described
-        .facts
-        .iter()
-        .map(|fact| format!("{}={}", fact.key, shown(&fact.values[0])))
-        .collect();
-    if let Some(size) = described.image_size {
-        set.push(format!("stage.image_size={size}"));
+    let configuration = open_clip_configuration(config)?;
+    let tokenizer = configuration.model.text.tokenizer;
+    if tokenizer == Tokenizer::BertWordpiece && !configuration.strip_sep_token {
+        let key = "text_cfg.tokenizer_kwargs.strip_sep_token";
+        let detail = format!("{key} is not true: rows with a [SEP]");
+        return Err(FactError::Unsupported { path: config.to_owned(), detail });
     }
-    if let Some((_, Filter::Bilinear)) = described.filter {
-        set.push("stage.augment.filter=bilinear".to_owned());
-    }
-    if let Some((mode, _)) = &described.resize_mode {
-        set.push(format!("stage.augment.resize_mode={mode}"));
-    }
-    set.extend(of_texts(&text).map_err(unsupported)?);
-    let recipe = Recipe::parse(BLANK, &config.display().to_string(), &set, Some(STAGE))
-        .map_err(|error| unsupported(error.to_string()))?;
-    Ok((recipe, described.notes))
-}
-
-/// What the configuration says of texts and no fact of the model does.
-fn of_texts(config: &str) -> Result<Vec<String>, String> {
-    let whole: Value = serde_json::from_str(config).map_err(|error| error.to_string())?;
-    let text = &whole.get("model_cfg").unwrap_or(&whole)["text_cfg"];
-    let options = &text["tokenizer_kwargs"];
-    let mut set = Vec::new();
-    if let Some(length) = text["context_length"].as_i64() {
-        set.push(format!("stage.context_length={length}"));
-    }
-    if !text["hf_tokenizer_name"].is_null() {
-        if options["strip_sep_token"] != Value::Bool(true) {
-            let key = "text_cfg.tokenizer_kwargs.strip_sep_token";
-            return Err(format!("{key} is not true: rows with a [SEP]"));
-        }
-        set.push("stage.strip_sep_token=true".to_owned());
-    }
-    match options["reduction_mask"].as_str() {
-        None => {}
-        Some("simple") => set.push("stage.text_reduction=block".to_owned()),
-        Some(same @ ("random" | "syntax")) => set.push(format!("stage.text_reduction={same}")),
-        Some(other) => {
-            let key = "text_cfg.tokenizer_kwargs.reduction_mask";
-            return Err(format!("{key} = {}", clipa_talk::printable(other)));
-        }
-    }
-    Ok(set)
+    let notes = configuration.notes.clone();
+    let configuration = configuration.with_positions(VisionPositions::Learnable);
+    Ok((configuration.recipe(STAGE), notes))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use clipa_recipe::augment::ResizeMode;
+    use clipa_recipe::augment::{Filter, ResizeMode};
     use clipa_recipe::model::config::{Gelu, PixelStatistics, TextPool};
     use clipa_schemas::reduction::text::TextReduction;
 
