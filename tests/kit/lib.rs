@@ -25,7 +25,7 @@ pub use archive::{Member, members, middle_of_jpeg, write_tar};
 pub use counts::{Counts, counts, number};
 pub use dataset::{DataSet, Unit, write_shards};
 pub use folder::{Tree, tree};
-pub use numbered::{Numbered, numbered_image, numbered_tokens};
+pub use numbered::{Numbered, captioned_sample, numbered_image, numbered_tokens};
 pub use program::{Finished, Program, inspect, lasting, prep, train};
 pub use rows::{rejected, rows};
 pub use running::Running;

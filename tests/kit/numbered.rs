@@ -5,7 +5,7 @@ use clipa_schemas::image_column::{ImageColumn, ImageEncoding};
 use clipa_schemas::manifest::{Kind, Manifest};
 use clipa_schemas::random::Random;
 use clipa_schemas::sample::{Sample, StoredImage};
-use clipa_schemas::text::TokenizedText;
+use clipa_schemas::text::{EncodedText, TokenizedText};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -61,6 +61,29 @@ impl Numbered<'_> {
 pub fn numbered_tokens(row: u32) -> Vec<u16> {
     let number = [1000 + (row / 1000) as u16, 2000 + (row % 1000) as u16];
     number.into_iter().chain((0..row as u16 % 30).map(|token| 4000 + token)).collect()
+}
+
+/// A row with these captions, whose texts are their numbers, each from its source; several make lists of them.
+pub fn captioned_sample(
+    row: u32,
+    captions: Vec<EncodedText>,
+    source: impl Fn(usize) -> &'static str,
+    column: ImageColumn,
+) -> Sample {
+    let count = captions.len();
+    let lists =
+        |text: &dyn Fn(usize) -> String| (count > 1).then(|| (0..count).map(text).collect());
+    Sample {
+        key: row.to_string(),
+        caption: "0".to_owned(),
+        captions: lists(&|caption| caption.to_string()),
+        caption_sources: lists(&|caption| source(caption).to_owned()),
+        tokens: captions[0].tokens.clone(),
+        pos: captions[0].pos.clone(),
+        images: vec![numbered_image(row, column)],
+        captions_text: if count > 1 { captions } else { vec![] },
+        ..Sample::default()
+    }
 }
 
 /// The image of a row: its number in the first pixel, then soft random blotches.

@@ -8,7 +8,7 @@ use clipa_schemas::{
     sample::Sample,
     text::{EncodedText, TokenizedText},
 };
-use clipa_tests::{numbered_image, write_shards};
+use clipa_tests::{captioned_sample, write_shards};
 
 use super::*;
 
@@ -32,21 +32,8 @@ fn encoded(row: u32, caption: usize) -> EncodedText {
 }
 
 fn sample(row: u32) -> Sample {
-    let all: Vec<EncodedText> = (0..captions(row)).map(|caption| encoded(row, caption)).collect();
-    let several = all.len() > 1;
-    let texts =
-        |name: &dyn Fn(usize) -> String| several.then(|| (0..all.len()).map(name).collect());
-    Sample {
-        key: row.to_string(),
-        caption: "0".to_owned(),
-        captions: texts(&|caption| caption.to_string()),
-        caption_sources: texts(&|caption| SOURCES[caption].to_owned()),
-        tokens: all[0].tokens.clone(),
-        pos: all[0].pos.clone(),
-        images: vec![numbered_image(row, "16:rgb8-square".parse().unwrap())],
-        captions_text: if several { all } else { vec![] },
-        ..Sample::default()
-    }
+    let all = (0..captions(row)).map(|caption| encoded(row, caption)).collect();
+    captioned_sample(row, all, |caption| SOURCES[caption], "16:rgb8-square".parse().unwrap())
 }
 
 fn captioned() -> TempDir {

@@ -10,7 +10,7 @@ use clipa_schemas::{
     text::{EncodedText, TokenizedText},
 };
 use clipa_stream::StreamConfig;
-use clipa_tests::{numbered_image, write_shards};
+use clipa_tests::{captioned_sample, write_shards};
 use tch::{Device, Tensor};
 
 use super::*;
@@ -34,21 +34,8 @@ fn encoded(row: u32, caption: usize) -> EncodedText {
 }
 
 fn sample(row: u32) -> Sample {
-    let all: Vec<EncodedText> = (0..captions(row)).map(|caption| encoded(row, caption)).collect();
-    let several = all.len() > 1;
-    let texts =
-        |name: &dyn Fn(usize) -> String| several.then(|| (0..all.len()).map(name).collect());
-    Sample {
-        key: row.to_string(),
-        caption: "0".to_owned(),
-        captions: texts(&|caption| caption.to_string()),
-        caption_sources: texts(&|_| "txt".to_owned()),
-        tokens: all[0].tokens.clone(),
-        pos: all[0].pos.clone(),
-        images: vec![numbered_image(row, format!("{SIDE}:rgb8-square").parse().unwrap())],
-        captions_text: if several { all } else { vec![] },
-        ..Sample::default()
-    }
+    let all = (0..captions(row)).map(|caption| encoded(row, caption)).collect();
+    captioned_sample(row, all, |_| "txt", format!("{SIDE}:rgb8-square").parse().unwrap())
 }
 
 fn model() -> Clip {

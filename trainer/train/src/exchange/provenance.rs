@@ -6,12 +6,10 @@ use serde_json::Value;
 
 use super::error::ExchangeError;
 use crate::{
-    checkpoint::State,
+    checkpoint::{RESULTS, State},
     run::{self, RunRecord},
 };
 
-/// Figures of a run's evaluations, a line each.
-pub(super) const RESULTS: &str = "results.jsonl";
 /// Longest list of figures that is read, in bytes.
 const MAX_RESULTS_BYTES: u64 = 16 << 20;
 /// Figures that a card shows.

@@ -18,7 +18,7 @@ use clipa_stream::StreamConfig;
 use clipa_talk::{figures, printable};
 use serde_json::json;
 
-use super::{ResultRecord, RunError, reading::stream_config, ready, results::ResultsFile};
+use super::{RESULTS, RecordsFile, ResultRecord, RunError, reading::stream_config, ready};
 use crate::{
     eval::{Asked, EvalError, EvalSet, Reading, Report, Results},
     model::{Clip, InputSizes},
@@ -54,7 +54,7 @@ struct At {
 /// The evaluations of a stage under way.
 pub struct Evaluations {
     plan: EvaluationPlan,
-    file: ResultsFile,
+    file: RecordsFile<ResultRecord>,
     last: Results,
     say: Box<dyn FnMut(Said<'_>)>,
 }
@@ -159,7 +159,7 @@ impl EvaluationPlan {
         steps: u64,
         say: impl FnMut(Said<'_>) + 'static,
     ) -> Result<Evaluations, RunError> {
-        let file = ResultsFile::open(run, steps)?;
+        let file = RecordsFile::open(&run.join(RESULTS), steps)?;
         Ok(Evaluations { plan: self, file, last: Results::default(), say: Box::new(say) })
     }
 }
@@ -212,7 +212,7 @@ impl Evaluations {
     /// # Errors
     /// The disk.
     pub fn rewind(&mut self, run: &Path, step: u64) -> Result<(), RunError> {
-        self.file = ResultsFile::open(run, step)?;
+        self.file = RecordsFile::open(&run.join(RESULTS), step)?;
         Ok(())
     }
 

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{MetricsFile, RunError, StepRecord, folder::METRICS};
+use super::{RecordsFile, RunError, StepRecord, folder::METRICS};
 use crate::watch::EventsFile;
 
 /// Both files of a process.
 #[derive(Debug)]
 pub struct Journal {
     run: PathBuf,
-    metrics: MetricsFile,
+    metrics: RecordsFile<StepRecord>,
     events: EventsFile,
 }
 
@@ -19,7 +19,7 @@ impl Journal {
     /// # Errors
     /// [`RunError::Io`].
     pub fn open(run: &Path, step: u64) -> Result<Journal, RunError> {
-        let metrics = MetricsFile::open(&run.join(METRICS), step)?;
+        let metrics = RecordsFile::open(&run.join(METRICS), step)?;
         let events = EventsFile::begin(run, step).map_err(RunError::io(run))?;
         Ok(Journal { run: run.to_owned(), metrics, events })
     }
@@ -29,7 +29,7 @@ impl Journal {
     /// # Errors
     /// [`RunError::Io`].
     pub fn rewind(&mut self, step: u64) -> Result<(), RunError> {
-        self.metrics = MetricsFile::open(&self.run.join(METRICS), step)?;
+        self.metrics = RecordsFile::open(&self.run.join(METRICS), step)?;
         self.events.restart(step).map_err(RunError::io(self.events.path()))
     }
 
@@ -38,7 +38,7 @@ impl Journal {
     /// # Errors
     /// [`RunError::Io`].
     pub fn record(&mut self, record: &StepRecord) -> Result<(), RunError> {
-        self.metrics.append(record)?;
+        self.metrics.append(std::slice::from_ref(record))?;
         self.scalars(record.step, &record.scalars())
     }
 

@@ -1,16 +1,10 @@
 //! What a run says about its steps: a line for people, and the same fields in metrics.jsonl.
 
-use std::{
-    fmt,
-    fs::{self, File, OpenOptions},
-    io::Write,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::RunError;
+use super::records::OfStep;
 use clipa_talk::figures;
 
 /// One logged step.
@@ -99,47 +93,9 @@ impl fmt::Display for StepRecord {
     }
 }
 
-/// The file that the records go to.
-#[derive(Debug)]
-pub struct MetricsFile {
-    file: File,
-    path: PathBuf,
-}
-
-impl MetricsFile {
-    /// Opens the file to append to it, cut back to the records of the first `steps` steps: a continued run writes the
-    /// later ones again. A torn last line goes, too.
-    ///
-    /// # Errors
-    /// [`RunError::Io`].
-    pub fn open(path: &Path, steps: u64) -> Result<MetricsFile, RunError> {
-        if path.is_file() {
-            let text = fs::read_to_string(path).map_err(RunError::io(path))?;
-            let kept: String = text
-                .split_inclusive('\n')
-                .filter(|line| {
-                    let record = serde_json::from_str::<StepRecord>(line);
-                    line.ends_with('\n') && record.is_ok_and(|record| record.step <= steps)
-                })
-                .collect();
-            if kept != text {
-                let mut file = clipa_schemas::file::AtomicFile::create(path)?;
-                file.write_all(kept.as_bytes()).map_err(RunError::io(path))?;
-                file.commit(super::folder::METRICS)?;
-            }
-        }
-        let file =
-            OpenOptions::new().create(true).append(true).open(path).map_err(RunError::io(path))?;
-        Ok(MetricsFile { file, path: path.to_owned() })
-    }
-
-    /// Adds a record.
-    ///
-    /// # Errors
-    /// [`RunError::Io`].
-    pub fn append(&mut self, record: &StepRecord) -> Result<(), RunError> {
-        let line = serde_json::to_string(record).expect("numbers always become JSON");
-        self.file.write_all(format!("{line}\n").as_bytes()).map_err(RunError::io(&self.path))
+impl OfStep for StepRecord {
+    fn step(&self) -> u64 {
+        self.step
     }
 }
 
@@ -184,23 +140,5 @@ mod tests {
         assert!(!tags.contains(&"train/mfu_percent"));
         let known = StepRecord { mfu_percent: Some(31.0), ..record(1) };
         assert!(known.scalars().contains(&("train/mfu_percent", 31.0)));
-    }
-
-    #[test]
-    fn a_continued_run_cuts_the_file_back_to_its_checkpoint() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("metrics.jsonl");
-        let mut file = MetricsFile::open(&path, 0).unwrap();
-        (1..=4).for_each(|step| file.append(&record(step)).unwrap());
-        let whole = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("{whole}{{\"step\":5,\"loss")).unwrap();
-        let mut file = MetricsFile::open(&path, 2).unwrap();
-        file.append(&record(3)).unwrap();
-        let steps: Vec<u64> = fs::read_to_string(&path)
-            .unwrap()
-            .lines()
-            .map(|line| serde_json::from_str::<StepRecord>(line).unwrap().step)
-            .collect();
-        assert_eq!(steps, [1, 2, 3]);
     }
 }

@@ -15,6 +15,7 @@ mod open_clip_config;
 mod plan;
 mod reading;
 mod ready;
+mod records;
 mod results;
 mod spikes;
 #[cfg(test)]
@@ -30,12 +31,13 @@ pub use self::{
     identity::{Beginning, Identity, RunRecord, what_losses_depend_on},
     images::StageImages,
     journal::Journal,
-    metrics::{MetricsFile, StepRecord},
+    metrics::StepRecord,
     micro_batch::{MICRO_BATCH, MicroBatch, Settled, settle},
     open_clip_config::describe as open_clip_config,
     plan::{Plan, Resources},
     reading::stream_config,
     ready::{Unready, check_context, unfinished_data, unfinished_run},
+    records::{OfStep, RecordsFile},
     results::{RESULTS, ResultRecord},
     spikes::{MAX_SKIPPED, OnSpike, SPIKES},
     timing::{Measured, Timing},

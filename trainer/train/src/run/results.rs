@@ -1,18 +1,12 @@
 //! `results.jsonl`: what evaluations found while a run trained, one record a line.
 
-use std::{
-    fmt,
-    fs::{self, File, OpenOptions},
-    io::Write,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use clipa_talk::figures;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::RunError;
+use super::records::OfStep;
 
 pub use crate::checkpoint::RESULTS;
 
@@ -66,58 +60,9 @@ impl fmt::Display for ResultRecord {
     }
 }
 
-/// The file that the records go to.
-#[derive(Debug)]
-pub(super) struct ResultsFile {
-    file: File,
-    path: PathBuf,
-    /// Step of the last record.
-    last_step: Option<u64>,
-}
-
-impl ResultsFile {
-    /// Opens the file of a run to append to it, cut back to the records of the first `steps` steps: a continued run writes
-    /// the later ones again. A torn last line goes, too.
-    ///
-    /// # Errors
-    /// [`RunError::Io`].
-    pub(super) fn open(run: &Path, steps: u64) -> Result<ResultsFile, RunError> {
-        let path = run.join(RESULTS);
-        let mut last_step = None;
-        if path.is_file() {
-            let text = fs::read_to_string(&path).map_err(RunError::io(&path))?;
-            let step_of = |line: &str| {
-                let record = serde_json::from_str::<ResultRecord>(line).ok()?;
-                (line.ends_with('\n') && record.step <= steps).then_some(record.step)
-            };
-            let lines = || text.split_inclusive('\n').filter(|line| step_of(line).is_some());
-            last_step = lines().next_back().and_then(step_of);
-            let kept: String = lines().collect();
-            if kept != text {
-                let mut file = clipa_schemas::file::AtomicFile::create(&path)?;
-                file.write_all(kept.as_bytes()).map_err(RunError::io(&path))?;
-                file.commit(RESULTS)?;
-            }
-        }
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        Ok(ResultsFile { file: file.map_err(RunError::io(&path))?, path, last_step })
-    }
-
-    /// Has the file a record of this step?
-    pub(super) fn has(&self, step: u64) -> bool {
-        self.last_step == Some(step)
-    }
-
-    /// Adds the records of one step, all at once.
-    ///
-    /// # Errors
-    /// [`RunError::Io`].
-    pub(super) fn append(&mut self, records: &[ResultRecord]) -> Result<(), RunError> {
-        let line = |record| serde_json::to_string(record).expect("numbers always become JSON");
-        let lines: String = records.iter().map(|record| format!("{}\n", line(record))).collect();
-        self.file.write_all(lines.as_bytes()).map_err(RunError::io(&self.path))?;
-        self.last_step = records.last().map_or(self.last_step, |record| Some(record.step));
-        Ok(())
+impl OfStep for ResultRecord {
+    fn step(&self) -> u64 {
+        self.step
     }
 }
 
@@ -146,24 +91,5 @@ mod tests {
     fn a_result_in_one_line_says_how_long_the_training_waited() {
         let line = "evaluated   step 40, shapes at 64 px and 16 text tokens:  acc1 25.0 %  (the training waited 2.50 s)";
         assert_eq!(record(40).to_string(), line);
-    }
-
-    #[test]
-    fn a_continued_run_cuts_the_results_back_to_its_checkpoint() {
-        let run = tempfile::tempdir().unwrap();
-        let mut file = ResultsFile::open(run.path(), 0).unwrap();
-        (1..=4).for_each(|step| file.append(&[record(step)]).unwrap());
-        let path = run.path().join(RESULTS);
-        let whole = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("{whole}{{\"step\":5,")).unwrap();
-        let mut file = ResultsFile::open(run.path(), 2).unwrap();
-        assert!(file.has(2) && !file.has(4));
-        file.append(&[record(3)]).unwrap();
-        let kept = fs::read_to_string(&path).unwrap();
-        let kept: Vec<u64> = kept
-            .lines()
-            .map(|line| serde_json::from_str::<ResultRecord>(line).unwrap().step)
-            .collect();
-        assert_eq!(kept, [1, 2, 3]);
     }
 }
