@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-/// What evaluations found last: each metric under `SET/METRIC` (`imagenet/acc1`), or `SET@full/METRIC` at the lengths of a
+/// What an evaluation found: each metric under `SET/METRIC` (`imagenet/acc1`), or `SET@full/METRIC` at the lengths of a
 /// recipe's last stage while an earlier one trains.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Results {
     metrics: BTreeMap<String, f64>,
 }

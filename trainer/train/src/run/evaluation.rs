@@ -55,7 +55,6 @@ struct At {
 pub struct Evaluations {
     plan: EvaluationPlan,
     file: RecordsFile<ResultRecord>,
-    last: Results,
     say: Box<dyn FnMut(Said<'_>)>,
 }
 
@@ -160,7 +159,7 @@ impl EvaluationPlan {
         say: impl FnMut(Said<'_>) + 'static,
     ) -> Result<Evaluations, RunError> {
         let file = RecordsFile::open(&run.join(RESULTS), steps)?;
-        Ok(Evaluations { plan: self, file, last: Results::default(), say: Box::new(say) })
+        Ok(Evaluations { plan: self, file, say: Box::new(say) })
     }
 }
 
@@ -221,13 +220,8 @@ impl Evaluations {
         step > 0 && self.is_due(step, false) && !self.file.has(step)
     }
 
-    /// What was found last.
-    pub fn last(&self) -> &Results {
-        &self.last
-    }
-
-    /// Evaluates the model after a step; given up as soon as `stop` is set, and then nothing of it is kept. What cannot be evaluated is said, and is no
-    /// reason to end a training.
+    /// Evaluates the model after a step and returns what was found; given up as soon as `stop` is set, and then nothing of it
+    /// is kept. What cannot be evaluated is said, and is no reason to end a training.
     ///
     /// # Errors
     /// The results cannot be written.
@@ -237,9 +231,9 @@ impl Evaluations {
         samples: u64,
         model: &Clip,
         stop: &AtomicBool,
-    ) -> Result<(), RunError> {
+    ) -> Result<Results, RunError> {
         let goes_on = || !stop.load(Ordering::Relaxed);
-        let mut records = Vec::new();
+        let (mut records, mut found) = (Vec::new(), Results::default());
         for at in &self.plan.at {
             let other = match at.is_of(model) {
                 true => None,
@@ -253,12 +247,12 @@ impl Evaluations {
                         let seconds = began.elapsed().as_secs_f64();
                         let record = record(step, samples, set, at.name, &report, seconds);
                         for (name, value) in report.metrics() {
-                            self.last.insert(at.metric(&set.name, name), value);
+                            found.insert(at.metric(&set.name, name), value);
                         }
                         (self.say)(Said::Result(&record));
                         records.push(record);
                     }
-                    Err(EvalError::Stopped) => return Ok(()),
+                    Err(EvalError::Stopped) => return Ok(Results::default()),
                     Err(error) => {
                         let set = printable(&set.name);
                         (self.say)(Said::Failed(format!(
@@ -268,7 +262,8 @@ impl Evaluations {
                 }
             }
         }
-        self.file.append(&records)
+        self.file.append(&records)?;
+        Ok(found)
     }
 }
 

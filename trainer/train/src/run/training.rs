@@ -252,10 +252,12 @@ impl Training {
     ) -> Result<(), RunError> {
         let Some(evaluations) = &mut self.evaluations else { return Ok(()) };
         let samples = self.step * self.stage.batch;
-        meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
-        let found = evaluations.last().iter();
+        let found = meter.pause(|| evaluations.run(self.step, samples, &self.model, stop))?;
+        if found.is_empty() {
+            return Ok(());
+        }
         let tags: Vec<(String, f64)> =
-            found.map(|(name, value)| (format!("eval/{name}"), value)).collect();
+            found.iter().map(|(name, value)| (format!("eval/{name}"), value)).collect();
         let tags: Vec<(&str, f64)> =
             tags.iter().map(|(tag, value)| (tag.as_str(), *value)).collect();
         outputs.journal.scalars(self.step, &tags)
