@@ -35,7 +35,7 @@ impl Writer {
     /// for the copy, it is written at once.
     ///
     /// # Errors
-    /// What the checkpoint before could not do.
+    /// What the checkpoint before could not do; no thread can be started.
     pub fn begin(&mut self, content: Content) -> Result<(), CheckpointError> {
         self.finish()?;
         let room = memory::available(Device::Cpu).map(|bytes| (bytes as f64 * MAX_COPIED) as u64);
@@ -44,7 +44,9 @@ impl Writer {
             return Ok(());
         }
         let (content, run, keep) = (content.copied(), self.run.clone(), self.keep.clone());
-        self.in_flight = Some(thread::spawn(move || content.write(&run, &keep)));
+        let thread = thread::Builder::new().name("checkpoint".to_owned());
+        let writing = thread.spawn(move || content.write(&run, &keep));
+        self.in_flight = Some(writing.map_err(CheckpointError::io(&self.run))?);
         Ok(())
     }
 
