@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{crc32::crc32, error::ExchangeError};
+use super::error::ExchangeError;
 
 /// Longest list of members, in bytes; bigG's checkpoint with its optimizer has 7,500 of 100 bytes.
 const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
@@ -91,7 +91,7 @@ impl Archive {
         }
         let behind = u64::from(u16_at(&header, 26)) + u64::from(u16_at(&header, 28));
         let bytes = self.part(member.header + MEMBER as u64 + behind, member.bytes)?;
-        if crc32(&bytes) != member.crc {
+        if crc32fast::hash(&bytes) != member.crc {
             return self
                 .damaged(format!("the checksum of {shown} is not the one that was written"));
         }

@@ -11,7 +11,6 @@
 
 mod archive;
 mod card;
-mod crc32;
 mod error;
 mod export;
 mod folder;
