@@ -69,7 +69,7 @@ pub enum Said<'r> {
 
 impl fmt::Debug for Evaluations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evaluations").field("plan", &self.plan).field("last", &self.last).finish()
+        f.debug_struct("Evaluations").field("plan", &self.plan).finish_non_exhaustive()
     }
 }
 
